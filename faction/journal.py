@@ -1,0 +1,113 @@
+"""A record of the commands that a machine accepted, and the way back from the record to the machine.
+
+A Journal is an observer whose storage is allocated up front. In one run a machine accepts at most 2 * n + 2 commands
+for n peers: n participations, n readinesses, one completion, one deadline; so a journal never overflows, and what it
+holds always suffices to rebuild the state.
+"""
+
+from .machine import NO_PEER, READY_OBSERVED, Config, Faction
+from .names import command_name, describe
+from .observer import Observer
+
+const = int  # folded away on boards: see machine.py
+_FOR_TYPE_CHECKERS = const(0)
+if _FOR_TYPE_CHECKERS:
+    from collections.abc import Iterable, Iterator
+
+_RECORD = const(5)  # bytes: command, index of the peer (2; 0xFFFF for none), result (2)
+_NO_INDEX = const(0xFFFF)
+
+
+class Journal(Observer):
+    """The accepted commands of one machine, in order; and, if wanted, its latest rejections.
+
+    ``len()`` is the number of accepted commands; iteration gives each as (command, peer_id, result).
+    ``lost`` counts accepted commands that found no room: a second run was recorded without ``clear``.
+    ``dropped`` counts rejections that newer ones have displaced.
+    """
+
+    def __init__(self, config: Config, rejections: int = 0) -> None:
+        """Allocate for the peers of config, 65,535 at most, and for as many rejections as are to be kept."""
+        self._config = config
+        self._records = bytearray(_RECORD * (2 * len(config.peers) + 2))
+        # Four entries a rejection. A list holds a reference to any int, so a big one is kept without allocating.
+        self._rejections = [0] * (4 * rejections)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything: for a new run, together with Faction.reset. Allocates nothing."""
+        self._used = 0
+        self._rejected = 0
+        self.lost = 0
+
+    @property
+    def dropped(self) -> int:
+        """Return how many rejections are no longer kept."""
+        return max(0, self._rejected - len(self._rejections) // 4)
+
+    def observe(self, machine: Faction, command: int, peer_id: int, previous_state: int, result: int) -> None:
+        """Record an accepted command. Allocates nothing; interrupt handlers may call it."""
+        if self._used >= len(self._records):
+            self.lost += 1
+            return
+        peer_id = self._config.index(peer_id) if command <= READY_OBSERVED else _NO_INDEX
+        self._append(command, peer_id, result)
+
+    def _append(self, command: int, index: int, result: int) -> None:
+        records = self._records
+        at = self._used
+        records[at] = command
+        records[at + 1] = index & 0xFF
+        records[at + 2] = index >> 8
+        records[at + 3] = result & 0xFF
+        records[at + 4] = result >> 8
+        self._used = at + _RECORD
+
+    def observe_rejection(self, machine: Faction, command: int, peer_id: int, result: int) -> None:
+        """Record a rejection over the oldest one. Allocates nothing; interrupt handlers may call it."""
+        kept = self._rejections
+        if kept:
+            at = self._rejected * 4 % len(kept)
+            kept[at] = self._used // _RECORD
+            kept[at + 1] = command
+            kept[at + 2] = peer_id
+            kept[at + 3] = result
+        self._rejected += 1
+
+    def __len__(self) -> int:
+        return self._used // _RECORD
+
+    def __iter__(self) -> "Iterator[tuple[int, int, int]]":
+        for at in range(0, self._used, _RECORD):
+            command, low, high, result, result_high = self._records[at : at + _RECORD]
+            index = low | high << 8
+            peer_id = NO_PEER if index == _NO_INDEX else self._config.peers[index]
+            yield command, peer_id, result | result_high << 8
+
+    def rejections(self) -> "Iterator[tuple[int, int, int, int]]":
+        """Iterate the rejections kept, oldest first, as (accepted commands before it, command, peer_id, result)."""
+        room = len(self._rejections) // 4
+        for i in range(max(0, self._rejected - room), self._rejected):
+            at = i % room * 4
+            before, command, peer_id, result = self._rejections[at : at + 4]
+            yield before, command, peer_id, result
+
+
+def replay(config: Config, records: "Iterable[tuple[int, int, int]]") -> Faction:
+    """Return a machine to which the records, a Journal or (command, peer_id, result) tuples, have happened.
+
+    Raises ValueError at the first record whose result differs, as it does when config is not the one of the record,
+    and for a Journal that has lost commands. Allocates.
+    """
+    lost = getattr(records, "lost", 0)
+    if lost:
+        raise ValueError("journal: %d accepted commands lost; clear it when the machine is reset" % lost)
+    machine = Faction(config)
+    for number, (command, peer_id, result) in enumerate(records):
+        got = machine.process(command, peer_id)
+        if got != result:
+            raise ValueError(
+                "record %d, %s of peer %d: recorded as %s, replayed as %s; was it recorded with this configuration?"
+                % (number, command_name(command), peer_id, describe(result), describe(got))
+            )
+    return machine

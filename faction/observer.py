@@ -1,0 +1,47 @@
+"""Observers: who watches a machine, and how several watch one.
+
+A machine calls its observer once for each call of ``process``, after the state has changed, with ints and without
+allocating; whether the whole call allocates is then up to the observer. The machine calls by name, so a class need
+not derive from Observer.
+"""
+
+from .machine import Faction
+
+
+class Observer:
+    """An observer that does nothing: derive from it and override what matters."""
+
+    def observe(self, machine: Faction, command: int, peer_id: int, previous_state: int, result: int) -> None:
+        """Take note of an accepted command; machine.state is the state that followed."""
+
+    def observe_query(self, machine: Faction) -> None:
+        """Take note of a PROBE."""
+
+    def observe_rejection(self, machine: Faction, command: int, peer_id: int, result: int) -> None:
+        """Take note of a rejected command; command and peer_id may be any ints."""
+
+
+class Observers(Observer):
+    """Several observers as one, called in the order given. What one of them raises keeps the later ones uninformed.
+
+    Adds no allocation to those of its observers.
+    """
+
+    def __init__(self, *observers: Observer) -> None:
+        """Keep the observers. Allocates."""
+        self._observers = observers
+
+    def observe(self, machine: Faction, command: int, peer_id: int, previous_state: int, result: int) -> None:
+        """Pass an accepted command on."""
+        for observer in self._observers:
+            observer.observe(machine, command, peer_id, previous_state, result)
+
+    def observe_query(self, machine: Faction) -> None:
+        """Pass a PROBE on."""
+        for observer in self._observers:
+            observer.observe_query(machine)
+
+    def observe_rejection(self, machine: Faction, command: int, peer_id: int, result: int) -> None:
+        """Pass a rejection on."""
+        for observer in self._observers:
+            observer.observe_rejection(machine, command, peer_id, result)
