@@ -1,0 +1,1 @@
+"""The host side of faction, installed as the package faction_tools."""
