@@ -1,0 +1,59 @@
+PYTHON ?= python3
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+PACKAGES := $(VENV)/.installed
+RUNTIMES := tests/runtimes
+NODE_MODULES := $(RUNTIMES)/node_modules/.installed
+
+.PHONY: help demo test mpy size bench lint clean node
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+demo: $(PACKAGES) ## A cluster of MicroPython processes boots; NODES=5 QUORUM=4 LOSS=0.2 SEED=1 change it
+	@$(RUN) -m faction_tools.demo $(foreach option,NODES QUORUM LOSS SEED,$(call pass,$(option)))
+
+test: $(PACKAGES) node ## The one suite, on CPython and on every MicroPython
+	@$(RUN) -m pytest
+
+mpy: $(PACKAGES) ## Compile faction/ to build/mpy/faction
+	@$(RUN) -m faction_tools.interpreters
+
+size: $(PACKAGES) node ## Bytes of code and of heap, against their budgets
+	@$(RUN) -m faction_tools.size
+
+bench: $(PACKAGES) ## Speed of the machine, against its budgets
+	@$(RUN) -m faction_tools.bench
+
+lint: $(PACKAGES) ## Style and types
+	@$(RUN) -m ruff check
+	@$(RUN) -m ruff format --check
+	@$(RUN) -m mypy
+
+clean: ## Remove everything that was made
+	rm -rf build $(VENV) $(RUNTIMES)/node_modules *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# $(call pass,NODES) is --nodes=5 where the variable NODES is 5, and nothing where it is not set.
+pass = $(if $($(1)),--$(shell echo $(1) | tr A-Z a-z)='$($(1))')
+
+$(PACKAGES): tools/requirements.txt pyproject.toml
+	@echo "set-up: Python packages, into $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -r tools/requirements.txt
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# node runs the 32-bit MicroPython. Without it there is less to test, and the tests say so.
+ifeq ($(and $(shell command -v node),$(shell command -v npm)),)
+node:
+	@echo "set-up: node and npm not found; going on without the 32-bit MicroPython"
+else
+node: $(NODE_MODULES)
+endif
+
+$(NODE_MODULES): $(RUNTIMES)/package-lock.json
+	@echo "set-up: 32-bit MicroPython, into $(RUNTIMES)/node_modules"
+	@cd $(RUNTIMES) && npm ci --silent --no-audit --no-fund
+	@touch $@
