@@ -1,0 +1,96 @@
+"""One suite, several interpreters: every test of a module in a folder named portable runs on each of RUNTIMES.
+
+pytest never imports these modules. It reads the names of their tests, and runs a module in a process of the runtime when
+the first of its tests is asked for. device_timeout, in seconds, is an option of the configuration file.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runtimes import RUNTIMES, ModuleRun, Report, Runtime
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option for the longest time that a module may take on a runtime."""
+    parser.addini("device_timeout", "seconds after which a portable module's run is killed", default="60")
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Keep pytest from importing a portable module."""
+    return PortableModule.from_parent(parent, path=module_path) if module_path.parent.name == "portable" else None
+
+
+class PortableModule(pytest.File):
+    """A module of tests that runs on every runtime."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(**options)
+        self._runs: dict[str, ModuleRun] = {}
+
+    def collect(self) -> Iterator[PortableTest]:
+        """Yield each test for each runtime, without importing the module."""
+        tree = ast.parse(self.path.read_text(encoding="utf-8"), str(self.path))
+        tests = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+        if not tests:
+            raise self.CollectError("%s: no test_* function" % self.path)
+        for runtime in RUNTIMES:
+            for test in tests:
+                name = "%s[%s]" % (test.name, runtime.name)
+                yield PortableTest.from_parent(self, name=name, test=test.name, line=test.lineno, runtime=runtime)
+
+    def report(self, runtime: Runtime, test: str) -> Report:
+        """Return what became of a test on a runtime; the first call for a runtime runs the module."""
+        run = self._runs.get(runtime.name)
+        if run is None:
+            timeout_s = float(self.config.getini("device_timeout"))
+            run = self._runs[runtime.name] = ModuleRun(runtime, self.path, timeout_s)
+        return run.report(test)
+
+
+class DeviceFailure(Exception):
+    """A test failed on its runtime; the text is what it printed there, with the traceback."""
+
+
+class PortableTest(pytest.Item):
+    """One test on one runtime."""
+
+    parent: PortableModule
+
+    def __init__(self, *, test: str, line: int, runtime: Runtime, **options: object) -> None:
+        super().__init__(**options)
+        self._test = test
+        self._line = line
+        self._runtime = runtime
+
+    def runtest(self) -> None:
+        """Pass, fail or skip as the test did on its runtime."""
+        self._require_runtime()
+        report = self.parent.report(self._runtime, self._test)
+        if report.outcome == "failed":
+            raise DeviceFailure(report.output)
+        self.add_report_section("call", "output on " + self._runtime.name, report.output)
+        if report.outcome == "skipped":
+            pytest.skip(report.reason)
+
+    def _require_runtime(self) -> None:
+        missing = self._runtime.missing()
+        if missing and os.environ.get("CI") == "true":
+            raise DeviceFailure(missing)
+        if missing:
+            pytest.skip(missing)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: str | None = None) -> object:
+        """Show a failure on the device as it was seen there."""
+        if isinstance(excinfo.value, DeviceFailure):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Say where the test is."""
+        return self.path, self._line - 1, self.name
