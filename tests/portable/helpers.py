@@ -22,21 +22,21 @@ def shuffled(ids):
 
 def rosters(count):
     """Return rosters of count peers that differ in where they begin, in gaps and in order."""
-    return (
+    return [
         contiguous(count),
         shuffled(contiguous(count, 5)),
         contiguous(count, MAX_ID - count + 1),
         sparse(count),
         shuffled(sparse(count)),
-    )
+    ]
 
 
 def hostile_ints():
     """Return ints from both sides of the limits of machine words, as far as the port has them."""
     found = []
-    for exponent in (30, 31, 32, 62, 63, 64, 70):
+    for exponent in (30, 31, 64, 70):
         try:
-            found += [1 << exponent, -(1 << exponent), -(1 << exponent) - 1, (1 << exponent) + 1]
+            found += [1 << exponent, -(1 << exponent)]
         except OverflowError:  # a port without big ints
             break
     return tuple(found)

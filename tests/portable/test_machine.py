@@ -1,0 +1,339 @@
+"""Every cell of the machine, for every kind of peer, against a table written out here."""
+
+import gc
+
+from faction import (
+    ACCEPTED,
+    BOOTSTRAPPED,
+    BROADCAST_READY,
+    COLLECTING,
+    CONCLUDED,
+    CONCLUDED_BOOTSTRAPPED,
+    CONCLUDED_TIMED_OUT,
+    DEADLINE_EXPIRED,
+    DUPLICATE,
+    INITIAL,
+    LOCAL_COMPLETED,
+    LOCAL_PARTICIPATION_COMPLETED,
+    NO_PEER,
+    NON_MEMBER,
+    NOT_ADMISSIBLE,
+    PARTICIPATION_ACCEPTED,
+    PARTICIPATION_OBSERVED,
+    PINGING,
+    PROBE,
+    PROBED,
+    READY_ACCEPTED,
+    READY_OBSERVED,
+    REJECTED,
+    TIMED_OUT,
+    UNKNOWN_COMMAND,
+    Config,
+    Faction,
+)
+from faction.machine import TABLE
+from helpers import HOSTILE, Chance, own_ids, rosters, snapshot, strangers
+
+HEARD = ACCEPTED | PARTICIPATION_ACCEPTED
+READY = ACCEPTED | READY_ACCEPTED
+LAST_READY = READY | CONCLUDED_BOOTSTRAPPED
+LOCAL = ACCEPTED | LOCAL_COMPLETED | BROADCAST_READY
+LAST_LOCAL = LOCAL | CONCLUDED_BOOTSTRAPPED
+LATE = ACCEPTED | CONCLUDED_TIMED_OUT
+AGAIN = REJECTED | DUPLICATE
+STRANGER = REJECTED | NON_MEMBER
+REFUSED = REJECTED | NOT_ADMISSIBLE
+CLOSED = REJECTED | CONCLUDED
+UNKNOWN = REJECTED | UNKNOWN_COMMAND
+
+# A standing is a state and how many readinesses the quorum lacks, our own counted as if it were there.
+# One row each: the answers to the five commands, and the state that follows them if it is another.
+# An answer to a command that takes a peer is one to a member not heard of; ANSWERS_TO_OTHERS has the rest.
+# fmt: off
+CELLS = (
+    # standing           PARTICIPATION_OBSERVED  READY_OBSERVED              LOCAL_PARTICIPATION_COMPLETED  DEADLINE_EXPIRED   PROBE
+    ((INITIAL, 0),      ((HEARD, PINGING),      (READY, PINGING),           (LAST_LOCAL, BOOTSTRAPPED),    (LATE, TIMED_OUT), (PROBED,))),
+    ((INITIAL, 1),      ((HEARD, PINGING),      (READY, PINGING),           (LOCAL, COLLECTING),           (LATE, TIMED_OUT), (PROBED,))),
+    ((PINGING, 0),      ((HEARD,),              (READY,),                   (LAST_LOCAL, BOOTSTRAPPED),    (LATE, TIMED_OUT), (PROBED,))),
+    ((PINGING, 1),      ((HEARD,),              (READY,),                   (LOCAL, COLLECTING),           (LATE, TIMED_OUT), (PROBED,))),
+    ((COLLECTING, 2),   ((REFUSED,),            (READY,),                   (REFUSED,),                    (LATE, TIMED_OUT), (PROBED,))),
+    ((COLLECTING, 1),   ((REFUSED,),            (LAST_READY, BOOTSTRAPPED), (REFUSED,),                    (LATE, TIMED_OUT), (PROBED,))),
+    ((BOOTSTRAPPED, 0), ((CLOSED,),             (CLOSED,),                  (CLOSED,),                     (CLOSED,),         (PROBED,))),
+    ((TIMED_OUT, 0),    ((CLOSED,),             (CLOSED,),                  (CLOSED,),                     (CLOSED,),         (PROBED,))),
+    ((TIMED_OUT, 1),    ((CLOSED,),             (CLOSED,),                  (CLOSED,),                     (CLOSED,),         (PROBED,))),
+)
+
+ANSWERS_TO_OTHERS = (
+    # state          PARTICIPATION_OBSERVED of    READY_OBSERVED of
+    #                a member again, a stranger   a member again, a stranger
+    (INITIAL,        AGAIN,          STRANGER,    AGAIN,          STRANGER),
+    (PINGING,        AGAIN,          STRANGER,    AGAIN,          STRANGER),
+    (COLLECTING,     REFUSED,        REFUSED,     AGAIN,          STRANGER),
+    (BOOTSTRAPPED,   CLOSED,         CLOSED,      CLOSED,         CLOSED),
+    (TIMED_OUT,      CLOSED,         CLOSED,      CLOSED,         CLOSED),
+)
+# fmt: on
+
+UNKNOWN_COMMANDS = (-1, -2, -5, -25, 5, 6, 7, 8, 25, 0x4000, 0x20000, 0x3FFFFFFF) + HOSTILE
+
+
+class Stand:
+    """A machine that stands in a given way, and what it then has to show.
+
+    Every other member of the roster, from the first, has been heard and is ready, except in INITIAL.
+    """
+
+    def __init__(self, peer_id, peers, state, lacking):
+        ids = sorted(peers)
+        self.known = ids[::2] if state != INITIAL else []
+        self.state = state
+        self.is_local_done = state in (COLLECTING, BOOTSTRAPPED) or (state == TIMED_OUT and lacking > 0)
+        self.quorum = len(set(self.known + [peer_id])) + lacking
+        self.peer_id = peer_id
+        self.pinging = set(self.known)
+        self.collecting = set(self.known + [peer_id] if self.is_local_done else self.known)
+        self.machine = None
+        if self.quorum <= len(ids):
+            self.machine = Faction(Config(peer_id, peers, self.quorum))
+            self.restore()
+            assert snapshot(self.machine) == self.shown()
+
+    def restore(self):
+        """Bring the machine back from wherever it is."""
+        machine = self.machine
+        machine.reset()
+        for peer_id in self.known:
+            machine.process(PARTICIPATION_OBSERVED, peer_id)
+            machine.process(READY_OBSERVED, peer_id)
+        if self.is_local_done:
+            machine.process(LOCAL_PARTICIPATION_COMPLETED)
+        if self.state == TIMED_OUT:
+            machine.process(DEADLINE_EXPIRED)
+
+    def shown(self):
+        """Return the snapshot that the machine has to give here."""
+        return _shown(self.state, self.is_local_done, self.pinging, self.collecting)
+
+    def shown_after(self, command, peer_id, state):
+        """Return the snapshot that the machine has to give when it has accepted the command."""
+        pinging, collecting = set(self.pinging), set(self.collecting)
+        is_local = command == LOCAL_PARTICIPATION_COMPLETED
+        if command == PARTICIPATION_OBSERVED:
+            pinging.add(peer_id)
+        elif command == READY_OBSERVED or is_local:
+            collecting.add(self.peer_id if is_local else peer_id)
+        return _shown(state, self.is_local_done or is_local, pinging, collecting)
+
+
+def _shown(state, is_local_done, pinging, collecting):
+    is_concluded = state == BOOTSTRAPPED or state == TIMED_OUT
+    pinging, collecting = tuple(sorted(pinging)), tuple(sorted(collecting))
+    return state, is_concluded, is_local_done, len(pinging), pinging, len(collecting), collecting
+
+
+def _check_standings(some_rosters, newcomers):
+    """Check every cell for each of the rosters, with so many of the members that are new to a set."""
+    for peers in some_rosters:
+        outsiders = strangers(peers)
+        for peer_id in own_ids(peers):
+            for (state, lacking), answers in CELLS:
+                gc.collect()
+                stand = Stand(peer_id, peers, state, lacking)
+                if stand.machine:
+                    _check_answers(stand, answers, newcomers)
+                    _check_refusals(stand, outsiders)
+
+
+def _check_answers(stand, answers, newcomers):
+    for command in range(5):
+        answer = answers[command]
+        takes_peer = command <= READY_OBSERVED
+        peer_ids = _some(_newcomers(stand, command), newcomers) if takes_peer else (NO_PEER, stand.peer_id, HOSTILE[0])
+        for peer_id in peer_ids:
+            _check_answer(stand, command, peer_id, answer[0], answer[-1] if len(answer) > 1 else stand.state)
+
+
+def _newcomers(stand, command):
+    known = stand.collecting if command == READY_OBSERVED else stand.pinging
+    return [i for i in stand.machine.config.peers if i not in known]
+
+
+def _some(values, count):
+    """Return the last of the values and others from all over them: count at most."""
+    return values[:: -max(1, len(values) // count)][:count]
+
+
+def _check_answer(stand, command, peer_id, answer, state):
+    machine = stand.machine
+    assert machine.process(command, peer_id) == answer, (stand.state, command, peer_id)
+    if answer & ACCEPTED:
+        assert snapshot(machine) == stand.shown_after(command, peer_id, state), (stand.state, command, peer_id)
+        stand.restore()
+    else:
+        assert snapshot(machine) == stand.shown(), (stand.state, command, peer_id)
+
+
+def _check_refusals(stand, outsiders):
+    process = stand.machine.process
+    _, heard_again, heard_stranger, ready_again, ready_stranger = ANSWERS_TO_OTHERS[stand.state]
+    for peer_id in stand.known:
+        assert process(PARTICIPATION_OBSERVED, peer_id) == heard_again, peer_id
+    for peer_id in stand.collecting:
+        assert process(READY_OBSERVED, peer_id) == ready_again, peer_id
+    for peer_id in outsiders:
+        assert process(PARTICIPATION_OBSERVED, peer_id) == heard_stranger, peer_id
+        assert process(READY_OBSERVED, peer_id) == ready_stranger, peer_id
+    assert snapshot(stand.machine) == stand.shown()
+    for command in UNKNOWN_COMMANDS:
+        assert process(command) == process(command, stand.peer_id) == process(command, outsiders[-1]) == UNKNOWN, command
+    assert snapshot(stand.machine) == stand.shown()
+
+
+def test_cells_of_1_peer():
+    _check_standings(rosters(1), 1)
+
+
+def test_cells_of_5_peers():
+    _check_standings(rosters(5), 5)
+
+
+def test_cells_of_31_peers():
+    _check_standings(rosters(31), 3)
+
+
+def test_cells_of_64_peers():
+    _check_standings(rosters(64)[1::3], 3)  # contiguous and sparse, neither sorted
+
+
+def test_cells_of_200_peers():
+    _check_standings(rosters(200)[1::3], 2)  # contiguous and sparse, neither sorted
+
+
+# The same 25 cells as machine.py has to write them: the answer to a new member, the state that follows (0: none)
+# and whether the quorum is checked.
+TABLE_SPELLED_OUT = (
+    (INITIAL, PARTICIPATION_OBSERVED, HEARD, PINGING, False),
+    (INITIAL, READY_OBSERVED, READY, PINGING, False),
+    (INITIAL, LOCAL_PARTICIPATION_COMPLETED, LOCAL, COLLECTING, True),
+    (INITIAL, DEADLINE_EXPIRED, LATE, TIMED_OUT, False),
+    (INITIAL, PROBE, PROBED, 0, False),
+    (PINGING, PARTICIPATION_OBSERVED, HEARD, 0, False),
+    (PINGING, READY_OBSERVED, READY, 0, False),
+    (PINGING, LOCAL_PARTICIPATION_COMPLETED, LOCAL, COLLECTING, True),
+    (PINGING, DEADLINE_EXPIRED, LATE, TIMED_OUT, False),
+    (PINGING, PROBE, PROBED, 0, False),
+    (COLLECTING, PARTICIPATION_OBSERVED, REFUSED, 0, False),
+    (COLLECTING, READY_OBSERVED, READY, 0, True),
+    (COLLECTING, LOCAL_PARTICIPATION_COMPLETED, REFUSED, 0, False),
+    (COLLECTING, DEADLINE_EXPIRED, LATE, TIMED_OUT, False),
+    (COLLECTING, PROBE, PROBED, 0, False),
+    (BOOTSTRAPPED, PARTICIPATION_OBSERVED, CLOSED, 0, False),
+    (BOOTSTRAPPED, READY_OBSERVED, CLOSED, 0, False),
+    (BOOTSTRAPPED, LOCAL_PARTICIPATION_COMPLETED, CLOSED, 0, False),
+    (BOOTSTRAPPED, DEADLINE_EXPIRED, CLOSED, 0, False),
+    (BOOTSTRAPPED, PROBE, PROBED, 0, False),
+    (TIMED_OUT, PARTICIPATION_OBSERVED, CLOSED, 0, False),
+    (TIMED_OUT, READY_OBSERVED, CLOSED, 0, False),
+    (TIMED_OUT, LOCAL_PARTICIPATION_COMPLETED, CLOSED, 0, False),
+    (TIMED_OUT, DEADLINE_EXPIRED, CLOSED, 0, False),
+    (TIMED_OUT, PROBE, PROBED, 0, False),
+)
+
+
+def test_the_table_of_the_machine_is_the_one_of_the_specification():
+    assert len(TABLE) == len(TABLE_SPELLED_OUT) == 25
+    for state, command, answer, following, checks_quorum in TABLE_SPELLED_OUT:
+        assert TABLE[state * 5 + command] == answer | following << 14 | checks_quorum << 17, (state, command)
+
+
+def test_readiness_before_our_own_never_concludes():
+    for peers in rosters(31):
+        for quorum in (1, 2, 31):
+            machine = Faction(Config(peers[0], peers, quorum))
+            for peer_id in peers:
+                assert machine.process(READY_OBSERVED, peer_id) == READY
+            assert (machine.state, machine.collecting.count) == (PINGING, 31)
+            assert machine.process(LOCAL_PARTICIPATION_COMPLETED) == LAST_LOCAL
+            assert (machine.state, machine.collecting.count) == (BOOTSTRAPPED, 31)
+
+
+def test_every_quorum_is_reached_by_that_many_and_no_fewer():
+    for peers in rosters(5) + rosters(31)[2:4]:
+        others = [i for i in peers if i != peers[1]]
+        for quorum in range(2, len(peers) + 1):
+            machine = Faction(Config(peers[1], peers, quorum))
+            answers = [machine.process(LOCAL_PARTICIPATION_COMPLETED)]
+            answers += [machine.process(READY_OBSERVED, i) for i in others]
+            late = len(peers) - quorum
+            assert answers == [LOCAL] + [READY] * (quorum - 2) + [LAST_READY] + [CLOSED] * late, quorum
+
+
+def test_reset_is_a_new_machine():
+    for peers in rosters(64):
+        config = Config(peers[9], peers, 64)
+        fresh = snapshot(Faction(config))
+        assert fresh == (INITIAL, False, False, 0, (), 0, ())
+        machine = Faction(config)
+        for _ in range(2):
+            for peer_id in peers:
+                assert machine.process(PARTICIPATION_OBSERVED, peer_id) == HEARD
+                assert machine.process(READY_OBSERVED, peer_id) == READY
+            assert machine.process(LOCAL_PARTICIPATION_COMPLETED) == LAST_LOCAL
+            machine.reset()
+            assert snapshot(machine) == fresh
+
+
+class Watcher:
+    """An observer that does nothing. Its presence sends every command the general way."""
+
+    def observe(self, machine, command, peer_id, previous_state, result):
+        pass
+
+    def observe_query(self, machine):
+        pass
+
+    def observe_rejection(self, machine, command, peer_id, result):
+        pass
+
+
+def test_the_express_lane_answers_as_the_general_way_does():
+    for count, runs, length in ((5, 40, 30), (64, 6, 300), (200, 3, 900)):
+        for peers in (rosters(count)[1], rosters(count)[4]):
+            gc.collect()
+            for seed in range(runs):
+                _compare_ways(peers, Chance(seed * 131 + count), length)
+
+
+def _compare_ways(peers, chance, length):
+    config = Config(chance.one_of(peers), peers, chance.one_of((1, 2, len(peers) // 2 + 1, len(peers))))
+    express, general = Faction(config), Faction(config, Watcher())
+    outsiders = strangers(peers)
+    for number in range(length):
+        command = chance.below(2) if chance.below(len(peers)) else chance.one_of((2, 2, 3, 4, 5, -1))
+        peer_id = chance.one_of(peers if chance.below(8) else outsiders)
+        assert express.process(command, peer_id) == general.process(command, peer_id), (number, command, peer_id)
+        assert express.state == general.state, (number, command, peer_id)
+        if number % 64 == 0:
+            assert snapshot(express) == snapshot(general), number
+    assert snapshot(express) == snapshot(general)
+
+
+def test_a_machine_without_a_peer_given_takes_it_as_no_peer():
+    machine = Faction(Config(0, (0, 1), 2))
+    assert machine.process(PARTICIPATION_OBSERVED) == machine.process(READY_OBSERVED) == STRANGER
+    assert not machine.admits(PARTICIPATION_OBSERVED)
+    assert machine.process(PROBE) == PROBED
+
+
+def test_sets_are_live_and_ascending():
+    machine = Faction(Config(30, [30, 10, 20, 0], 4))
+    pinging, collecting = machine.pinging, machine.collecting
+    for peer_id in (20, 0, 30):
+        machine.process(PARTICIPATION_OBSERVED, peer_id)
+    machine.process(READY_OBSERVED, 10)
+    assert list(pinging) == [0, 20, 30]
+    assert (pinging.count, len(pinging), len(collecting)) == (3, 3, 1)
+    assert [pinging.has(i) for i in (0, 10, 20, 30, 15, -1)] == [True, False, True, True, False, False]
+    assert 10 in collecting and 20 not in collecting and HOSTILE[-1] not in collecting
+    machine.reset()
+    assert not list(pinging) and not collecting.count and 10 not in collecting
