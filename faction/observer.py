@@ -2,10 +2,15 @@
 
 A machine calls its observer once for each call of ``process``, after the state has changed, with ints and without
 allocating; whether the whole call allocates is then up to the observer. The machine calls by name, so a class need
-not derive from Observer.
+not derive from Observer. A node calls the same object when it finds another node misconfigured.
 """
 
 from .machine import Faction
+
+const = int  # folded away on boards: see machine.py
+_FOR_TYPE_CHECKERS = const(0)
+if _FOR_TYPE_CHECKERS:
+    from .node import Node
 
 
 class Observer:
@@ -19,6 +24,9 @@ class Observer:
 
     def observe_rejection(self, machine: Faction, command: int, peer_id: int, result: int) -> None:
         """Take note of a rejected command; command and peer_id may be any ints."""
+
+    def observe_conflict(self, node: "Node", conflict: int, peer_id: int) -> None:
+        """Take note of a misconfigured node, once for each: see Node.poll."""
 
 
 class Observers(Observer):
@@ -45,3 +53,11 @@ class Observers(Observer):
         """Pass a rejection on."""
         for observer in self._observers:
             observer.observe_rejection(machine, command, peer_id, result)
+
+    def observe_conflict(self, node: "Node", conflict: int, peer_id: int) -> None:
+        """Pass a conflict on."""
+        for observer in self._observers:
+            observer.observe_conflict(node, conflict, peer_id)
+
+
+del const

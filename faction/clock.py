@@ -1,0 +1,56 @@
+"""Milliseconds that wrap: the clock that a node is given."""
+
+import time
+
+const = int  # folded away on boards: see machine.py
+_FOR_TYPE_CHECKERS = const(0)
+if _FOR_TYPE_CHECKERS:
+    from collections.abc import Callable
+
+_WRAPS_AT_29_BITS = 0x1FFFFFFF
+
+
+class Clock:
+    """A tick counter and its period. Only ``diff`` may compare two readings."""
+
+    def __init__(self, now: "Callable[[], int]", last: int = 0) -> None:
+        """now: returns ticks in ms. last: the tick before it wraps to 0, of the form 2**n - 1; 0: it never wraps."""
+        self.now = now
+        self._last = last
+
+    def diff(self, later: int, earlier: int) -> int:
+        """Return the ms between two readings, negative if later is the earlier one; right up to half a period.
+
+        Allocates nothing; interrupt handlers may call it.
+        """
+        ms = later - earlier
+        last = self._last
+        if last:
+            ms &= last
+            if ms > last >> 1:
+                ms -= last  # in two steps: the period itself may be no small int
+                ms -= 1
+        return ms
+
+
+def system_clock() -> Clock:
+    """Return the clock of the interpreter that we run on. Allocates."""
+    try:
+        from time import ticks_add, ticks_ms  # type: ignore[attr-defined]  # MicroPython
+
+        return Clock(ticks_ms, ticks_add(0, -1))  # the period differs from port to port; this is its last tick
+    except ImportError:
+        pass
+    try:
+        from supervisor import ticks_ms  # type: ignore[import-not-found]  # CircuitPython
+
+        return Clock(ticks_ms, _WRAPS_AT_29_BITS)
+    except ImportError:
+        return Clock(_monotonic_ms)
+
+
+def _monotonic_ms() -> int:
+    return int(time.monotonic() * 1000)
+
+
+del const

@@ -1,0 +1,421 @@
+"""A node: one machine, one transport, one clock. It gets its board into the cluster.
+
+Theory of operation
+
+ 1. ``poll`` does everything: it drains the transport, lets time pass, sends at most one frame. It never blocks.
+ 2. A beacon tells all others who we are and in which run. A run begins with the node and with every restart, and has
+    a nonce of its own. Until our machine has concluded we send a beacon an interval, with jitter, and it asks.
+ 3. Once our own participation is complete we answer whoever asks, also after we have concluded: one frame for all
+    askers, at most once an interval. So a lost frame strands nobody, and once all have concluded the air is silent.
+ 4. ``complete`` says that our own participation is complete. What the machine wants broadcast goes out at once.
+ 5. A frame that is damaged, old, of an earlier run, our own, or a stranger's never reaches the machine: it is counted.
+ 6. A node that hears nobody sends less and less often, down to one beacon in eight intervals; the first beacon of
+    a member brings it back. A budget may bound the frames of a minute.
+ 7. Under a seal that quotes (faction.key) a sender counts only after it has proved that its run is alive now, by
+    a frame that quotes the nonce of ours. Hence every frame quotes those whom its sender has heard asking.
+ 8. Time is counted down from differences of the clock, so its ticks may wrap whenever they like, as long as the polls
+    are closer than half its period.
+
+In steady state nothing here allocates, whatever comes in; transports and seals say what they allocate.
+"""
+
+import os
+from array import array
+
+from .clock import Clock, system_clock
+from .machine import (
+    BROADCAST_READY,
+    DEADLINE_EXPIRED,
+    LOCAL_PARTICIPATION_COMPLETED,
+    PARTICIPATION_OBSERVED,
+    READY_OBSERVED,
+    TIMED_OUT,
+    Config,
+    Faction,
+    _check,
+)
+from .wire import ASKING, BEACON, MAX_LENGTH, OTHER_CLUSTER, READY, Checksum, Wire
+
+const = int  # folded away on boards: see machine.py
+_FOR_TYPE_CHECKERS = const(0)
+if _FOR_TYPE_CHECKERS:
+    from collections.abc import Callable, Coroutine
+    from typing import Any
+
+    from .observer import Observer
+    from .transports import Transport
+
+# Counters go on where the verdicts of wire.decode end: each frame received counts once, under one of the first eleven.
+SAME_ID = const(6)  # another board has our peer id
+STRANGER = const(7)  # our cluster and roster, but an id that is not in it
+STALE = const(8)  # a frame that a later one overtook, or of an earlier run
+ECHO = const(9)  # our own frame came back
+UNPROVEN = const(10)  # the seal quotes, and this sender has not yet quoted us
+RESTART = const(11)  # a member began another run
+SENT = const(12)
+SEND_FAILED = const(13)  # the transport raised OSError
+RECEIVE_FAILED = const(14)  # likewise
+
+SLOW = {"interval_ms": 10000, "frames_per_minute": 12}  # for LoRa and shared RS-485: Node(..., **SLOW)
+
+_COUNTERS = const(15)
+_DRAIN = const(64)  # frames a poll takes at most, so that a flood cannot hold it
+_MAX_MS = const(0x3FFFFFFF)
+_MAX_INTERVAL_MS = const(3600000)
+_MINUTE_MS = const(60000)
+_PATIENCE = const(3)  # beacons without an echo from anybody before the interval grows
+
+# Marks of a peer
+_HEARD = const(0x01)
+_OWED = const(0x02)  # asked, and is to be quoted
+_REPORTED = const(0x04)  # shifted by conflict - OTHER_CLUSTER: 0x04, 0x08, 0x10
+_RETURN = const(0x20)  # one step of a count, up to 7, of frames of the run before the current one
+_MARKS = const(0x1F)  # all but that count
+_OFFENDERS = const(8)  # reported non-members remembered, for each kind of conflict
+
+
+class Node:
+    """One member at work. Attributes, to be read only:
+
+    ``machine``       its Faction
+    ``remaining_ms``  until the deadline
+    ``nonce``         of this run
+    ``counters``      an array of counts, by the codes BEACON ... OTHER_EXPECTATIONS of faction.wire, and
+                      SAME_ID ... RECEIVE_FAILED of this module
+    ``offenders``     the latest offender of each kind of conflict, at conflict - OTHER_CLUSTER; -1: none
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        transport: "Transport",
+        cluster: str,
+        deadline_ms: int,
+        interval_ms: int = 500,
+        frames_per_minute: int = 0,
+        deadline_from_contact: bool = False,
+        seal: "Checksum | None" = None,
+        clock: "Clock | None" = None,
+        seed: "int | None" = None,
+        observer: "Observer | None" = None,
+    ) -> None:
+        """Make a node; its time begins with the first poll. Allocates all that it will ever use.
+
+        config: of the machine. transport: see faction.transports. cluster: a name that all members share.
+        deadline_ms: when to give up, 1 ms to 12 days, counted from the first poll, or from the first beacon of another
+        member if deadline_from_contact. interval_ms: between two beacons, up to an hour; the jitter adds up to
+        a quarter. frames_per_minute: a bound on all that is sent, from 2 to 10,000; 0: none beyond one beacon and one
+        answer an interval. seal: the protection of the frames, a Checksum or a faction.key.Key. clock: see
+        faction.clock. seed: of nonces and jitter, 1 to 2**30 - 1, for repeatable runs; never fix it on a board, as
+        the nonces of two boots must differ. observer: of machine and node, see faction.observer.
+        Raises ValueError, naming the value.
+        """
+        _check("deadline_ms", deadline_ms, 1, _MAX_MS)
+        _check("interval_ms", interval_ms, 1, _MAX_INTERVAL_MS)
+        if frames_per_minute:
+            _check("frames_per_minute", frames_per_minute, 2, 10000)
+        if seed is None:
+            seed = int.from_bytes(os.urandom(4), "big") >> 2 or 1
+        _check("seed", seed, 1, _MAX_MS)
+        self.config = config
+        self.machine = Faction(config, observer)
+        self._transport = transport
+        self._wire = Wire(config, cluster, seal or Checksum())
+        self._proof = len(self._wire.quotes) > 0
+        self._clock = clock or system_clock()
+        self._observer = observer
+        self._random = seed
+        for _ in range(8):  # so that neighbouring seeds lead far apart
+            self._draw(1)
+        self._deadline_ms = deadline_ms
+        self._from_contact = deadline_from_contact
+        self._interval_ms = interval_ms
+        # A bucket of a quarter of the budget, filled by the rest: so no minute sees more than the budget.
+        self._cost = _MINUTE_MS if frames_per_minute else 0  # of a frame
+        self._bucket = (frames_per_minute + 3) // 4 * _MINUTE_MS
+        self._refill = frames_per_minute - (frames_per_minute + 3) // 4
+        self._credit = self._bucket
+        self._inbox = bytearray(MAX_LENGTH + 6)
+        self._outbox = bytearray(self._wire.length)
+        count = len(config.peers)
+        self._own = config.index(config.peer_id)
+        self._marks = bytearray(count)
+        self._nonces = array("I", bytes(4 * count))  # of the peers' current runs
+        self._sequences = array("I", bytes(4 * count))  # the last ones heard in them
+        # Of the run before; under a seal that quotes, the nonce to quote.
+        self._others = array("I", bytes(4 * count))
+        self._other_sequences = array("I", bytes(4 * count))
+        self.counters = array("I", bytes(4 * _COUNTERS))
+        self.offenders = array("i", [-1] * 3)
+        self._outsiders = array("i", [-1] * (3 * _OFFENDERS))
+        self.nonce = self._sequence = self._cursor = 0
+        self._last: int | None = None  # the clock when it was read last
+        self._contact = False
+        self.restart()
+
+    def poll(self) -> int:
+        """Do what is due and return the state of the machine; call it often, at least a few times an interval.
+
+        Never blocks, if the transport does not. What it finds on the air is counted. The first time that a node
+        proves misconfigured (OTHER_CLUSTER, OTHER_EXPECTATIONS, SAME_ID) the observer is told by
+        ``observe_conflict(node, conflict, peer_id)``. Not for interrupt handlers: see faction.transports.ring.
+        """
+        now = self._clock.now()
+        elapsed_ms = 0 if self._last is None else max(0, self._clock.diff(now, self._last))
+        self._last = now
+        counted_ms = elapsed_ms if self._contact else 0
+        self._receive()
+        self._expire(counted_ms)
+        self._transmit(elapsed_ms)
+        return self.machine.state
+
+    def complete(self) -> int:
+        """Declare our own participation complete, and announce it; return the result of the machine."""
+        result = self.machine.process(LOCAL_PARTICIPATION_COMPLETED)
+        if result & BROADCAST_READY:
+            self._beacon()
+        return result
+
+    def cancel(self) -> int:
+        """End the wait now, as if the deadline had passed; return the result of the machine. Allocates nothing."""
+        self.remaining_ms = 0
+        return self.machine.process(DEADLINE_EXPIRED)
+
+    def restart(self) -> None:
+        """Begin a new run with all that was observed forgotten, and the time anew; ``complete`` is due again.
+
+        The counters go on. Allocates nothing.
+        """
+        self.machine.reset()
+        self.remaining_ms = self._deadline_ms
+        self._previous_nonce = self.nonce
+        self.nonce = self._draw(_MAX_MS) + 1
+        self._sequence = 0
+        self._last = None
+        self._contact = not self._from_contact
+        self._answer_due = False
+        self._answer_in = self._silent = 0
+        self._beacon_in = self._draw(self._interval_ms) >> 3  # boards that are switched on together do not collide
+        for i in range(len(self._marks)):
+            self._marks[i] &= _MARKS ^ _HEARD ^ _OWED
+            if self._proof:
+                self._nonces[i] = 0  # what was proved to the last run is not proved to this one
+
+    def each_missing(self, callback: "Callable[[int, bool], object]") -> None:
+        """Call callback(peer_id, heard) for each peer not known to be ready, ascending. Allocates nothing itself.
+
+        Our own id is among them, as heard, until our participation is complete.
+        """
+        for i in range(len(self._marks)):
+            peer_id = self.config.peers[i]
+            if not self.machine.collecting.has(peer_id):
+                callback(peer_id, bool(self._marks[i] & _HEARD) or i == self._own)
+
+    def missing(self) -> "tuple[list[int], list[int]]":
+        """Return (ids never heard in this run, ids heard but not ready). Allocates."""
+        lists: tuple[list[int], list[int]] = ([], [])
+        self.each_missing(lambda peer_id, heard: lists[heard].append(peer_id))
+        return lists
+
+    def wait(self, pause_ms: int = 10) -> "Coroutine[Any, Any, int]":
+        """Poll until the machine has concluded, ``await``-ed from asyncio: return BOOTSTRAPPED or TIMED_OUT.
+
+        pause_ms: the time between polls. Afterwards go on polling: others may still ask. Allocates, as asyncio does.
+        """
+        from .wait import wait  # "async def" is a syntax error on the smallest ports
+
+        return wait(self, pause_ms)
+
+    def _receive(self) -> None:
+        for _ in range(_DRAIN):
+            length = self._receive_one()
+            if length < 0:
+                return
+            self._judge(length)
+
+    def _receive_one(self) -> int:
+        try:
+            return self._transport.receive(self._inbox)
+        except OSError:
+            self.counters[RECEIVE_FAILED] += 1
+            return -1
+
+    def _judge(self, length: int) -> None:
+        verdict = self._wire.decode(self._inbox, length)
+        if verdict == BEACON:
+            verdict = self._hear()
+        elif verdict >= OTHER_CLUSTER:
+            self._report(verdict)
+        self.counters[verdict] += 1
+
+    def _hear(self) -> int:
+        """Take in the frame just decoded, and return its verdict."""
+        wire = self._wire
+        index = self.config.index(wire.peer_id)
+        if index < 0:
+            return STRANGER
+        if index == self._own and wire.nonce == self.nonce:
+            return ECHO
+        verdict = self._trace(index)
+        if wire.flags & ASKING and verdict != STALE:
+            self._note_asker(index)
+        if verdict == SAME_ID:
+            self._report(verdict)
+        elif verdict == BEACON:
+            self._count(index)
+        return verdict
+
+    def _trace(self, index: int) -> int:
+        """Judge the run and the sequence of a frame of the peer at index."""
+        wire = self._wire
+        if wire.nonce == self._nonces[index]:
+            return BEACON if wire.sequence > self._sequences[index] else STALE
+        if self._proof:
+            if not wire.is_quoted(self._inbox, self.nonce):
+                return UNPROVEN
+        elif wire.nonce == self._others[index] and not self._returns(index):
+            return STALE
+        if index == self._own:
+            return STALE if wire.nonce == self._previous_nonce else SAME_ID
+        self._begin_run(index)
+        return BEACON
+
+    def _returns(self, index: int) -> bool:
+        """Tell whether the run before the current one of a peer is alive after all.
+
+        A frame that was delayed over two restarts makes a dead run current, and the living one the one before. Then
+        the living one goes on with new frames, and the dead one does not: seven in a row decide.
+        """
+        sequence = self._wire.sequence
+        if sequence <= self._other_sequences[index]:
+            return False
+        self._other_sequences[index] = sequence
+        self._marks[index] += _RETURN
+        return self._marks[index] >= 7 * _RETURN
+
+    def _begin_run(self, index: int) -> None:
+        if self._nonces[index]:
+            self.counters[RESTART] += 1
+            if not self._proof:
+                self._others[index] = self._nonces[index]
+                self._other_sequences[index] = self._sequences[index]
+        self._nonces[index] = self._wire.nonce
+
+    def _note_asker(self, index: int) -> None:
+        if self._proof:
+            self._others[index] = self._wire.nonce
+            self._marks[index] |= _OWED
+        if index != self._own and self.machine.is_pinging_completed and not self._answer_due:
+            self._answer_due = True
+            # All who are asked must not answer in the same instant.
+            self._answer_in = max(self._answer_in, self._draw(self._interval_ms) >> 2)
+
+    def _count(self, index: int) -> None:
+        """Let the machine know of a beacon of the peer at index."""
+        wire = self._wire
+        self._sequences[index] = wire.sequence
+        self._marks[index] = self._marks[index] & _MARKS | _HEARD
+        self._contact = True
+        if self._silent > _PATIENCE:
+            self._beacon_in = min(self._beacon_in, self._draw(self._interval_ms))
+        self._silent = 0
+        self.machine.process(PARTICIPATION_OBSERVED, wire.peer_id)
+        if wire.flags & READY:
+            self.machine.process(READY_OBSERVED, wire.peer_id)
+
+    def _report(self, conflict: int) -> None:
+        """Tell the observer of a misconfigured node, unless it knows."""
+        peer_id = self._wire.peer_id
+        self.offenders[conflict - OTHER_CLUSTER] = peer_id
+        index = self.config.index(peer_id)
+        if index >= 0:
+            mark = _REPORTED << conflict - OTHER_CLUSTER
+            known = self._marks[index] & mark
+            self._marks[index] |= mark
+        else:
+            known = self._remember((conflict - OTHER_CLUSTER) * _OFFENDERS, peer_id)
+        if not known and self._observer is not None:
+            self._observer.observe_conflict(self, conflict, peer_id)
+
+    def _remember(self, start: int, peer_id: int) -> int:
+        """Put a non-member into its kind's part of the list; return whether it was there."""
+        outsiders = self._outsiders
+        for i in range(start, start + _OFFENDERS):
+            if outsiders[i] == peer_id:
+                return 1
+        for i in range(start + _OFFENDERS - 1, start, -1):
+            outsiders[i] = outsiders[i - 1]
+        outsiders[start] = peer_id
+        return 0
+
+    def _expire(self, elapsed_ms: int) -> None:
+        if not self.machine.is_concluded:
+            self.remaining_ms -= elapsed_ms
+            if self.remaining_ms <= 0:
+                self.cancel()
+
+    def _transmit(self, elapsed_ms: int) -> None:
+        self._credit = min(self._bucket, self._credit + min(elapsed_ms, _MINUTE_MS) * self._refill)
+        self._beacon_in = max(0, self._beacon_in - elapsed_ms)
+        self._answer_in = max(0, self._answer_in - elapsed_ms)
+        if self._beacon_in == 0 and not self.machine.is_concluded:
+            self._beacon()
+        elif self._answer_due and self._answer_in == 0:
+            self._send()
+
+    def _beacon(self) -> None:
+        """Send a beacon and set the time of the next; without credit it stays due."""
+        self._beacon_in = 0
+        if self._send():
+            interval_ms = self._interval_ms << max(0, min(self._silent - _PATIENCE, 3))
+            self._beacon_in = interval_ms + (self._draw(interval_ms) >> 2)
+            self._silent += 1
+
+    def _send(self) -> bool:
+        if self._credit < self._cost:
+            return False
+        self._credit -= self._cost
+        self._answer_due = False
+        self._answer_in = self._interval_ms
+        self._sequence += 1
+        flags = 0 if self.machine.is_concluded else ASKING
+        if self.machine.is_pinging_completed and self.machine.state != TIMED_OUT:
+            flags |= READY
+        self._quote()
+        self._wire.encode(self._outbox, flags, self.nonce, self._sequence)
+        self._send_outbox()
+        return True
+
+    def _send_outbox(self) -> None:
+        try:
+            self._transport.send(self._outbox, len(self._outbox))
+            self.counters[SENT] += 1
+        except OSError:
+            self.counters[SEND_FAILED] += 1
+
+    def _quote(self) -> None:
+        """Quote the peers that have asked since they were quoted last, as many as fit, and the others next time."""
+        slot = 0
+        quotes = self._wire.quotes
+        for _ in range(len(self._marks)):
+            if slot == len(quotes):
+                return
+            self._cursor = (self._cursor + 1) % len(self._marks)
+            if self._marks[self._cursor] & _OWED:
+                self._marks[self._cursor] ^= _OWED
+                quotes[slot] = self._others[self._cursor]
+                slot += 1
+        for i in range(slot, len(quotes)):
+            quotes[i] = 0
+
+    def _draw(self, limit: int) -> int:
+        """Return a pseudo-random number from 0 to limit - 1; xorshift with 30 bits and the full period."""
+        x = self._random
+        x ^= (x & 0x7FFFFF) << 7
+        x ^= x >> 9
+        x ^= (x & 0xFFFFF) << 10
+        self._random = x
+        return x % limit
+
+
+del const

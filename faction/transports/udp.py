@@ -1,0 +1,101 @@
+"""UDP: broadcast, multicast or a list of addresses, on MicroPython, CPython and CircuitPython.
+
+A firmware's socket allocates in ``recv`` (MicroPython: the bytes that it returns) and when it raises; nothing else here
+allocates after the constructor. MicroPython's ``readinto`` is no way out: it joins datagrams into one.
+"""
+
+import sys
+
+from .ring import NOTHING
+
+const = int  # folded away on boards: see machine.py
+_FOR_TYPE_CHECKERS = const(0)
+if _FOR_TYPE_CHECKERS:
+    from collections.abc import Sequence
+    from typing import Any
+
+_MICROPYTHON = sys.implementation.name == "micropython"
+
+
+class UDP:
+    """A UDP socket as a transport. ``failures`` counts datagrams that could not be sent: no route, no link, no room."""
+
+    def __init__(
+        self, port: int, to: "Sequence[tuple[str, int]]" = (), bind: str = "0.0.0.0", pool: "Any" = None
+    ) -> None:
+        """Open the socket. Allocates; raises OSError if the port is taken or the link is down.
+
+        port: the local UDP port. to: the (address, port) pairs that every frame goes to, numeric addresses; a multicast
+        group among them is joined; without any, everybody on the local network at this same port. bind: the local
+        address; a Pico W hears nothing on "", but does on "0.0.0.0". pool: on CircuitPython a socketpool.SocketPool.
+        """
+        if pool is None:
+            import socket
+
+            pool = socket
+        to = to or (("255.255.255.255", port),)
+        self.failures = 0
+        self._to = [_address(pool, host, port) for host, port in to]
+        self._socket = pool.socket(pool.AF_INET, pool.SOCK_DGRAM)
+        for option in ("SO_REUSEADDR", "SO_BROADCAST"):
+            if hasattr(pool, option):  # where a firmware lacks it, it does not need it
+                self._socket.setsockopt(pool.SOL_SOCKET, getattr(pool, option), 1)
+        self._socket.bind(_address(pool, bind, port))
+        for host, _ in to:
+            if 224 <= int(host.split(".")[0]) <= 239:
+                self._socket.setsockopt(0, pool.IP_ADD_MEMBERSHIP, _packed(host) + _packed(bind))
+        self._socket.setblocking(False)
+        self._waiting: Any = None
+        if _MICROPYTHON:
+            # Asking first spares the OSError that every look into an empty socket would allocate.
+            import select
+
+            self._waiting = select.poll()
+            self._waiting.register(self._socket, select.POLLIN)
+
+    def send(self, buffer: bytearray, length: int) -> None:
+        """Send the first length bytes to every address; allocates a view if buffer is longer, as a node's is not."""
+        data = buffer if length == len(buffer) else memoryview(buffer)[:length]
+        for i in range(len(self._to)):
+            self._send_to(data, i)
+
+    def _send_to(self, data: "bytearray | memoryview", i: int) -> None:
+        try:
+            self._socket.sendto(data, self._to[i])
+        except OSError:
+            self.failures += 1
+
+    def receive(self, buffer: bytearray) -> int:
+        """Move one datagram into buffer and return its length, which may be 0; NOTHING (-1) if there is none."""
+        if self._waiting is None:
+            try:
+                return int(self._socket.recv_into(buffer))
+            except OSError:
+                return NOTHING
+        if not self._is_waiting():
+            return NOTHING
+        data = self._socket.recv(len(buffer))
+        for i in range(len(data)):
+            buffer[i] = data[i]
+        return len(data)
+
+    def _is_waiting(self) -> bool:
+        for _ in self._waiting.ipoll(0):
+            return True
+        return False
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+
+def _address(pool: "Any", host: str, port: int) -> "Any":
+    # MicroPython's sendto takes only what getaddrinfo gives; elsewhere a pair does, without a look-up.
+    return pool.getaddrinfo(host, port)[0][-1] if _MICROPYTHON else (host, port)
+
+
+def _packed(host: str) -> bytes:
+    return bytes([int(part) for part in host.split(".")])
+
+
+del const

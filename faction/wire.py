@@ -1,0 +1,180 @@
+"""One beacon: what a node says on the air, and how to tell a beacon from noise.
+
+A frame, all numbers with the most significant byte first:
+
+    0  magic 0xFA 0xC7                  8  check of roster and quorum    20  sequence, rising by frame
+    2  version 1                       12  peer id                       24  nonces quoted, 4 bytes each
+    3  flags                           16  nonce of the sender's run     ..  seal: a checksum or a tag
+
+The numbers stay below 2**30, small ints on every port. A frame always has one length for one sender: 26 bytes under
+the Checksum, which quotes nothing. The buffers belong to the caller. Nothing here trusts a length or a byte from the
+air, and nothing that decodes or encodes allocates, except a seal that says so.
+"""
+
+from array import array
+
+from .machine import Config
+
+const = int  # folded away on boards: see machine.py
+_FOR_TYPE_CHECKERS = const(0)
+if _FOR_TYPE_CHECKERS:
+    from collections.abc import Iterable
+
+# Flags
+ASKING = const(0x01)  # the sender has not concluded, and wants to hear from everybody
+READY = const(0x02)  # the sender's own participation is complete, and its run has not timed out
+
+# What decode finds
+BEACON = const(0)
+MALFORMED = const(1)  # not a beacon at all
+CORRUPT = const(2)  # a beacon whose length or seal is wrong
+OTHER_VERSION = const(3)
+OTHER_CLUSTER = const(4)
+OTHER_EXPECTATIONS = const(5)  # our cluster, but another roster or quorum
+
+MAX_LENGTH = const(250)  # bytes: the limit of ESP-NOW
+
+_VERSION = const(2)  # offsets
+_FLAGS = const(3)
+_CLUSTER = const(4)
+_EXPECTATIONS = const(8)
+_PEER_ID = const(12)
+_NONCE = const(16)
+_SEQUENCE = const(20)
+_QUOTES = const(24)
+
+
+def crc16(buffer: "bytes | bytearray", end: int) -> int:
+    """Return the CRC-16/IBM-3740 of the first end bytes (polynomial 0x1021, start 0xFFFF; "123456789" gives 0x29B1).
+
+    A byte at a time, without a table. Allocates nothing; interrupt handlers may call it.
+    """
+    crc = 0xFFFF
+    for i in range(end):
+        x = crc >> 8 ^ buffer[i]
+        x ^= x >> 4
+        crc = (crc << 8 ^ x << 12 ^ x << 5 ^ x) & 0xFFFF
+    return crc
+
+
+def digest(values: "Iterable[int]") -> int:
+    """Return a 30-bit check of ints from 0 to 2**30 - 1, the same on every port. Against mistakes, not attacks."""
+    low = high = 1
+    for value in values:
+        # Two remainders by primes below 2**15: no product leaves the small ints of a 32-bit port.
+        low = (low * 31 + value % 32749) % 32749
+        high = (high * 211 + value % 32719) % 32719
+    return high << 15 | low
+
+
+def put(buffer: bytearray, at: int, value: int) -> None:
+    """Write value, from 0 to 2**30 - 1, as 4 bytes. Allocates nothing."""
+    buffer[at] = value >> 24
+    buffer[at + 1] = value >> 16 & 0xFF
+    buffer[at + 2] = value >> 8 & 0xFF
+    buffer[at + 3] = value & 0xFF
+
+
+def get(buffer: "bytes | bytearray", at: int) -> int:
+    """Read 4 bytes: an int from 0 to 2**30 - 1, or -1 for what is greater. Allocates nothing."""
+    if buffer[at] > 0x3F:
+        return -1
+    return buffer[at] << 24 | buffer[at + 1] << 16 | buffer[at + 2] << 8 | buffer[at + 3]
+
+
+class Checksum:
+    """The seal against accidents: a CRC-16. A seal is these three members; faction.key has another."""
+
+    size = 2
+
+    def room(self, peers: int) -> int:
+        """Return how many nonces a frame quotes in a cluster of so many peers: none, as a checksum proves nothing."""
+        return 0
+
+    def sign(self, buffer: bytearray, end: int) -> None:
+        """Write the seal of the first end bytes behind them. Allocates nothing."""
+        crc = crc16(buffer, end)
+        buffer[end] = crc >> 8
+        buffer[end + 1] = crc & 0xFF
+
+    def verify(self, buffer: "bytes | bytearray", end: int) -> bool:
+        """Tell whether the seal behind the first end bytes is theirs. Allocates nothing."""
+        return crc16(buffer, end) == buffer[end] << 8 | buffer[end + 1]
+
+
+class Wire:
+    """Encodes the beacons of one node and decodes those it hears.
+
+    ``length``      bytes of every frame that encode writes
+    ``quotes``      the nonces that the next frame quotes, 0 where there is none: an array to be filled in
+    ``flags``, ``peer_id``, ``nonce``, ``sequence``  of the frame decoded last
+    """
+
+    def __init__(self, config: Config, cluster: str, seal: Checksum) -> None:
+        """cluster: a name that sets this cluster apart from others on the same air. Allocates; the rest does not."""
+        self._seal = seal
+        self.quotes = array("I", bytes(4 * seal.room(len(config.peers))))
+        self.length = _QUOTES + 4 * len(self.quotes) + seal.size
+        self._ours = bytearray(_NONCE)
+        self._ours[0] = 0xFA
+        self._ours[1] = 0xC7
+        self._ours[_VERSION] = 1
+        put(self._ours, _CLUSTER, digest(cluster.encode()))
+        put(self._ours, _EXPECTATIONS, digest(list(config.peers) + [config.quorum]))
+        put(self._ours, _PEER_ID, config.peer_id)
+        self.flags = self.peer_id = self.nonce = self.sequence = self._end = 0
+
+    def encode(self, buffer: bytearray, flags: int, nonce: int, sequence: int) -> int:
+        """Write a frame into buffer, which must hold length bytes; return that length. Allocates as the seal does."""
+        for i in range(_NONCE):
+            buffer[i] = self._ours[i]
+        buffer[_FLAGS] = flags
+        put(buffer, _NONCE, nonce)
+        put(buffer, _SEQUENCE, sequence)
+        self._put_quotes(buffer)
+        self._seal.sign(buffer, self.length - self._seal.size)
+        return self.length
+
+    def decode(self, buffer: "bytes | bytearray", length: int) -> int:
+        """Judge the first length bytes of buffer: return BEACON, or what is wrong with them.
+
+        For BEACON and the codes from OTHER_VERSION up the fields are those of the frame, as far as they can be read;
+        peer_id is -1 where the frame has an id that no member can have. Allocates as the seal does.
+        """
+        if length < 2 or length > len(buffer) or not self._same(buffer, 0, 2):
+            return MALFORMED
+        end = length - self._seal.size
+        if end < _QUOTES or end & 3 or not self._seal.verify(buffer, end):
+            return CORRUPT
+        self.flags = buffer[_FLAGS]
+        self.peer_id = get(buffer, _PEER_ID)
+        self.nonce = get(buffer, _NONCE)
+        self.sequence = get(buffer, _SEQUENCE)
+        self._end = end
+        if not self._same(buffer, _VERSION, _FLAGS):
+            return OTHER_VERSION
+        if not self._same(buffer, _CLUSTER, _EXPECTATIONS):
+            return OTHER_CLUSTER
+        if not self._same(buffer, _EXPECTATIONS, _PEER_ID):
+            return OTHER_EXPECTATIONS
+        return CORRUPT if self.nonce <= 0 or self.sequence < 0 else BEACON
+
+    def is_quoted(self, buffer: "bytes | bytearray", nonce: int) -> bool:
+        """Tell whether the frame decoded last, still in buffer, quotes nonce. Allocates nothing."""
+        for at in range(_QUOTES, self._end, 4):
+            if get(buffer, at) == nonce:
+                return True
+        return False
+
+    def _put_quotes(self, buffer: bytearray) -> None:
+        for i in range(len(self.quotes)):
+            put(buffer, _QUOTES + 4 * i, self.quotes[i])
+
+    def _same(self, buffer: "bytes | bytearray", start: int, end: int) -> bool:
+        for i in range(start, end):
+            if buffer[i] != self._ours[i]:
+                return False
+        return True
+
+
+del const
