@@ -1,0 +1,344 @@
+"""Nothing that is called allocation-free allocates. Three witnesses, of which each runtime has none, some or all.
+
+The heap lock refuses every allocation. micropython.mem_total counts them, and sees what the lock does not: the frame of
+a function too great for the stack, which goes on the heap, or with the heap locked back on the stack. gc.mem_alloc, the
+one that CircuitPython has, tells what is left behind when the collector is off: all but such frames.
+"""
+
+import gc
+
+try:
+    import micropython
+except ImportError:
+    micropython = None
+
+from faction import (
+    BOOTSTRAPPED,
+    COLLECTING,
+    DEADLINE_EXPIRED,
+    INITIAL,
+    LOCAL_PARTICIPATION_COMPLETED,
+    NO_PEER,
+    PARTICIPATION_OBSERVED,
+    PINGING,
+    PROBE,
+    READY_OBSERVED,
+    TIMED_OUT,
+    Config,
+    Faction,
+    byzantine,
+    everyone,
+    majority,
+)
+from faction.journal import Journal
+from faction.observer import Observer, Observers
+from helpers import HOSTILE, MAX_ID, contiguous, shuffled, snapshot, sparse
+
+NO_LOCK = "skip: this runtime has no micropython.heap_lock"
+NO_COUNT = "skip: this runtime has no micropython.mem_total"
+NO_GAUGE = "skip: this runtime has no gc.mem_alloc"
+
+COMMANDS = (PARTICIPATION_OBSERVED, READY_OBSERVED, LOCAL_PARTICIPATION_COMPLETED, DEADLINE_EXPIRED, PROBE, 5, -1) + HOSTILE
+STATES = (INITIAL, PINGING, COLLECTING, BOOTSTRAPPED, TIMED_OUT)
+
+
+class Counter:
+    """A plain observer: counts, and allocates nothing."""
+
+    def __init__(self):
+        self.accepted = self.probed = self.rejected = 0
+
+    def observe(self, machine, command, peer_id, previous_state, result):
+        self.accepted += 1
+
+    def observe_query(self, machine):
+        self.probed += 1
+
+    def observe_rejection(self, machine, command, peer_id, result):
+        self.rejected += 1
+
+
+def locked(function, a, b, c):
+    """Call the function with the heap locked."""
+    micropython.heap_lock()
+    try:
+        return function(a, b, c)
+    finally:
+        micropython.heap_unlock()
+
+
+def spent(function, a, b, c):
+    """Return how many bytes a call takes from the heap, whether or not it gives them back."""
+    before = micropython.mem_total()
+    function(a, b, c)
+    return micropython.mem_total() - before
+
+
+def left_behind(function, a, b, c):
+    """Return how many bytes a call takes from the heap and does not give back at once."""
+    gc.collect()
+    gc.disable()
+    try:
+        before = gc.mem_alloc()
+        function(a, b, c)
+        return gc.mem_alloc() - before
+    finally:
+        gc.enable()
+
+
+# What follows runs with the heap locked, or counted: no *args, no bound methods, no frame of more than eleven slots.
+
+
+def enter(machine, state):
+    """Bring a machine with a quorum of three into a state; peers[1] is not us and joins both sets on the way."""
+    machine.reset()
+    if state == INITIAL:
+        return
+    machine.process(PARTICIPATION_OBSERVED, machine.config.peers[1])
+    machine.process(READY_OBSERVED, machine.config.peers[1])
+    if state > PINGING:
+        machine.process(LOCAL_PARTICIPATION_COMPLETED)
+    if state == BOOTSTRAPPED:
+        machine.process(READY_OBSERVED, machine.config.peers[2])
+    elif state == TIMED_OUT:
+        machine.process(DEADLINE_EXPIRED)
+
+
+def read(machine, command, peer_id):
+    """Call every reader."""
+    machine.admits(command, peer_id)
+    machine.admits(command)
+    machine.admissible()
+    machine.config.index(peer_id)
+    machine.pinging.has(peer_id)
+    machine.collecting.has(peer_id)
+    return machine.pinging.count + machine.collecting.count
+
+
+def step(machine, command, peer_id):
+    """Read, process, and read again."""
+    read(machine, command, peer_id)
+    machine.process(command, peer_id)
+    read(machine, command, peer_id)
+
+
+def enter_and_step(machine, state, pair):
+    """Do one command, with its peer, in that state."""
+    enter(machine, state)
+    step(machine, pair[0], pair[1])
+
+
+def sweep(machine, state, peer_ids):
+    """Do every command with every one of the peers, each in that state."""
+    for command in COMMANDS:
+        for peer_id in peer_ids:
+            enter(machine, state)
+            step(machine, command, peer_id)
+
+
+def hear(machine, command):
+    """Do a command with every peer, and again."""
+    for peer_id in machine.config.peers:
+        machine.process(command, peer_id)
+        machine.process(command, peer_id)
+
+
+def run(machine, _state, _peer_id):
+    """Hear that everybody takes part, complete our own part, and hear that everybody is ready."""
+    machine.reset()
+    hear(machine, PARTICIPATION_OBSERVED)
+    machine.process(LOCAL_PARTICIPATION_COMPLETED)
+    hear(machine, READY_OBSERVED)
+    machine.process(PROBE)
+    machine.process(DEADLINE_EXPIRED)
+
+
+def rules(count, _state, _peer_id):
+    """Apply the quorum rules."""
+    return majority(count) + byzantine(count) + everyone(count)
+
+
+# End of what runs with the heap locked.
+
+
+def rosters_of(count):
+    """Return the rosters of so many peers: contiguous from 0, contiguous up to the greatest id, and sparse."""
+    return contiguous(count), contiguous(count, MAX_ID - count + 1), shuffled(sparse(count))
+
+
+def machines(peers, observer):
+    """Return two machines over the peers: of a quorum of three for enter, and of all peers for run."""
+    ids = sorted(peers)
+    return Faction(Config(ids[0], peers, 3), observer), Faction(Config(ids[-1], peers, len(ids)), observer)
+
+
+def telling_ids(peers):
+    """Return ids to try: from all over the roster, and strangers of every size."""
+    ids = sorted(peers)
+    middle = ids[len(ids) // 2]
+    return (ids[0], ids[1], middle, ids[-2], ids[-1], NO_PEER, ids[0] - 1, middle + 1, ids[-1] + 1) + HOSTILE
+
+
+def _check_locked(count, make_observer):
+    if not hasattr(micropython, "heap_lock"):
+        return NO_LOCK
+    for peers in rosters_of(count):
+        gc.collect()
+        small, full = machines(peers, make_observer())
+        peer_ids = telling_ids(peers)
+        for state in STATES:
+            enter(small, state)
+            assert small.state == state
+            locked(sweep, small, state, peer_ids)
+        locked(run, full, 0, 0)
+        assert full.state == BOOTSTRAPPED
+        assert snapshot(full)[3:] == (count, tuple(sorted(peers)), count, tuple(sorted(peers)))
+    return None
+
+
+def _check_counted(count, make_observer):
+    if not hasattr(micropython, "mem_total"):
+        return NO_COUNT
+    assert spent(lambda a, b, c: [a, b, c], 0, 0, 0) > 0  # the count counts
+    for peers in rosters_of(count):
+        small, full = machines(peers, make_observer())
+        for peer_id in telling_ids(peers):
+            for command in COMMANDS:
+                for state in STATES:
+                    assert spent(enter_and_step, small, state, (command, peer_id)) == 0, (state, command, peer_id)
+        assert spent(run, full, 0, 0) == 0
+    return None
+
+
+def _check_gauged(count, make_observer):
+    if not hasattr(gc, "mem_alloc"):
+        return NO_GAUGE
+    assert left_behind(lambda a, b, c: [a, b, c], 0, 0, 0) > 0  # the gauge shows what is garbage already
+    for peers in rosters_of(count):
+        small, full = machines(peers, make_observer())
+        peer_ids = telling_ids(peers)
+        for state in STATES:
+            assert left_behind(sweep, small, state, peer_ids) == 0, state
+        assert left_behind(run, full, 0, 0) == 0
+    return None
+
+
+def test_the_lock_catches_an_allocation():
+    if not hasattr(micropython, "heap_lock"):
+        return NO_LOCK
+    for allocate in (lambda a, b, c: [a, b, c], lambda a, b, c: a + b, lambda a, b, c: bytearray(c)):
+        try:
+            locked(allocate, HOSTILE[-1], 1, 8)
+        except MemoryError:
+            continue
+        raise AssertionError("allocated with the heap locked")
+    return None
+
+
+def test_5_peers_locked():
+    return _check_locked(5, lambda: None)
+
+
+def test_64_peers_locked():
+    return _check_locked(64, lambda: None)
+
+
+def test_1000_peers_locked():
+    return _check_locked(1000, lambda: None)
+
+
+def test_5_peers_observed_locked():
+    return _check_locked(5, Counter)
+
+
+def test_64_peers_observed_locked():
+    return _check_locked(64, Counter)
+
+
+def test_1000_peers_observed_locked():
+    return _check_locked(1000, Counter)
+
+
+def test_5_peers_counted():
+    return _check_counted(5, lambda: None)
+
+
+def test_1000_peers_counted():
+    return _check_counted(1000, lambda: None)
+
+
+def test_5_peers_observed_counted():
+    return _check_counted(5, Counter)
+
+
+def test_1000_peers_observed_counted():
+    return _check_counted(1000, Counter)
+
+
+def test_5_peers_gauged():
+    return _check_gauged(5, lambda: None)
+
+
+def test_64_peers_observed_gauged():
+    return _check_gauged(64, Counter)
+
+
+def test_quorum_rules_allocate_nothing():
+    if not hasattr(micropython, "heap_lock"):
+        return NO_LOCK
+    for count in (1, 5, 64, 1000):
+        assert locked(rules, count, 0, 0) == majority(count) + byzantine(count) + everyone(count)
+        if hasattr(micropython, "mem_total"):
+            assert spent(rules, count, 0, 0) == 0
+    return None
+
+
+def test_observers_add_no_allocation():
+    if not hasattr(micropython, "heap_lock"):
+        return NO_LOCK
+    first, second = Counter(), Counter()
+    small, full = machines(sparse(64), Observers(first, Observer(), second))
+    for state in STATES:
+        locked(sweep, small, state, telling_ids(sparse(64)))
+    locked(run, full, 0, 0)
+    assert (first.accepted, first.probed, first.rejected) == (second.accepted, second.probed, second.rejected)
+    assert first.accepted and first.probed and first.rejected
+    return None
+
+
+def test_observers_leave_nothing_behind():
+    return _check_gauged(5, lambda: Observers(Counter(), Observer(), Counter()))
+
+
+def journal_run(machine, journal, peer_id):
+    """Record a whole run, then all over again."""
+    run(machine, 0, 0)
+    journal.clear()
+    run(machine, 0, 0)
+    machine.process(HOSTILE[0], peer_id)
+
+
+def test_a_journal_records_without_allocating():
+    if not hasattr(micropython, "heap_lock"):
+        return NO_LOCK
+    for peers in rosters_of(5) + rosters_of(200):
+        gc.collect()
+        config = Config(peers[0], peers, len(peers))
+        for rejections in (0, 1, 7):
+            journal = Journal(config, rejections)
+            machine = Faction(config, journal)
+            locked(journal_run, machine, journal, HOSTILE[-1])
+            assert len(journal) == 2 * len(peers)  # our own readiness comes with our completion
+            assert list(journal.rejections())[-1:] == ([(len(journal), HOSTILE[0], HOSTILE[-1], 0x2002)] if rejections else [])
+    return None
+
+
+def test_a_journal_records_without_allocating_counted():
+    if not hasattr(micropython, "mem_total"):
+        return NO_COUNT
+    for peers in rosters_of(5) + rosters_of(200):
+        config = Config(peers[0], peers, len(peers))
+        for rejections in (0, 7):
+            journal = Journal(config, rejections)
+            assert spent(journal_run, Faction(config, journal), journal, HOSTILE[-1]) == 0
+    return None
