@@ -20,9 +20,7 @@ _MICROPYTHON = sys.implementation.name == "micropython"
 class UDP:
     """A UDP socket as a transport. ``failures`` counts datagrams that could not be sent: no route, no link, no room."""
 
-    def __init__(
-        self, port: int, to: "Sequence[tuple[str, int]]" = (), bind: str = "0.0.0.0", pool: "Any" = None
-    ) -> None:
+    def __init__(self, port: int, to: "Sequence[tuple[str, int]]" = (), bind: str = "0.0.0.0", pool: "Any" = None) -> None:
         """Open the socket. Allocates; raises OSError if the port is taken or the link is down.
 
         port: the local UDP port. to: the (address, port) pairs that every frame goes to, numeric addresses; a multicast
