@@ -1,0 +1,88 @@
+"""The seal against strangers and replays: a key that all members share.
+
+A frame carries an HMAC-SHA256, cut to 8 bytes (RFC 2104, section 5), over everything in it, so nobody without the key
+can make or change one. And it quotes the nonces of members, so that a frame recorded in an earlier run proves nothing
+to this one: see the theory of operation of faction.node.
+
+Each frame sent or heard allocates, inside the firmware's hashlib, two hash objects and two digests of 32 bytes;
+nothing else does.
+"""
+
+import hashlib
+
+from .wire import Checksum
+
+const = int  # folded away on boards: see machine.py
+
+_BLOCK = const(64)  # bytes, of SHA-256
+_TAG = const(8)
+_LEAST = const(16)  # bytes of a key
+_MOST_QUOTES = const(54)  # what fits a frame of wire.MAX_LENGTH
+
+
+class Key(Checksum):
+    """A seal for Node: every member must have the same secret."""
+
+    size = _TAG
+
+    def __init__(self, secret: bytes, quotes: int = _MOST_QUOTES) -> None:
+        """secret: at least 16 bytes, best from a random source. quotes: the most nonces in a frame, 4 bytes each.
+
+        A frame is 32 bytes and its quotes, one for each peer if they fit; fewer save air and take more frames to start.
+        Raises ValueError. Allocates.
+        """
+        if len(secret) < _LEAST:
+            raise ValueError("secret: %d bytes, not at least %d" % (len(secret), _LEAST))
+        if type(quotes) is not int or not 1 <= quotes <= _MOST_QUOTES:
+            raise ValueError("quotes %r: not an int from 1 to %d" % (quotes, _MOST_QUOTES))
+        if len(secret) > _BLOCK:
+            secret = _sha256(secret).digest()
+        secret = secret + bytes(_BLOCK - len(secret))
+        self._quotes = quotes
+        self._inner = bytes([byte ^ 0x36 for byte in secret])
+        self._outer = bytes([byte ^ 0x5C for byte in secret])
+        self._word = bytearray(4)
+
+    def room(self, peers: int) -> int:
+        """Return how many nonces a frame quotes in a cluster of so many peers."""
+        return min(peers, self._quotes)
+
+    def sign(self, buffer: bytearray, end: int) -> None:
+        """Write the tag of the first end bytes, a multiple of 4, behind them."""
+        tag = self._digest(buffer, end)
+        for i in range(_TAG):
+            buffer[end + i] = tag[i]
+
+    def verify(self, buffer: "bytes | bytearray", end: int) -> bool:
+        """Tell whether the tag behind the first end bytes, a multiple of 4, is theirs; takes the same time for any tag."""
+        return _differences(self._digest(buffer, end), buffer, end) == 0
+
+    def _digest(self, buffer: "bytes | bytearray", end: int) -> bytes:
+        inner = _sha256(self._inner)
+        for at in range(0, end, 4):
+            self._load(buffer, at)
+            inner.update(self._word)
+        outer = _sha256(self._outer)
+        outer.update(inner.digest())
+        return outer.digest()
+
+    def _load(self, buffer: "bytes | bytearray", at: int) -> None:
+        # Word by word, as a slice of the buffer would allocate.
+        for i in range(4):
+            self._word[i] = buffer[at + i]
+
+
+def _differences(tag: bytes, buffer: "bytes | bytearray", end: int) -> int:
+    bits = 0
+    for i in range(_TAG):
+        bits |= tag[i] ^ buffer[end + i]
+    return bits
+
+
+def _sha256(data: bytes) -> "hashlib._Hash":
+    if hasattr(hashlib, "sha256"):
+        return hashlib.sha256(data)
+    return hashlib.new("sha256", data)  # CircuitPython
+
+
+del const
