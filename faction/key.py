@@ -58,13 +58,16 @@ class Key(Checksum):
         return _differences(self._digest(buffer, end), buffer, end) == 0
 
     def _digest(self, buffer: "bytes | bytearray", end: int) -> bytes:
+        outer = _sha256(self._outer)
+        outer.update(self._inner_digest(buffer, end))
+        return outer.digest()
+
+    def _inner_digest(self, buffer: "bytes | bytearray", end: int) -> bytes:
         inner = _sha256(self._inner)
         for at in range(0, end, 4):
             self._load(buffer, at)
             inner.update(self._word)
-        outer = _sha256(self._outer)
-        outer.update(inner.digest())
-        return outer.digest()
+        return inner.digest()
 
     def _load(self, buffer: "bytes | bytearray", at: int) -> None:
         # Word by word, as a slice of the buffer would allocate.
