@@ -10,6 +10,7 @@ import ast
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 class PortableModule(pytest.File):
     """A module of tests that runs on every runtime."""
 
-    def __init__(self, **options: object) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._runs: dict[str, ModuleRun] = {}
 
@@ -62,7 +63,7 @@ class PortableTest(pytest.Item):
 
     parent: PortableModule
 
-    def __init__(self, *, test: str, line: int, runtime: Runtime, **options: object) -> None:
+    def __init__(self, *, test: str, line: int, runtime: Runtime, **options: Any) -> None:
         super().__init__(**options)
         self._test = test
         self._line = line
@@ -85,7 +86,7 @@ class PortableTest(pytest.Item):
         if missing:
             pytest.skip(missing)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: str | None = None) -> object:
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show a failure on the device as it was seen there."""
         if isinstance(excinfo.value, DeviceFailure):
             return str(excinfo.value)
