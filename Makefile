@@ -46,7 +46,7 @@ $(PACKAGES): tools/requirements.txt pyproject.toml
 	@touch $@
 
 # node runs the 32-bit MicroPython. Without it there is less to test, and the tests say so.
-ifeq ($(and $(shell command -v node 2>&1),$(shell command -v npm 2>&1)),)
+ifeq ($(and $(shell command -v node 2>/dev/null),$(shell command -v npm 2>/dev/null)),)
 node:
 	@echo "set-up: node and npm not found; going on without the 32-bit MicroPython"
 else

@@ -6,8 +6,8 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from faction_tools import interpreters
 
+from faction_tools import interpreters
 from runtimes import PORTABLE, ROOT, RUNTIMES
 
 TIMEOUT_S = 3
