@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from faction_tools.interpreters import micropython
 
 from faction import ACCEPTED, NO_PEER, READY_OBSERVED, REJECTED, Config, Faction
 from faction.journal import replay
+from faction_tools.interpreters import micropython
 from runtimes import RUNTIMES
 
 RUNTIME = next(runtime for runtime in RUNTIMES if runtime.name == "micropython-mpy")
