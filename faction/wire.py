@@ -146,6 +146,8 @@ class Wire:
         end = length - self._seal.size
         if end < _QUOTES or end & 3 or not self._seal.verify(buffer, end):
             return CORRUPT
+        if end > _QUOTES and not len(self.quotes):  # a checksum cannot tell its own frame with zeros behind it
+            return CORRUPT
         self.flags = buffer[_FLAGS]
         self.peer_id = get(buffer, _PEER_ID)
         self.nonce = get(buffer, _NONCE)

@@ -60,9 +60,9 @@ def test_digest_is_the_same_on_every_port():
 
 
 def test_digests_of_similar_rosters_differ():
-    rosters = [[i for i in range(count)] for count in range(1, 40)]
+    rosters = [list(range(count)) for count in range(1, 40)]
     rosters += [[1, 0], [0, 2], [0, 1, 3], [0, 1, 2, 4], [0, 0x3FFFFFFF], [5], [5, 6]]
-    assert len(set([digest(each + [1]) for each in rosters])) == len(rosters)
+    assert len({digest(each + [1]) for each in rosters}) == len(rosters)
 
 
 def test_numbers_of_four_bytes():
