@@ -92,7 +92,7 @@ def _rows(name: str, loss: float, runs: list[Run]) -> list[Figure]:
     intervals = sorted(each.convergence_ms / INTERVAL_MS for each in runs)
     limit = {0.0: DELIVERY_MS / INTERVAL_MS, 0.2: 4.0}.get(loss)
     return [
-        Figure(name + "convergence, median", statistics.median(intervals), "intervals"),
-        Figure(name + "convergence, 99th percentile", intervals[math.ceil(0.99 * len(runs)) - 1], "intervals", limit, limit),
-        Figure(name + "frames of a node until silence", statistics.median(each.frames for each in runs), "frames"),
+        Figure(name + "median", statistics.median(intervals), "intervals"),
+        Figure(name + "99th percentile", intervals[math.ceil(0.99 * len(runs)) - 1], "intervals", limit, limit),
+        Figure(name + "frames of a node", statistics.median(each.frames for each in runs), "frames"),
     ]

@@ -1,0 +1,133 @@
+"""What the tests of the node share: a clock that is set, an air that is worse, a cluster that is run by hand."""
+
+from faction import BOOTSTRAPPED, Config
+from faction.clock import Clock
+from faction.node import SENT, Node
+from faction.transports.loopback import Hub
+
+INTERVAL_MS = 500
+STEP_MS = 10
+
+
+class Air(Hub):
+    """A hub with a filter, links to cut, and a memory of who sent when.
+
+    ``loses(sender, receiver, buffer)``  a function that says which frames are lost; sender and receiver are indexes
+    ``cut``                              a set of (sender, receiver) whose frames are all lost
+    ``log``                              (ms, sender, flags) of each frame sent
+    """
+
+    def __init__(self, slots=16):
+        super().__init__(slots)
+        self.loses = lambda sender, receiver, buffer: False
+        self.cut = set()
+        self.log = []
+        self.now = lambda: 0
+
+    def carry(self, sender, buffer, length):
+        source = self.ports.index(sender)
+        self.log.append((self.now(), source, buffer[3]))
+        for target, port in enumerate(self.ports):
+            if target != source and (source, target) not in self.cut and not self.loses(source, target, buffer):
+                port.put(buffer, length)
+
+
+class Chance:
+    """A small generator, the same on every port: Chance(seed)(limit) is from 0 to limit - 1."""
+
+    def __init__(self, seed):
+        self._state = seed
+
+    def __call__(self, limit):
+        self._state = (self._state * 8121 + 28411) % 134456
+        return self._state * limit // 134456
+
+
+class Cluster:
+    """Nodes on one air under one clock. ``off`` holds the indexes of those without power."""
+
+    def __init__(self, count, quorum=None, last_tick=0x3FFFFFFF, start=0, **options):
+        self.air = Air()
+        self.air.now = lambda: self.ms
+        self.ms = 0
+        self.off = set()
+        self._start = start
+        self.clock = Clock(self._ticks, last_tick)
+        self._last_tick = last_tick
+        self._quorum = quorum or count
+        self._options = dict(options)
+        self._options.setdefault("deadline_ms", 60000)
+        self._options.setdefault("interval_ms", INTERVAL_MS)
+        self._boots = 0
+        self.nodes = [self.make(i, range(count), self.air.join()) for i in range(count)]
+
+    def _ticks(self):
+        ticks = self._start + self.ms
+        return ticks & self._last_tick if self._last_tick else ticks
+
+    def make(self, peer_id, peers, port, **others):
+        """Return a new node of this cluster, as after a boot."""
+        self._boots += 1
+        options = dict(self._options)
+        options.setdefault("cluster", "greenhouse")
+        options.update(others)
+        quorum = options.pop("quorum", self._quorum)
+        return Node(Config(peer_id, peers, quorum), port, clock=self.clock, seed=self._boots, **options)
+
+    def reboot(self, index):
+        """Let a node start anew, as after a power cut: nothing is left of what it knew."""
+        self.off.discard(index)
+        self.drain(index)
+        self.nodes[index] = self.make(index, self.nodes[index].config.peers, self.air.ports[index])
+        return self.nodes[index]
+
+    def drain(self, index):
+        """Lose what waits at a node."""
+        buffer = bytearray(256)
+        while self.air.ports[index].receive(buffer) >= 0:
+            pass
+
+    def run(self, ms, until=None):
+        """Let time pass, in steps, until a condition holds; return how long it took."""
+        begin = self.ms
+        while self.ms - begin < ms and not (until and until()):
+            self.ms += STEP_MS
+            for index, node in enumerate(self.nodes):
+                if index in self.off:
+                    self.drain(index)
+                else:
+                    node.poll()
+        return self.ms - begin
+
+    def complete(self, *indexes):
+        """Let nodes complete their participation; all of them if none is named."""
+        for index in indexes or range(len(self.nodes)):
+            self.nodes[index].complete()
+
+    def concluded(self):
+        return all(node.machine.is_concluded for i, node in enumerate(self.nodes) if i not in self.off)
+
+    def bootstrapped(self):
+        return all(node.machine.state == BOOTSTRAPPED for i, node in enumerate(self.nodes) if i not in self.off)
+
+    def sent(self):
+        return [node.counters[SENT] for node in self.nodes]
+
+
+class Watcher:
+    """An observer that keeps the conflicts it is told of."""
+
+    def __init__(self):
+        self.conflicts = []
+
+    def observe(self, machine, command, peer_id, previous_state, result):
+        pass
+
+    def observe_query(self, machine):
+        pass
+
+    def observe_rejection(self, machine, command, peer_id, result):
+        pass
+
+    def observe_conflict(self, node, conflict, peer_id):
+        self.conflicts.append((conflict, peer_id))
