@@ -1,0 +1,349 @@
+"""Misconfigured nodes are named, earlier runs do not count, and a key keeps strangers and replays out."""
+
+from airs import INTERVAL_MS, Cluster, Watcher
+from faction import BOOTSTRAPPED, COLLECTING, INITIAL, Config
+from faction.key import Key
+from faction.node import RESTART, SAME_ID, SENT, STALE, STRANGER, UNPROVEN
+from faction.wire import (
+    ASKING,
+    BEACON,
+    CORRUPT,
+    MALFORMED,
+    OTHER_CLUSTER,
+    OTHER_EXPECTATIONS,
+    OTHER_VERSION,
+    READY,
+    Checksum,
+    Wire,
+)
+from helpers import message_of
+
+SECRET = b"a secret that nobody else knows"
+
+
+class Forger:
+    """Makes frames of any settings, and puts them before a node."""
+
+    def __init__(self, peer_id=1, peers=(0, 1, 2), quorum=3, cluster="greenhouse", seal=None):
+        self.wire = Wire(Config(peer_id, peers, quorum), cluster, seal or Checksum())
+
+    def frame(self, nonce, sequence, flags=ASKING | READY, quoted=0):
+        buffer = bytearray(self.wire.length)
+        if len(self.wire.quotes):
+            self.wire.quotes[0] = quoted
+        self.wire.encode(buffer, flags, nonce, sequence)
+        return buffer
+
+
+def alone(count=3, **options):
+    """Return (cluster, node 0, a function that puts a frame before it) of a cluster in which nobody else has power."""
+    cluster = Cluster(count, **options)
+    for index in range(1, count):
+        cluster.off.add(index)
+
+    def show(frame):
+        cluster.air.ports[0].put(frame, len(frame))
+        cluster.run(10)
+
+    return cluster, cluster.nodes[0], show
+
+
+def received(node):
+    """Return how often each verdict was given; zeros left out."""
+    return {verdict: count for verdict, count in enumerate(node.counters[:RESTART]) if count}
+
+
+# 4. Misconfiguration is named, not suffered
+
+
+def test_another_roster_is_named():
+    watcher = Watcher()
+    _, node, show = alone(observer=watcher)
+    stranger = Forger(peer_id=7, peers=(0, 1, 2, 7))
+    member = Forger(peers=(0, 1, 2, 7))
+    for sequence in range(1, 4):
+        show(stranger.frame(9, sequence))
+        show(member.frame(5, sequence))
+    assert watcher.conflicts == [(OTHER_EXPECTATIONS, 7), (OTHER_EXPECTATIONS, 1)]
+    assert received(node) == {OTHER_EXPECTATIONS: 6} and node.offenders[OTHER_EXPECTATIONS - OTHER_CLUSTER] == 1
+    assert node.machine.state == INITIAL and node.missing() == ([1, 2], [0])
+
+
+def test_another_quorum_is_named():
+    watcher = Watcher()
+    _, node, show = alone(observer=watcher)
+    show(Forger(quorum=2).frame(9, 1))
+    assert watcher.conflicts == [(OTHER_EXPECTATIONS, 1)]
+    assert node.offenders[OTHER_EXPECTATIONS - OTHER_CLUSTER] == 1 and node.machine.state == INITIAL
+
+
+def test_another_cluster_is_counted_and_told_once():
+    watcher = Watcher()
+    _, node, show = alone(observer=watcher)
+    for sequence in range(1, 4):
+        for peer_id in (1, 2):
+            show(Forger(peer_id, cluster="workshop").frame(9, sequence))
+    assert watcher.conflicts == [(OTHER_CLUSTER, 1), (OTHER_CLUSTER, 2)]
+    assert received(node) == {OTHER_CLUSTER: 6} and node.offenders[0] == 2 and node.machine.state == INITIAL
+
+
+def test_many_offenders_that_are_no_members_are_told_of_in_bounded_memory():
+    watcher = Watcher()
+    _, node, show = alone(observer=watcher)
+    for peer_id in list(range(10, 30)) + [29, 28, 27]:
+        show(Forger(peer_id, (0, peer_id), 2).frame(9, 1))
+    assert [peer_id for _, peer_id in watcher.conflicts] == list(range(10, 30))
+    assert node.counters[OTHER_EXPECTATIONS] == 23
+
+
+def test_a_board_with_our_id_is_detected_and_never_counts():
+    watcher = Watcher()
+    cluster, node, show = alone(observer=watcher)
+    clone = Forger(peer_id=0)
+    for sequence in range(1, 5):
+        show(clone.frame(99, sequence))
+    assert watcher.conflicts == [(SAME_ID, 0)]
+    assert received(node) == {SAME_ID: 4} and node.offenders[SAME_ID - OTHER_CLUSTER] == 0
+    assert node.config.peer_id == 0 and node.machine.collecting.count == 0 and node.machine.state == INITIAL
+
+
+def test_two_boards_with_one_id_detect_each_other():
+    cluster = Cluster(2)
+    cluster.nodes.append(cluster.make(1, range(2), cluster.air.join()))
+    cluster.run(4 * INTERVAL_MS)
+    assert cluster.nodes[1].counters[SAME_ID] and cluster.nodes[2].counters[SAME_ID]
+
+
+def test_our_own_run_before_a_restart_is_no_other_board():
+    watcher = Watcher()
+    cluster, node, show = alone(observer=watcher)
+    old = Forger(peer_id=0).frame(node.nonce, 1)
+    node.restart()
+    show(old)
+    assert watcher.conflicts == [] and received(node) == {STALE: 1}
+
+
+def test_an_id_of_no_member_is_a_stranger():
+    _, node, show = alone()
+    frame = Forger().frame(9, 1)
+    for first, last in ((0x00, 0x07), (0x3F, 0xFF), (0x40, 0x00), (0xFF, 0xFF)):
+        frame[12] = first
+        frame[15] = last
+        Checksum().sign(frame, len(frame) - 2)
+        show(frame)
+    assert received(node) == {STRANGER: 4} and node.machine.state == INITIAL
+
+
+def test_noise_is_counted():
+    _, node, show = alone()
+    good = Forger().frame(9, 1)
+    bad = bytearray(good)
+    bad[20] ^= 1
+    other = bytearray(good)
+    other[2] = 9
+    Checksum().sign(other, len(other) - 2)
+    for frame in (b"", b"\xfa", b"hello", b"\xfa\xc7", good[:-1], good + b"\0", bad, other):
+        show(bytearray(frame))
+    assert received(node) == {MALFORMED: 3, CORRUPT: 4, OTHER_VERSION: 1} and node.machine.state == INITIAL
+
+
+# 5. Frames of an earlier boot do not count
+
+
+def test_an_older_frame_of_the_same_run_does_not_count():
+    _, node, show = alone()
+    sender = Forger()
+    show(sender.frame(9, 5, flags=ASKING))
+    for sequence in (1, 4, 5):
+        show(sender.frame(9, sequence))
+    assert received(node) == {BEACON: 1, STALE: 3} and node.machine.collecting.count == 0
+    show(sender.frame(9, 6))
+    assert node.machine.collecting.has(1)
+
+
+def test_a_new_nonce_is_a_restart_and_frames_of_the_earlier_run_do_not_count():
+    _, node, show = alone()
+    sender = Forger()
+    captured = [sender.frame(9, sequence) for sequence in range(1, 6)]
+    show(sender.frame(9, 1, flags=ASKING))
+    show(sender.frame(10, 1, flags=ASKING))
+    assert node.counters[RESTART] == 1
+    for _ in range(3):
+        for frame in captured:
+            show(frame)
+        show(sender.frame(10, 2, flags=ASKING))
+    assert node.machine.collecting.count == 0 and node.counters[RESTART] == 1
+    assert node.counters[STALE] == 17  # the captured ones, and two doubles of the last
+
+
+def test_a_run_returns_after_a_frame_that_was_delayed_over_two_restarts():
+    _, node, show = alone()
+    sender = Forger()
+    for nonce in (9, 10, 11, 9):
+        show(sender.frame(nonce, 7, flags=ASKING))
+    for sequence in range(8, 16):  # run 11 is alive: it must not be shut out for ever
+        show(sender.frame(11, sequence))
+    assert node.machine.collecting.has(1)
+
+
+def test_a_restart_does_not_take_back_an_earlier_claim():
+    _, node, show = alone()
+    show(Forger().frame(9, 1))
+    show(Forger().frame(10, 1, flags=ASKING))
+    assert node.machine.collecting.has(1)
+
+
+# 6. A key
+
+
+def test_tags_are_those_of_the_standard():
+    # RFC 4231, test cases 1 and 2, the key filled up to the least length by the zeros that HMAC adds itself; the third
+    # is for a key longer than a block, as CPython's hmac has it.
+    for secret, data, tag in (
+        (b"\x0b" * 20, b"Hi There", b"\xb0\x34\x4c\x61\xd8\xdb\x38\x53"),
+        (b"Jefe" + bytes(12), b"what do ya want for nothing?", b"\x5b\xdc\xc1\x46\xbf\x60\x75\x4e"),
+        (b"\xaa" * 131, b"Test Using Larger Than Block-Size Key - Hash Key Fir", b"\x13\x9c\xf4\x2c\xd1\xd2\x11\x33"),
+    ):
+        end = len(data)
+        buffer = bytearray(data) + bytearray(8)
+        key = Key(secret)
+        key.sign(buffer, end)
+        assert bytes(buffer[end:]) == tag and key.verify(buffer, end)
+        for at in range(len(buffer)):
+            buffer[at] ^= 0x10
+            assert not key.verify(buffer, end), at
+            buffer[at] ^= 0x10
+
+
+def test_keys_and_quotes_that_make_no_sense():
+    for secret, quotes, named in (
+        (b"short", 8, "secret: 5 bytes, not at least 16"),
+        (SECRET, 0, "quotes 0: not an int from 1 to 54"),
+        (SECRET, 55, "quotes 55: not an int from 1 to 54"),
+    ):
+        assert message_of(ValueError, lambda: Key(secret, quotes)) == named
+
+
+def test_a_cluster_with_a_key_boots():
+    for quotes in (54, 2):
+        cluster = Cluster(5, seal=Key(SECRET, quotes))
+        cluster.run(4 * INTERVAL_MS)
+        cluster.complete()
+        cluster.run(4 * INTERVAL_MS)
+        assert cluster.bootstrapped(), quotes
+
+
+def test_with_a_key_the_last_completion_reaches_all_in_one_delivery():
+    cluster = Cluster(5, seal=Key(SECRET))
+    cluster.run(3 * INTERVAL_MS)
+    cluster.complete()
+    cluster.run(10)
+    assert cluster.bootstrapped()
+
+
+def test_with_a_key_a_member_that_restarts_after_conclusion_is_back_within_two_intervals():
+    cluster = Cluster(5, seal=Key(SECRET))
+    cluster.run(3 * INTERVAL_MS)
+    cluster.complete()
+    cluster.run(10 * INTERVAL_MS)
+    again = cluster.reboot(2)
+    again.complete()
+    cluster.run(2 * INTERVAL_MS)
+    assert again.machine.state == BOOTSTRAPPED
+
+
+def test_a_frame_under_another_key_or_none_does_not_count():
+    for seal in (Key(b"another secret of the same length"), Checksum()):
+        _, node, show = alone(seal=Key(SECRET))
+        show(Forger(seal=seal).frame(9, 1, quoted=node.nonce))
+        assert received(node) == {CORRUPT: 1} and node.machine.state == INITIAL
+
+
+def test_a_frame_that_was_tampered_with_does_not_count():
+    _, node, show = alone(seal=Key(SECRET))
+    frame = Forger(seal=Key(SECRET)).frame(9, 1, quoted=node.nonce)
+    for at in range(2, len(frame)):
+        frame[at] ^= 0x40
+        show(frame)
+        frame[at] ^= 0x40
+    for length in range(2, len(frame), 5):
+        show(frame[:length])
+    assert set(received(node)) == {CORRUPT} and node.machine.state == INITIAL
+    show(frame)
+    assert node.machine.collecting.has(1)
+
+
+def test_a_reflected_frame_does_not_count():
+    cluster, node, show = alone(seal=Key(SECRET))
+    own = []
+    cluster.air.loses = lambda sender, receiver, buffer: own.append(bytearray(buffer)) or True
+    node.complete()
+    node.restart()
+    node.complete()
+    for frame in own:
+        show(frame)
+    assert node.machine.state == COLLECTING and list(node.machine.collecting) == [0] and node.counters[SAME_ID] == 0
+
+
+def test_frames_of_an_earlier_boot_of_the_cluster_prove_nothing():
+    cluster = Cluster(3, seal=Key(SECRET))
+    captured = []
+    cluster.air.loses = lambda sender, receiver, buffer: captured.append((sender, bytearray(buffer))) and False
+    cluster.run(3 * INTERVAL_MS)
+    cluster.complete()
+    cluster.run(4 * INTERVAL_MS)
+    assert cluster.bootstrapped() and len(captured) > 20
+
+    for index in (1, 2):
+        cluster.off.add(index)
+    node = cluster.reboot(0)
+    node.complete()
+    for sender, frame in captured[:]:
+        if sender:
+            cluster.air.ports[0].put(frame, len(frame))
+            cluster.run(10)
+    assert node.missing() == ([1, 2], []) and list(node.machine.collecting) == [0]
+    assert node.counters[UNPROVEN] > 10 and node.counters[BEACON] == 0
+    for index in (1, 2):  # and the living are not kept out by what was replayed
+        cluster.reboot(index)
+    cluster.run(3 * INTERVAL_MS)
+    cluster.complete(1, 2)
+    cluster.run(2 * INTERVAL_MS)
+    assert cluster.bootstrapped()
+
+
+def test_a_replay_within_the_run_does_not_count_again():
+    _, node, show = alone(seal=Key(SECRET))
+    frame = Forger(seal=Key(SECRET)).frame(9, 1, flags=ASKING, quoted=node.nonce)
+    for _ in range(3):
+        show(frame)
+    assert received(node) == {BEACON: 1, STALE: 2}
+
+
+def test_with_a_key_two_boards_with_one_id_detect_each_other():
+    cluster = Cluster(2, seal=Key(SECRET))
+    cluster.nodes.append(cluster.make(1, range(2), cluster.air.join()))
+    cluster.run(6 * INTERVAL_MS)
+    assert cluster.nodes[1].counters[SAME_ID] and cluster.nodes[2].counters[SAME_ID]
+
+
+def test_with_a_key_a_replayed_frame_of_our_own_earlier_boot_is_no_other_board():
+    _, node, show = alone(seal=Key(SECRET))
+    show(Forger(0, seal=Key(SECRET)).frame(9, 1, quoted=8))
+    assert received(node) == {UNPROVEN: 1} and node.counters[SAME_ID] == 0
+
+
+def test_replays_are_answered_at_most_once_an_interval():
+    cluster, node, show = alone(seal=Key(SECRET))
+    node.complete()
+    frame = Forger(seal=Key(SECRET)).frame(9, 1)
+    for _ in range(200):
+        show(frame)
+    assert node.counters[SENT] <= 2 + 2 * cluster.ms // INTERVAL_MS
+
+
+def test_another_roster_is_named_under_a_key_too():
+    watcher = Watcher()
+    _, node, show = alone(observer=watcher, seal=Key(SECRET))
+    show(Forger(peers=(0, 1, 2, 3), seal=Key(SECRET)).frame(9, 1))
+    assert watcher.conflicts == [(OTHER_EXPECTATIONS, 1)]
