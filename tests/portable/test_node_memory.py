@@ -1,0 +1,242 @@
+"""In steady state a node allocates nothing, whatever comes in: the heap lock and the counter of allocations watch it."""
+
+from airs import Watcher
+from faction import Config
+from faction.node import Node
+from faction.transports.loopback import Hub
+from faction.transports.ring import Ring
+from faction.wire import ASKING, READY, Checksum, Wire
+
+try:
+    from micropython import heap_lock, heap_unlock
+except ImportError:
+    heap_lock = heap_unlock = None
+
+try:
+    from micropython import mem_total
+except ImportError:
+    mem_total = None
+
+NO_WITNESS = "skip: no heap lock and no count of allocations here"
+
+
+class Ticks:
+    """A clock that each reading moves on, without an allocation."""
+
+    def __init__(self, step):
+        self.step = step
+        self.ticks = 0
+
+    def now(self):
+        self.ticks = (self.ticks + self.step) & 0x3FFFFFFF
+        return self.ticks
+
+    def diff(self, later, earlier):
+        return (later - earlier) & 0x3FFFFFFF
+
+
+def watched(call):
+    """Call call, which must take no argument and make no tuple, and fail if it allocates."""
+    if heap_lock:
+        call()  # the first call may grow what the interpreter itself keeps
+        heap_lock()
+        try:
+            call()
+        finally:
+            heap_unlock()
+    if mem_total:
+        before = mem_total()
+        between = mem_total()
+        call()
+        taken = mem_total() - between - (between - before)
+        assert taken == 0, taken
+
+
+def frame(peer_id, flags, nonce, sequence, peers=(0, 1, 2), quorum=3, cluster="greenhouse"):
+    sender = Wire(Config(peer_id, peers, quorum), cluster, Checksum())
+    buffer = bytearray(sender.length)
+    sender.encode(buffer, flags, nonce, sequence)
+    return buffer
+
+
+def visitors():
+    """Return frames of every kind that a node of three may meet."""
+    good = frame(1, ASKING | READY, 5, 9)
+    broken = bytearray(good)
+    broken[9] ^= 4
+    huge = bytearray(b"\xfa\xc7" + b"\xff" * 240)
+    return [
+        good,
+        frame(2, ASKING, 6, 1),
+        frame(2, ASKING, 0x3FFFFFFF, 0x3FFFFFFF),
+        frame(0, READY, 77, 1),
+        frame(1, READY, 5, 8),
+        frame(1, READY, 5, 10),
+        frame(7, READY, 5, 1, peers=(0, 7), quorum=2),
+        frame(1, READY, 5, 1, cluster="x"),
+        frame(1, READY, 5, 1, quorum=2),
+        broken,
+        huge,
+        bytearray(b"hello"),
+        bytearray(),
+    ]
+
+
+class Feed:
+    """A transport on which the same frames come in again and again."""
+
+    def __init__(self, frames):
+        self.ring = Ring(len(frames), 250)
+        self.frames = frames
+
+    def fill(self):
+        for i in range(len(self.frames)):
+            self.ring.put(self.frames[i], len(self.frames[i]))
+
+    def send(self, buffer, length):
+        pass
+
+    def receive(self, buffer):
+        return self.ring.receive(buffer)
+
+
+def node_in(state, observer=None):
+    """Return (feed, node) of a node in one of the states, by name."""
+    feed = Feed(visitors())
+    node = Node(Config(0, (0, 1, 2), 3), feed, "greenhouse", 1 << 20, 500, 300, clock=Ticks(100), seed=1, observer=observer)
+    if state == "pinging":
+        feed.fill()
+        node.poll()
+    elif state == "collecting":
+        node.complete()
+    elif state == "bootstrapped":
+        node.complete()
+        for peer_id in (1, 2):
+            node.machine.process(1, peer_id)
+    elif state == "timed out":
+        node.cancel()
+    return feed, node
+
+
+class Poll:
+    def __init__(self, feed, node):
+        self.feed = feed
+        self.node = node
+
+    def __call__(self):
+        for _ in range(20):
+            self.feed.fill()
+            self.node.poll()
+
+
+def test_poll_allocates_nothing_in_any_state_whatever_comes_in():
+    if not heap_lock and not mem_total:
+        return NO_WITNESS
+    for state in ("initial", "pinging", "collecting", "bootstrapped", "timed out"):
+        watched(Poll(*node_in(state)))
+        watched(Poll(*node_in(state, Counting())))
+    return None
+
+
+class Counting(Watcher):
+    """An observer that only counts, as one that must not allocate does."""
+
+    def __init__(self):
+        self.count = 0
+
+    def observe_conflict(self, node, conflict, peer_id):
+        self.count += 1
+
+
+def test_every_call_of_a_run_allocates_nothing():
+    if not heap_lock and not mem_total:
+        return NO_WITNESS
+    _, node = node_in("initial")
+
+    def a_run():
+        node.restart()
+        node.poll()
+        node.complete()
+        node.poll()
+        node.each_missing(note)
+        node.cancel()
+        node.poll()
+
+    watched(a_run)
+    return None
+
+
+def note(peer_id, heard):
+    pass
+
+
+def test_two_hundred_peers_allocate_nothing_more():
+    if not heap_lock and not mem_total:
+        return NO_WITNESS
+    peers = tuple(range(0, 2000, 10))
+    feed = Feed([frame(peers[i], ASKING | READY, i + 1, 1, peers, 200) for i in range(1, 200, 9)])
+    node = Node(Config(0, peers, 200), feed, "greenhouse", 1 << 20, clock=Ticks(100), seed=1)
+    watched(Poll(feed, node))
+    node.complete()
+    watched(Poll(feed, node))
+    return None
+
+
+def test_a_ring_hands_frames_over_without_allocating():
+    if not heap_lock and not mem_total:
+        return NO_WITNESS
+    ring = Ring(2, 26)
+    data = frame(1, READY, 5, 1)
+    buffer = bytearray(64)
+
+    def hand_over():
+        ring.put(data, 26)
+        ring.put(data, 20)
+        ring.put(data, 26)
+        while ring.receive(buffer) >= 0:
+            pass
+
+    watched(hand_over)
+    return None
+
+
+def test_a_hub_carries_frames_without_allocating():
+    if not heap_lock and not mem_total:
+        return NO_WITNESS
+    hub = Hub(4)
+    first, second = hub.join(), hub.join()
+    data = frame(1, READY, 5, 1)
+    buffer = bytearray(64)
+
+    def carry():
+        first.send(data, 26)
+        second.receive(buffer)
+
+    watched(carry)
+    return None
+
+
+def test_a_whole_cluster_allocates_nothing_while_it_boots():
+    """All of it but the log of the test's own air, which the hub of faction does not keep."""
+    if not mem_total:
+        return "skip: no count of allocations here"
+    hub = Hub(32)
+    clock = Ticks(3)
+    nodes = [Node(Config(i, (0, 1, 2), 3), hub.join(), "x", 100000, clock=clock, seed=i + 1) for i in range(3)]
+
+    def boot():
+        for node in nodes:
+            node.restart()
+        for _ in range(100):
+            for i in range(3):
+                nodes[i].poll()
+        for i in range(3):
+            nodes[i].complete()
+        for _ in range(300):
+            for i in range(3):
+                nodes[i].poll()
+
+    boot()
+    watched(boot)
+    assert all(node.machine.state == 3 for node in nodes)
+    return None
