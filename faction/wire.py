@@ -45,8 +45,9 @@ _QUOTES = const(24)
 
 
 def crc16(buffer: "bytes | bytearray", end: int) -> int:
-    """Return the CRC-16/IBM-3740 of the first end bytes (polynomial 0x1021, start 0xFFFF; "123456789" gives 0x29B1).
+    """Return the CRC-16/GENIBUS of the first end bytes (polynomial 0x1021, inverted; "123456789" gives 0xD64E).
 
+    Inverted, as otherwise a frame with a zero byte behind it, or its own checksum and zeros, could pass for another.
     A byte at a time, without a table. Allocates nothing; interrupt handlers may call it.
     """
     crc = 0xFFFF
@@ -54,7 +55,7 @@ def crc16(buffer: "bytes | bytearray", end: int) -> int:
         x = crc >> 8 ^ buffer[i]
         x ^= x >> 4
         crc = (crc << 8 ^ x << 12 ^ x << 5 ^ x) & 0xFFFF
-    return crc
+    return crc ^ 0xFFFF
 
 
 def digest(values: "Iterable[int]") -> int:
@@ -146,7 +147,7 @@ class Wire:
         end = length - self._seal.size
         if end < _QUOTES or end & 3 or not self._seal.verify(buffer, end):
             return CORRUPT
-        if end > _QUOTES and not len(self.quotes):  # a checksum cannot tell its own frame with zeros behind it
+        if end > _QUOTES and not len(self.quotes):  # nobody quotes under a checksum
             return CORRUPT
         self.flags = buffer[_FLAGS]
         self.peer_id = get(buffer, _PEER_ID)

@@ -1,9 +1,10 @@
 """The transports in memory, and UDP over real sockets of this machine."""
 
 from faction import Config
-from faction.node import BEACON, Node
+from faction.node import Node
 from faction.transports.loopback import Hub
 from faction.transports.ring import NOTHING, Ring
+from faction.wire import BEACON
 
 try:
     import socket

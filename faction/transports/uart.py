@@ -1,0 +1,238 @@
+"""Frames over a stream of bytes: UART, RS-485, USB CDC, a pseudo terminal.
+
+On the line a frame is a zero byte, the frame and its CRC-16 under COBS (Cheshire and Baker, 1999), which leaves no zero
+within, and a zero byte. So a receiver that has lost bytes is back in step at the next frame, and noise between frames
+damages none. What is damaged is counted and dropped. Several nodes may share one half-duplex bus: a collision damages
+frames, and the node's repetition with jitter gets them through.
+"""
+
+import time
+
+from ..wire import crc16
+from .ring import NOTHING
+
+const = int  # folded away on boards: see ../machine.py
+_FOR_TYPE_CHECKERS = const(0)
+if _FOR_TYPE_CHECKERS:
+    from collections.abc import Callable
+    from typing import Any
+
+_CRC = const(2)  # bytes
+_FULL_BLOCK = const(0xFF)  # the COBS code of 254 bytes without a zero behind them
+_CHUNK = const(32)  # bytes read at a time
+_CHUNKS = const(16)  # read at most for one frame, so that a noisy line cannot hold a poll
+
+
+class Framer:
+    """Frames into bytes, and bytes into frames.
+
+    ``frame``      the frame that ``feed`` completed last, in its first bytes
+    ``corrupt``    frames dropped because their checksum or their coding was wrong
+    ``oversized``  frames dropped because they were longer than the limit
+    """
+
+    def __init__(self, limit: int = 250) -> None:
+        """limit: bytes of the longest frame. Allocates all that is needed."""
+        self.frame = bytearray(limit + _CRC)
+        self.encoded = bytearray(limit + _CRC + (limit + _CRC) // 254 + 3)
+        self.corrupt = self.oversized = 0
+        self._length = self._left = self._code = 0
+
+    def encode(self, buffer: "bytes | bytearray", length: int) -> int:
+        """Write the first length bytes of buffer into ``encoded``, as they go on the line; return how many that are.
+
+        Raises ValueError for a frame over the limit. Allocates nothing.
+        """
+        if length > len(self.frame) - _CRC:
+            raise ValueError("frame: %d bytes, not at most %d" % (length, len(self.frame) - _CRC))
+        self._at = self._code_at = 1
+        self.encoded[0] = 0
+        self._open_block()
+        for i in range(length):
+            self._put(buffer[i])
+        crc = crc16(buffer, length)
+        self._put(crc >> 8)
+        self._put(crc & 0xFF)
+        self.encoded[self._code_at] = self._at - self._code_at
+        self.encoded[self._at] = 0
+        return self._at + 1
+
+    def _open_block(self) -> None:
+        self._code_at = self._at
+        self._at += 1
+
+    def _put(self, byte: int) -> None:
+        if byte:
+            self.encoded[self._at] = byte
+            self._at += 1
+        if not byte or self._at - self._code_at == _FULL_BLOCK:
+            self.encoded[self._code_at] = self._at - self._code_at
+            self._open_block()
+
+    def feed(self, byte: int) -> int:
+        """Take in one byte from the line; return the length of the frame that it completes, or NOTHING (-1).
+
+        Allocates nothing; an interrupt handler may call it.
+        """
+        if byte == 0:
+            return self._end()
+        if self._left == 0:
+            if self._code and self._code != _FULL_BLOCK:
+                self._append(0)
+            self._code = byte
+            self._left = byte - 1
+        else:
+            self._left -= 1
+            self._append(byte)
+        return NOTHING
+
+    def _append(self, byte: int) -> None:
+        if self._length < len(self.frame):
+            self.frame[self._length] = byte
+        self._length += 1
+
+    def _end(self) -> int:
+        length = self._length
+        left = self._left
+        if self._code == 0:  # zeros in a row
+            return NOTHING
+        self._reset()
+        if length > len(self.frame):
+            self.oversized += 1
+            return NOTHING
+        length -= _CRC
+        if left or length < 0 or crc16(self.frame, length) != self.frame[length] << 8 | self.frame[length + 1]:
+            self.corrupt += 1
+            return NOTHING
+        return length
+
+    def _reset(self) -> None:
+        self._length = self._left = self._code = 0
+
+
+class UART:
+    """Any stream as a transport.
+
+    ``framer``    counts what was dropped: see Framer
+    ``overruns``  polls that found the driver's buffer full: bytes have probably been lost
+    ``failures``  frames that the stream took only in part
+    """
+
+    def __init__(
+        self,
+        stream: "Any",
+        direction: "Callable[[bool], object] | None" = None,
+        baudrate: int = 0,
+        receive_buffer: int = 0,
+        limit: int = 250,
+    ) -> None:
+        """stream: has write and readinto, and does not block: machine.UART, or busio.UART and serial.Serial with timeout=0,
+        usb_cdc.data, or a file that select.poll knows. direction: called with True before a frame is sent and with False
+        after its last bit has left, for the driver-enable pin of an RS-485 transceiver: a machine.Pin is such a callable.
+        baudrate: with direction, where the stream has no flush, to know how long a frame takes. receive_buffer: bytes of
+        the driver's buffer, to count overruns. limit: bytes of the longest frame. Raises ValueError. Allocates.
+        """
+        if direction is not None and not baudrate and not hasattr(stream, "flush"):
+            raise ValueError("baudrate 0: needed with a direction, as this stream has no flush")
+        self.framer = Framer(limit)
+        self.overruns = self.failures = 0
+        self._stream = stream
+        self._direction = direction
+        self._baudrate = baudrate
+        self._receive_buffer = receive_buffer
+        self._has_any = hasattr(stream, "any")
+        self._polled: Any = None if self._has_any or hasattr(stream, "in_waiting") else _poller(stream)
+        # A file's readinto may wait for a whole buffer: MicroPython's does.
+        self._chunk = bytearray(1 if self._polled else _CHUNK)
+        self._at = self._end = 0
+        self._view = memoryview(self.framer.encoded)
+
+    def send(self, buffer: "bytes | bytearray", length: int) -> None:
+        """Send the first length bytes of buffer as a frame, and wait until they have left if there is a direction pin.
+
+        Allocates only when the length on the line differs from that of the frame before.
+        """
+        length = self.framer.encode(buffer, length)
+        if len(self._view) != length:
+            self._view = memoryview(self.framer.encoded)[:length]
+        if self._direction is None:
+            self._write()
+        else:
+            self._drive(length)
+
+    def _drive(self, length: int) -> None:
+        """Write with the bus driven, and let go of it whatever happens."""
+        self._direction(True)  # type: ignore[misc]
+        try:
+            self._write()
+            self._drain(length)
+        finally:
+            self._direction(False)  # type: ignore[misc]
+
+    def _write(self) -> None:
+        written = self._stream.write(self._view)
+        if written != len(self._view):
+            self.failures += 1  # the others drop the torso; our next frame begins with a zero
+
+    def _drain(self, length: int) -> None:
+        if self._baudrate:
+            time.sleep((10 * length + 10) / self._baudrate)  # ten bits a byte, and a byte to spare
+        else:
+            self._stream.flush()
+
+    def receive(self, buffer: bytearray) -> int:
+        """Move the next whole frame into buffer, cut to its size; return its length, or NOTHING (-1).
+
+        Allocates what the stream's readinto does, which is nothing on MicroPython.
+        """
+        for _ in range(_CHUNKS):
+            while self._at < self._end:
+                length = self.framer.feed(self._chunk[self._at])
+                self._at += 1
+                if length >= 0:
+                    return self._copy(buffer, length)
+            self._read()
+            if self._end == 0:
+                return NOTHING
+        return NOTHING
+
+    def _read(self) -> None:
+        """Fill the chunk with what waits, and let _end say how much that was."""
+        self._at = self._end = 0
+        waiting = self._waiting()
+        if waiting:
+            if self._receive_buffer and waiting >= self._receive_buffer:
+                self.overruns += 1
+            self._end = self._stream.readinto(self._chunk) or 0
+
+    def _waiting(self) -> int:
+        """Return how many bytes wait, as far as the stream can tell."""
+        if self._polled is not None:
+            return _is_ready(self._polled)
+        if self._has_any:
+            return int(self._stream.any())
+        return int(self._stream.in_waiting)
+
+    def _copy(self, buffer: bytearray, length: int) -> int:
+        length = min(length, len(buffer))
+        for i in range(length):
+            buffer[i] = self.framer.frame[i]
+        return length
+
+
+def _poller(stream: "Any") -> "Any":
+    import select
+
+    poller = select.poll()
+    poller.register(stream, select.POLLIN)
+    return poller
+
+
+def _is_ready(poller: "Any") -> int:
+    # MicroPython's ipoll allocates nothing; CPython has poll alone.
+    for _ in poller.ipoll(0) if hasattr(poller, "ipoll") else poller.poll(0):
+        return 1
+    return 0
+
+
+del const
