@@ -5,8 +5,9 @@ RUN := $(VENV)/bin/python
 PACKAGES := $(VENV)/.installed
 RUNTIMES := tests/runtimes
 NODE_MODULES := $(RUNTIMES)/node_modules/.installed
+STUBS := $(VENV)/stubs/.installed
 
-.PHONY: help demo test mpy size bench lint clean node
+.PHONY: help demo test mpy size bench lint clean node stubs
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -14,7 +15,7 @@ help: ## This list
 demo: $(PACKAGES) ## A cluster of MicroPython processes boots; NODES=5 QUORUM=4 LOSS=0.2 SEED=1 change it
 	@$(RUN) -m faction_tools.demo $(foreach option,NODES QUORUM LOSS SEED,$(call pass,$(option)))
 
-test: $(PACKAGES) node ## The one suite, on CPython and on every MicroPython
+test: $(PACKAGES) node $(STUBS) ## The one suite, on CPython and on every MicroPython
 	@$(RUN) -m pytest
 
 mpy: $(PACKAGES) ## Compile faction/ to build/mpy/faction
@@ -43,6 +44,16 @@ $(PACKAGES): tools/requirements.txt pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -r tools/requirements.txt
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+stubs: $(STUBS)
+
+$(STUBS): tests/stubs.txt | $(PACKAGES)
+	@echo "set-up: types of the boards' firmware, into $(VENV)/stubs"
+	@rm -rf $(VENV)/stubs
+	@grep -v '^#' $< | while read folder packages; do \
+	    $(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --target $(VENV)/stubs/$$folder $$packages || exit 1; \
+	done
 	@touch $@
 
 # node runs the 32-bit MicroPython. Without it there is less to test, and the tests say so.

@@ -42,7 +42,7 @@ def system_clock() -> Clock:
     except ImportError:
         pass
     try:
-        from supervisor import ticks_ms  # type: ignore[import-not-found]  # CircuitPython
+        from supervisor import ticks_ms  # CircuitPython
 
         return Clock(ticks_ms, _WRAPS_AT_29_BITS)
     except ImportError:

@@ -15,7 +15,15 @@ const = int  # folded away on boards: see ../machine.py
 _FOR_TYPE_CHECKERS = const(0)
 if _FOR_TYPE_CHECKERS:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Protocol
+
+    class Stream(Protocol):
+        """What a stream must have; any() or in_waiting, and flush(), are used where they are."""
+
+        def write(self, buffer: memoryview) -> "int | None": ...
+
+        def readinto(self, buffer: bytearray) -> "int | None": ...
+
 
 _CRC = const(2)  # bytes
 _FULL_BLOCK = const(0xFF)  # the COBS code of 254 bytes without a zero behind them
@@ -120,7 +128,7 @@ class UART:
 
     def __init__(
         self,
-        stream: "Any",
+        stream: "Stream",
         direction: "Callable[[bool], object] | None" = None,
         baudrate: int = 0,
         receive_buffer: int = 0,
@@ -136,7 +144,7 @@ class UART:
             raise ValueError("baudrate 0: needed with a direction, as this stream has no flush")
         self.framer = Framer(limit)
         self.overruns = self.failures = 0
-        self._stream = stream
+        self._stream: Any = stream
         self._direction = direction
         self._baudrate = baudrate
         self._receive_buffer = receive_buffer

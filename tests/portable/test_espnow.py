@@ -6,12 +6,18 @@ import radio
 from faction import Config
 from faction.node import Node
 from faction.transports import espnow
-from faction.transports.espnow import CircuitPythonESPNow, MicroPythonESPNow
+from faction.transports.espnow_circuitpython import CircuitPythonESPNow
+from faction.transports.espnow_micropython import MicroPythonESPNow
 from faction.wire import BEACON, MALFORMED
 
 
 def micropython(frames=4):
-    return MicroPythonESPNow(radio.ESPNow(), frames)
+    return MicroPythonESPNow(radio.ESPNow(), frames * 267)
+
+
+def circuitpython(buffer_size=4 * 267):
+    firmware = radio.CircuitPython
+    return CircuitPythonESPNow(firmware.ESPNow(buffer_size), firmware.Peer(radio.BROADCAST, lmk=None))
 
 
 def both():
@@ -19,7 +25,7 @@ def both():
     made = [micropython(), micropython()]
     for _ in range(2):
         radio.CircuitPython.ESPNow.running = False
-        made.append(CircuitPythonESPNow(radio.CircuitPython, 4))
+        made.append(circuitpython())
     radio.CircuitPython.ESPNow.running = False
     return made
 
@@ -77,9 +83,9 @@ def test_what_the_firmware_has_no_room_for_is_counted():
 def test_a_soft_reset_that_leaves_the_radio_on_is_survived():
     fresh()
     firmware = radio.ESPNow()
-    MicroPythonESPNow(firmware, 4)
-    again = MicroPythonESPNow(firmware, 8)
-    assert firmware.peer_count() == (1, 0) and firmware.config("rxbuf") == 8 * 267
+    MicroPythonESPNow(firmware, 1000)
+    again = MicroPythonESPNow(firmware, 2000)
+    assert firmware.peer_count() == (1, 0) and firmware.config("rxbuf") == 2000
     other = micropython()
     again.send(bytearray(b"x"), 1)
     assert other.receive(bytearray(4)) == 1
@@ -97,15 +103,15 @@ def test_a_message_that_is_too_long_is_counted_and_ends_nothing():
 
 def test_a_closed_radio_can_be_opened_again():
     fresh()
-    first = CircuitPythonESPNow(radio.CircuitPython, 4)
+    first = circuitpython()
     try:
-        CircuitPythonESPNow(radio.CircuitPython, 4)
+        circuitpython()
     except RuntimeError as error:
         assert "Already running" in str(error)
     else:
         raise AssertionError("two at a time")
     first.close()
-    CircuitPythonESPNow(radio.CircuitPython, 4).close()
+    circuitpython().close()
 
 
 def test_the_firmware_decides_which_one_is_made():
