@@ -17,7 +17,7 @@ from faction import BOOTSTRAPPED, INITIAL, TIMED_OUT
 
 from . import interpreters
 
-MAIN = interpreters.ROOT / "boards" / "unix" / "main.py"
+BOARDS = interpreters.ROOT / "boards"
 
 
 class Member:
@@ -106,11 +106,11 @@ class Cluster:
         member.process = await asyncio.create_subprocess_exec(
             *member.prefix,
             str(interpreters.micropython()),
-            str(MAIN),
+            str(BOARDS / "unix" / "main.py"),
             str(path),
             stdin=subprocess.PIPE,  # its end tells the process to end, even if we are killed
             stdout=subprocess.PIPE,
-            env=dict(os.environ, MICROPYPATH=str(interpreters.COMPILED)),
+            env=dict(os.environ, MICROPYPATH=f"{interpreters.COMPILED}:{BOARDS}"),
             start_new_session=True,  # ctrl-C is ours alone
         )
         self._tasks.append(asyncio.create_task(self._follow(member, member.process)))
@@ -151,13 +151,17 @@ def local(nodes: int, quorum: int, **others: Any) -> list[dict[str, Any]]:
             "peer_id": i,
             "peers": list(range(nodes)),
             "quorum": quorum,
-            "port": ports[i],
-            "to": [["127.0.0.1", port] for port in ports if port != ports[i]],
+            "transport": udp(ports[i], [f"127.0.0.1:{port}" for port in ports if port != ports[i]], "127.0.0.1"),
             "seed": 7919 * (i + 1),
             **others,
         }
         for i in range(nodes)
     ]
+
+
+def udp(port: int, to: list[str], bind: str) -> dict[str, Any]:
+    """Return the settings of a UDP transport."""
+    return {"kind": "udp", "port": port, "to": to, "bind": bind}
 
 
 def free_ports(count: int) -> list[int]:

@@ -1,6 +1,6 @@
 """The unix port of MicroPython as a board: read a configuration, run a node, say what changes.
 
-    micropython main.py node.json
+    micropython main.py [faction.json]
 
 Prints one JSON object a line, whenever something has changed, and ends when its standard input does.
 """
@@ -10,21 +10,10 @@ import select
 import sys
 import time
 
-from faction import Config
-from faction.node import SENT, Node
-from faction.transports.udp import UDP
+from member import PAUSE_MS, addresses, load, make
 
-_DEFAULTS = {
-    "bind": "127.0.0.1",  # the local address
-    "to": [],  # [address, port] of every other node; without any, a broadcast on the port
-    "interval_ms": 500,
-    "deadline_ms": 60000,
-    "start_up_ms": 0,  # how long our own participation takes after the start
-    "loss": 0,  # share of the frames received that are dropped, 0 to 1: the weather of a test ...
-    "seed": 1,  # ... and where its chance begins
-}
-_REQUIRED = ("cluster", "peer_id", "peers", "quorum", "port")
-_PAUSE_MS = 5
+from faction.node import SENT
+from faction.transports.udp import UDP
 
 
 class Lossy:
@@ -49,35 +38,6 @@ class Lossy:
     def _draw(self):
         self._random = (self._random * 8121 + 28411) % 134456
         return self._random * 100 // 1345
-
-
-def load(path):
-    """Return the configuration in the JSON file at path; exit with one line about what is wrong with it."""
-    try:
-        with open(path) as file:
-            given = json.load(file)
-    except OSError:
-        sys.exit("%s: cannot be read" % path)
-    except ValueError:
-        sys.exit("%s: not JSON" % path)
-    for key in _REQUIRED:
-        if key not in given:
-            sys.exit("%s: %s: missing" % (path, key))
-    for key in given:
-        if key not in _REQUIRED and key not in _DEFAULTS:
-            sys.exit("%s: %s: unknown; known are %s" % (path, key, ", ".join(_REQUIRED + tuple(sorted(_DEFAULTS)))))
-    settings = dict(_DEFAULTS)
-    settings.update(given)
-    return settings
-
-
-def make(settings):
-    """Return (node, transport) as the settings have it."""
-    socket = UDP(settings["port"], [tuple(pair) for pair in settings["to"]], settings["bind"])
-    transport = Lossy(socket, settings["loss"], settings["seed"])
-    config = Config(settings["peer_id"], settings["peers"], settings["quorum"])
-    node = Node(config, transport, settings["cluster"], settings["deadline_ms"], settings["interval_ms"])
-    return node, transport
 
 
 def report(node, transport):
@@ -122,20 +82,22 @@ def run(node, transport, start_up_ms):
         if shown != signature(node):
             shown = signature(node)
             print(report(node, transport))
-        time.sleep_ms(_PAUSE_MS)
+        time.sleep_ms(PAUSE_MS)
     print(report(node, transport))
 
 
-def main(arguments):
-    if len(arguments) != 2:
-        sys.exit("usage: micropython main.py CONFIGURATION.json")
-    settings = load(arguments[1])
+def main(path="faction.json"):
     try:
-        node, transport = make(settings)
+        settings = load(path)
+        network = settings["transport"]
+        socket = UDP(network["port"], addresses(network), network["bind"])
+        transport = Lossy(socket, settings.get("loss", 0), settings.get("seed", 1))
+        node = make(settings, transport)
     except (ValueError, OSError) as error:
-        sys.exit("%s: %s" % (arguments[1], error))
-    run(node, transport, settings["start_up_ms"])
+        print("faction: %s" % error)
+        sys.exit(1)
+    run(node, transport, settings.get("start_up_ms", 0))
 
 
 if __name__ == "__main__":
-    main(sys.argv)
+    main(*sys.argv[1:2])

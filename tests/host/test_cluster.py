@@ -9,7 +9,7 @@ import pytest
 
 from faction import BOOTSTRAPPED, COLLECTING, TIMED_OUT
 from faction_tools import interpreters
-from faction_tools.cluster import Cluster, Member, local
+from faction_tools.cluster import Cluster, Member, local, udp
 
 INTERVAL_MS = 200
 ENOUGH_S = 25
@@ -128,9 +128,7 @@ def on_the_network(names, **others):
                 "peer_id": i,
                 "peers": list(range(len(names))),
                 "quorum": len(names),
-                "port": 47000,
-                "bind": "0.0.0.0",
-                "to": [["10.77.0.255", 47000]],
+                "transport": udp(47000, ["10.77.0.255:47000"], "0.0.0.0"),
                 "interval_ms": INTERVAL_MS,
                 "deadline_ms": 20_000,
                 **others,
