@@ -59,13 +59,18 @@ def make(settings, transport, hardware_id=None, observer=None):
     )
 
 
+def greet(node):
+    """Say who we are: the first words of every board, which faction deploy waits for."""
+    print("faction: node %d of %d, quorum %d" % (node.config.peer_id, len(node.config.peers), node.config.quorum))
+
+
 def run(node, application):
     """Run a node and its application for ever: poll both, and tell the application of the verdict, once.
 
     An application has start_up(node), called until it returns True: our own participation is complete then;
     on_bootstrapped(node) or on_timed_out(node); and step(node), called after that, again and again.
     """
-    print("faction: node %d of %d, quorum %d" % (node.config.peer_id, len(node.config.peers), node.config.quorum))
+    greet(node)
     told = False
     while True:
         state = node.poll()

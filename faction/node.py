@@ -428,10 +428,9 @@ class Node:
 
 
 def _entropy() -> int:
-    try:
-        return int.from_bytes(os.urandom(4), "big") >> 2 or 1
-    except AttributeError:
-        raise ValueError("seed None: this port has no os.urandom; give one that differs from boot to boot") from None
+    if not hasattr(os, "urandom"):
+        raise ValueError("seed None: this port has no os.urandom; give one that differs from boot to boot")
+    return int.from_bytes(os.urandom(4), "big") >> 2 or 1
 
 
 del const

@@ -137,7 +137,7 @@ class Cluster:
     async def _follow(self, member: Member, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         async for line in process.stdout:
-            if process is member.process:  # and not one that was killed since
+            if process is member.process and line.startswith(b"{"):  # and not one that was killed since
                 member.take(self.seconds, json.loads(line))
                 self._on_report(member)
 

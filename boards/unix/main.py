@@ -2,7 +2,7 @@
 
     micropython main.py [faction.json]
 
-Prints one JSON object a line, whenever something has changed, and ends when its standard input does.
+Greets, then prints one JSON object a line whenever something has changed, and ends when its standard input does.
 """
 
 import json
@@ -10,7 +10,7 @@ import select
 import sys
 import time
 
-from member import PAUSE_MS, addresses, load, make
+from member import PAUSE_MS, addresses, greet, load, make
 
 from faction.node import SENT
 from faction.transports.udp import UDP
@@ -71,6 +71,7 @@ def is_over(stdin):
 
 def run(node, transport, start_up_ms):
     """Run a node until the standard input ends."""
+    greet(node)
     stdin = select.poll()
     stdin.register(sys.stdin, select.POLLIN)
     start = time.ticks_ms()

