@@ -19,7 +19,10 @@ if _FOR_TYPE_CHECKERS:
 
 EVERYBODY = b"\xff\xff\xff\xff\xff\xff"
 LIMIT = const(250)  # bytes of a frame
-OVERHEAD = const(17)  # bytes that the firmware's receive buffer holds beside each frame
+OVERHEAD = const(17)  # bytes that the firmware's receive buffer holds beside each frame, at most
+# Devices with ESP-NOW 2 send up to 1,470 bytes. Firmware that keeps a length in 8 bits then takes the rest of a message for
+# others, and refuses (ValueError) one read for every 7 bytes of it. So a receive reads on, this often at most.
+TRIES = const(32)
 
 
 def ESPNow(frames: int = 16) -> "MicroPythonESPNow | CircuitPythonESPNow":

@@ -1,21 +1,28 @@
 """ESP-NOW with CircuitPython's module: see espnow.py."""
 
+from .espnow import TRIES
 from .ring import NOTHING
 
 const = int  # folded away on boards: see ../machine.py
 _FOR_TYPE_CHECKERS = const(0)
 if _FOR_TYPE_CHECKERS:
+    from typing import Any
+
     import espnow
 
 
 class CircuitPythonESPNow:
-    """The radio of CircuitPython. Every frame received allocates a packet, in the firmware."""
+    """The radio of CircuitPython. Every frame received allocates a packet, in the firmware.
+
+    ``oversized`` counts reads that the firmware refused: see espnow.TRIES.
+    """
 
     def __init__(self, radio: "espnow.ESPNow", everybody: "espnow.Peer") -> None:
         """radio: switched on by its own constructor. everybody: the peer of the broadcast address. Allocates."""
         self._radio = radio
         self._everybody = everybody
         self._radio.peers.append(self._everybody)
+        self.oversized = 0
 
     @property
     def dropped(self) -> int:
@@ -23,24 +30,40 @@ class CircuitPythonESPNow:
         return int(self._radio.read_failure)
 
     def send(self, buffer: bytearray, length: int) -> None:
-        """Broadcast the first length bytes of buffer. May wait, up to 2 s if the firmware's queue is full."""
+        """Broadcast the first length bytes of buffer; allocates a view if it is longer, as a node's is not.
+
+        Waits while the firmware's queue is full, up to 2 s, and then raises OSError (espidf.IDFError).
+        """
         data = buffer if len(buffer) == length else memoryview(buffer)[:length]
         self._radio.send(data, self._everybody)
 
     def receive(self, buffer: bytearray) -> int:
         """Move one frame into buffer, cut to its size; return its length, or NOTHING (-1)."""
-        packet = self._radio.read()
-        if packet is None:
-            return NOTHING
-        message = packet.msg
-        length = min(len(message), len(buffer))
-        for i in range(length):
-            buffer[i] = message[i]
-        return length
+        for _ in range(TRIES):
+            length = self._read(buffer)
+            if length:
+                return length
+        return NOTHING
+
+    def _read(self, buffer: bytearray) -> int:
+        """Move a message into buffer; return its length, NOTHING, or 0 if the firmware refused one."""
+        try:
+            packet = self._radio.read()
+        except ValueError:
+            self.oversized += 1
+            return 0
+        return NOTHING if packet is None else _copy(packet.msg, buffer)
 
     def close(self) -> None:
         """Give the radio back: a second transport cannot be made before."""
         self._radio.deinit()
+
+
+def _copy(message: "Any", buffer: bytearray) -> int:
+    length = min(len(message), len(buffer))
+    for i in range(length):
+        buffer[i] = message[i]
+    return length
 
 
 del const

@@ -24,11 +24,26 @@ if _FOR_TYPE_CHECKERS:
 
         def readinto(self, buffer: bytearray) -> "int | None": ...
 
+    class Reader(Protocol):
+        """A stream without readinto will do, but allocates what it reads."""
+
+        def write(self, buffer: memoryview) -> "int | None": ...
+
+        def read(self, size: int) -> "bytes | None": ...
+
+    class Output(Protocol):
+        """A pin of CircuitPython: digitalio.DigitalInOut."""
+
+        value: bool
+
 
 _CRC = const(2)  # bytes
 _FULL_BLOCK = const(0xFF)  # the COBS code of 254 bytes without a zero behind them
 _CHUNK = const(32)  # bytes read at a time
-_CHUNKS = const(16)  # read at most for one frame, so that a noisy line cannot hold a poll
+_BOUND = const(512)  # bytes read at most for one frame, so that a noisy line cannot hold a poll
+_BYTE = const(11000000)  # us at one baud: 11 bits, of start, data, perhaps parity, and stop
+
+_sleep_us = getattr(time, "sleep_us", None)  # MicroPython's; the seconds of sleep are a float there, which allocates
 
 
 class Framer:
@@ -128,25 +143,29 @@ class UART:
 
     def __init__(
         self,
-        stream: "Stream",
-        direction: "Callable[[bool], object] | None" = None,
+        stream: "Stream | Reader",
+        direction: "Callable[[bool], object] | Output | None" = None,
         baudrate: int = 0,
         receive_buffer: int = 0,
         limit: int = 250,
     ) -> None:
         """stream: has write and readinto, and does not block: machine.UART, or busio.UART and serial.Serial with timeout=0,
-        usb_cdc.data, or a file that select.poll knows. direction: called with True before a frame is sent and with False
-        after its last bit has left, for the driver-enable pin of an RS-485 transceiver: a machine.Pin is such a callable.
-        baudrate: with direction, where the stream has no flush, to know how long a frame takes. receive_buffer: bytes of
-        the driver's buffer, to count overruns. limit: bytes of the longest frame. Raises ValueError. Allocates.
+        usb_cdc.data, or a file that select.poll knows; read will do in place of readinto. direction: the driver-enable
+        pin of an RS-485 transceiver, a machine.Pin or digitalio.DigitalInOut that is an output, or a function; True
+        before a frame is sent, False now and after its last bit has left. baudrate: needed with direction where the stream
+        has no flush, and where flush returns while the last byte is on its way (ESP8266, nRF, older RP2).
+        receive_buffer: bytes of the driver's buffer, to count overruns. limit: bytes of the longest frame.
+        Raises ValueError. Allocates.
         """
         if direction is not None and not baudrate and not hasattr(stream, "flush"):
             raise ValueError("baudrate 0: needed with a direction, as this stream has no flush")
         self.framer = Framer(limit)
         self.overruns = self.failures = 0
         self._stream: Any = stream
-        self._direction = direction
-        self._baudrate = baudrate
+        self._direction: Any = None if direction is None else _switch(direction)
+        self._byte_us = (_BYTE + baudrate - 1) // baudrate if baudrate else 0
+        self._has_flush = hasattr(stream, "flush")
+        self._has_readinto = hasattr(stream, "readinto")
         self._receive_buffer = receive_buffer
         self._has_any = hasattr(stream, "any")
         self._polled: Any = None if self._has_any or hasattr(stream, "in_waiting") else _poller(stream)
@@ -154,11 +173,13 @@ class UART:
         self._chunk = bytearray(1 if self._polled else _CHUNK)
         self._at = self._end = 0
         self._view = memoryview(self.framer.encoded)
+        if self._direction is not None:
+            self._direction(False)  # an output that begins high would hold the bus until our first frame
 
     def send(self, buffer: "bytes | bytearray", length: int) -> None:
         """Send the first length bytes of buffer as a frame, and wait until they have left if there is a direction pin.
 
-        Allocates only when the length on the line differs from that of the frame before.
+        Raises what the stream does. Allocates only when the length on the line differs from that of the frame before.
         """
         length = self.framer.encode(buffer, length)
         if len(self._view) != length:
@@ -170,12 +191,12 @@ class UART:
 
     def _drive(self, length: int) -> None:
         """Write with the bus driven, and let go of it whatever happens."""
-        self._direction(True)  # type: ignore[misc]
+        self._direction(True)
         try:
             self._write()
             self._drain(length)
         finally:
-            self._direction(False)  # type: ignore[misc]
+            self._direction(False)
 
     def _write(self) -> None:
         written = self._stream.write(self._view)
@@ -183,17 +204,18 @@ class UART:
             self.failures += 1  # the others drop the torso; our next frame begins with a zero
 
     def _drain(self, length: int) -> None:
-        if self._baudrate:
-            time.sleep((10 * length + 10) / self._baudrate)  # ten bits a byte, and a byte to spare
-        else:
+        """Wait until the last of length bytes has left, and a byte to spare."""
+        if self._has_flush:
             self._stream.flush()
+            length = 0
+        _sleep((length + 1) * self._byte_us)
 
     def receive(self, buffer: bytearray) -> int:
         """Move the next whole frame into buffer, cut to its size; return its length, or NOTHING (-1).
 
-        Allocates what the stream's readinto does, which is nothing on MicroPython.
+        Allocates what the stream's readinto does, which is nothing on MicroPython, or its read.
         """
-        for _ in range(_CHUNKS):
+        for _ in range(_BOUND // len(self._chunk)):
             while self._at < self._end:
                 length = self.framer.feed(self._chunk[self._at])
                 self._at += 1
@@ -211,7 +233,13 @@ class UART:
         if waiting:
             if self._receive_buffer and waiting >= self._receive_buffer:
                 self.overruns += 1
-            self._end = self._stream.readinto(self._chunk) or 0
+            self._end = (self._stream.readinto(self._chunk) if self._has_readinto else self._read_bytes()) or 0
+
+    def _read_bytes(self) -> int:
+        data = self._stream.read(len(self._chunk)) or b""
+        for i in range(len(data)):
+            self._chunk[i] = data[i]
+        return len(data)
 
     def _waiting(self) -> int:
         """Return how many bytes wait, as far as the stream can tell."""
@@ -226,6 +254,26 @@ class UART:
         for i in range(length):
             buffer[i] = self.framer.frame[i]
         return length
+
+
+def _switch(pin: "Any") -> "Any":
+    """Return a function that sets a pin: itself, its value if that is a method, or one that assigns the value."""
+    if callable(pin):
+        return pin
+    if callable(pin.value):
+        return pin.value
+
+    def assign(on: bool) -> None:
+        pin.value = on
+
+    return assign
+
+
+def _sleep(us: int) -> None:
+    if _sleep_us:
+        _sleep_us(us)
+    else:
+        time.sleep(us / 1000000)
 
 
 def _poller(stream: "Any") -> "Any":

@@ -17,10 +17,16 @@ if not STUBS.exists() and not os.environ.get("CI"):
 
 # What an application does with a transport, as a text for the checker.
 MICROPYTHON_UART = """
+import time
 from machine import UART as Port, Pin
-from faction.transports.uart import UART
+from faction.transports.uart import Stream, UART
 
-UART(Port(1, 115200), Pin(4))
+port = Port(1, 115200)
+stream: Stream = port
+UART(stream, Pin(4, Pin.OUT), 115200)
+waiting: int = port.any()
+port.flush()
+time.sleep_us(10)
 """
 ESP32 = """
 import espnow
@@ -34,25 +40,30 @@ MicroPythonESPNow(espnow.ESPNow(), 1000)
 """
 CIRCUITPYTHON = """
 import busio
+import digitalio
 import espnow
 import microcontroller
 import usb_cdc
 from faction.transports.espnow_circuitpython import CircuitPythonESPNow
-from faction.transports.uart import UART
+from faction.transports.uart import Stream, UART
 
 
-def wire(tx: microcontroller.Pin, rx: microcontroller.Pin) -> UART:
-    return UART(busio.UART(tx, rx, baudrate=115200, timeout=0), baudrate=115200)
+def wire(tx: microcontroller.Pin, rx: microcontroller.Pin, direction: microcontroller.Pin) -> UART:
+    port = busio.UART(tx, rx, baudrate=115200, timeout=0)
+    stream: Stream = port
+    waiting: int = port.in_waiting
+    return UART(stream, digitalio.DigitalInOut(direction), 115200)
 
 
 assert usb_cdc.data
-UART(usb_cdc.data)
+console: Stream = usb_cdc.data
+UART(console)
 CircuitPythonESPNow(espnow.ESPNow(1000), espnow.Peer(bytes(6), lmk=None))
 """
 CASES = {
-    "esp32": (MICROPYTHON_UART + ESP32, "espnow_micropython.py"),
-    "rp2": (MICROPYTHON_UART, None),
-    "circuitpython": (CIRCUITPYTHON, "espnow_circuitpython.py"),
+    "esp32": (MICROPYTHON_UART + ESP32, ("espnow_micropython.py", "uart.py", "udp.py")),
+    "rp2": (MICROPYTHON_UART, ("uart.py", "udp.py")),
+    "circuitpython": (CIRCUITPYTHON, ("espnow_circuitpython.py", "uart.py", "udp.py")),
 }
 
 
@@ -87,65 +98,97 @@ def check(folder, firmware, search, *files):
     return [line for line in done.stdout.splitlines() if ": error: " in line and not line.startswith("stubs/")]
 
 
+def check_package(folder, firmware, search):
+    """Return what mypy says of the transports of a firmware, in the package in folder, and of an application."""
+    text, modules = CASES[firmware]
+    application = folder / "application.py"
+    application.write_text(text)
+    return check(folder, firmware, search, application, *[folder / "faction/transports" / module for module in modules])
+
+
 @pytest.mark.parametrize("firmware", CASES)
 def test_the_transports_fit_the_firmware(tmp_path, stubs, firmware):
-    text, module = CASES[firmware]
     shutil.copytree(ROOT / "faction", tmp_path / "faction")
-    (tmp_path / "application.py").write_text(text)
-    files = [tmp_path / "application.py"] + ([tmp_path / "faction/transports" / module] if module else [])
-    assert check(tmp_path, firmware, stubs(firmware), *files) == []
+    assert check_package(tmp_path, firmware, stubs(firmware)) == []
 
 
 @pytest.mark.parametrize(
-    ("firmware", "old", "new", "complaint"),
+    ("firmware", "module", "old", "new", "complaint"),
     [
-        ("esp32", "recvinto(self._data, 0)", "recv_into(self._data, 0)", "has no attribute"),
-        ("esp32", "add_peer(EVERYBODY)", "add_peer()", "add_peer"),
-        ("esp32", "config(rxbuf=", "config(buffer=", "config"),
-        ("circuitpython", "read()", "receive()", "has no attribute"),
-        ("circuitpython", "send(data, self._everybody)", "send(self._everybody, data)", "incompatible type"),
+        ("esp32", "espnow_micropython.py", "recvinto(self._data, 0)", "recv_into(self._data, 0)", "has no attribute"),
+        ("esp32", "espnow_micropython.py", "add_peer(EVERYBODY)", "add_peer()", "add_peer"),
+        ("esp32", "espnow_micropython.py", "config(rxbuf=", "config(buffer=", "config"),
+        ("rp2", "uart.py", "def readinto(", "def read_into(", "Incompatible types in assignment"),
+        ("rp2", "udp.py", "select.POLLIN", "select.POLL_IN", "has no attribute"),
+        ("circuitpython", "espnow_circuitpython.py", "radio.read()", "radio.receive()", "has no attribute"),
+        ("circuitpython", "espnow_circuitpython.py", "send(data, self._everybody)", "send(self._everybody, data)", "incompatible type"),
+        ("circuitpython", "uart.py", "        value: bool", "        level: bool", "incompatible type"),
     ],
 )
-def test_a_wrong_call_is_caught(tmp_path, stubs, firmware, old, new, complaint):
-    module = CASES[firmware][1]
+def test_a_wrong_call_is_caught(tmp_path, stubs, firmware, module, old, new, complaint):
     shutil.copytree(ROOT / "faction", tmp_path / "faction")
     path = tmp_path / "faction/transports" / module
     source = path.read_text()
     assert old in source
     path.write_text(source.replace(old, new))
-    errors = check(tmp_path, firmware, stubs(firmware), path)
-    assert len(errors) >= 1 and complaint in errors[0], errors
+    errors = check_package(tmp_path, firmware, stubs(firmware))
+    assert errors and any(complaint in error for error in errors), errors
 
 
-def methods(path, name):
-    """Return {method: parameter names} of a class in a source or stub; of overloads all parameters together."""
+def members(path, name):
+    """Return {member: [(positional parameters without a default, all parameters) of each overload]} of a class.
+
+    path: of a source or a stub. name: "Outer.Inner" for a class within another. An attribute has None.
+    """
+    body = ast.parse(Path(path).read_text()).body
+    for part in name.split("."):
+        body = next(node.body for node in body if isinstance(node, ast.ClassDef) and node.name == part)
     found = {}
-    for node in ast.walk(ast.parse(Path(path).read_text())):
-        if isinstance(node, ast.ClassDef) and node.name == name:
-            for each in node.body:
-                if isinstance(each, ast.FunctionDef) and (not each.name.startswith("_") or each.name == "__init__"):
-                    arguments = each.args.posonlyargs + each.args.args + each.args.kwonlyargs
-                    found.setdefault(each.name, set()).update(a.arg for a in arguments if a.arg not in ("self", "cls"))
+    for node in body:
+        if isinstance(node, ast.AnnAssign):
+            found[node.target.id] = None
+        elif isinstance(node, ast.FunctionDef) and any(ast.unparse(each) == "property" for each in node.decorator_list):
+            found[node.name] = None
+        elif isinstance(node, ast.FunctionDef):
+            positional = [each.arg for each in node.args.posonlyargs + node.args.args if each.arg not in ("self", "_")]
+            required = positional[: len(positional) - len(node.args.defaults)]
+            keywords = [each.arg for each in node.args.kwonlyargs]
+            found.setdefault(node.name, []).append((required, {*positional, *keywords}))
     return found
 
 
+ESP32_STUB = "esp32/espnow.pyi"
+CIRCUITPYTHON_STUB = "circuitpython/espnow-stubs/__init__.pyi"
+
+
 @pytest.mark.parametrize(
-    ("name", "stub"),
+    ("double", "published", "stub"),
     [
-        ("ESPNow", "esp32/espnow.pyi"),
-        ("ESPNow", "circuitpython/espnow-stubs/__init__.pyi"),
-        ("Peer", "circuitpython/espnow-stubs/__init__.pyi"),
+        ("ESPNow", "ESPNow", ESP32_STUB),
+        ("ESPNow128", "ESPNow", ESP32_STUB),
+        ("CircuitPython.ESPNow", "ESPNow", CIRCUITPYTHON_STUB),
+        ("CircuitPython.Peer", "Peer", CIRCUITPYTHON_STUB),
+        ("CircuitPython.Peers", "Peers", CIRCUITPYTHON_STUB),
     ],
 )
-def test_the_double_of_the_radio_has_the_methods_of_the_firmware(name, stub):
-    published = methods(STUBS / stub, name)
-    source = ROOT / "tests/portable/radio.py"
-    text = ast.parse(source.read_text())
-    outer = [node for node in text.body if isinstance(node, ast.ClassDef) and node.name == "CircuitPython"][0]
-    candidates = outer.body if "circuitpython" in stub else text.body
-    double = next(node for node in candidates if isinstance(node, ast.ClassDef) and node.name == name)
-    for method in double.body:
-        if isinstance(method, ast.FunctionDef) and not (method.name.startswith("_") and method.name != "__init__"):
-            assert method.name in published, method.name
-            parameters = {a.arg for a in method.args.args + method.args.kwonlyargs} - {"self"}
-            assert parameters <= published[method.name], (method.name, parameters, published[method.name])
+def test_the_double_of_the_radio_has_nothing_that_the_firmware_has_not(double, published, stub):
+    published = members(STUBS / stub, published)
+    ours = {name: of for name, of in members(ROOT / "tests/portable/radio.py", double).items() if name == "__init__" or name[0] != "_"}
+    assert ours
+    for name, parameters in ours.items():
+        assert name in published, name
+        if parameters is None:
+            assert published[name] is None, name
+        else:
+            [(required, everything)] = parameters
+            assert required in [each[0] for each in published[name]], (name, required, published[name])
+            assert everything <= set().union(*[each[1] for each in published[name]]), (name, everything, published[name])
+
+
+def test_the_packet_of_the_double_has_the_fields_of_the_firmware():
+    sys.path.insert(0, str(ROOT / "tests/portable"))
+    try:
+        from radio import CircuitPython
+    finally:
+        sys.path.pop(0)
+    assert set(vars(CircuitPython.Packet(b"", b""))) == set(members(STUBS / CIRCUITPYTHON_STUB, "ESPNowPacket"))

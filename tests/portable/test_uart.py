@@ -1,11 +1,18 @@
 """Frames over a line that loses, doubles and invents bytes."""
 
+import time
+
 from airs import Chance
 from faction import Config
 from faction.node import Node
 from faction.transports.ring import NOTHING
 from faction.transports.uart import UART, Framer
 from helpers import message_of
+
+try:
+    from micropython import heap_lock, heap_unlock
+except ImportError:
+    heap_lock = heap_unlock = None
 
 PAYLOADS = (
     b"",
@@ -132,6 +139,7 @@ class Line:
         self.waiting = bytearray()
         self.peer = self
         self.driven = []
+        self.on_write = ignore
 
     def any(self):
         return len(self.waiting)
@@ -144,6 +152,7 @@ class Line:
         return count or None
 
     def write(self, data):
+        self.on_write("write")
         taken = bytes(data)[: self.room]
         self.peer.waiting += taken
         return len(taken)
@@ -191,36 +200,182 @@ def test_a_noisy_line_does_not_hold_a_poll():
     assert 4000 <= second.any() < 5000
 
 
+def test_the_bus_is_let_go_before_anything_is_sent():
+    first, _ = line()
+    UART(first, first.drive)
+    assert first.driven == [False]
+
+
 def test_the_direction_pin_is_let_go_when_the_frame_has_left():
     first, second = line()
+    first.on_write = first.driven.append
     UART(first, first.drive).send(b"x", 1)
-    assert first.driven == [True, "flush", False]
+    assert first.driven == [False, True, "write", "flush", False]
+    assert UART(second).receive(bytearray(9)) == 1
 
 
 def test_the_direction_pin_is_let_go_when_the_write_fails():
-    first = Line()
-    first.write = None
+    first, _ = line()
+    first.on_write = fail
     try:
         UART(first, first.drive).send(b"x", 1)
-    except TypeError:
-        pass
-    assert first.driven == [True, False]
+    except OSError:
+        assert first.driven == [False, True, False]
+    else:
+        raise AssertionError("the error was swallowed")
 
 
-class NoFlush:
-    """A stream that cannot say when it is done."""
+def fail(what):
+    raise OSError(what)
+
+
+class DigitalInOut:
+    """A pin of CircuitPython, which is assigned to."""
+
+    def __init__(self):
+        self.values = []
+
+    def _assign(self, value):
+        self.values.append(value)
+
+    value = property(lambda self: self.values[-1] if self.values else False, _assign)
+
+
+class Signal:
+    """A pin whose value is a method."""
+
+    def __init__(self):
+        self.values = []
+
+    def value(self, value):
+        self.values.append(value)
+
+
+def test_the_direction_pin_may_be_assigned_to_or_have_a_method():
+    for pin in (DigitalInOut(), Signal()):
+        first, second = line()
+        UART(first, pin).send(b"x", 1)
+        assert pin.values == [False, True, False] and UART(second).receive(bytearray(9)) == 1
+
+
+class Slow:
+    """A stream that cannot say when it is done, and notes when it is written to."""
 
     in_waiting = 0
 
     def write(self, data):
+        self.written = ticks()
         return len(data)
 
+    def readinto(self, buffer):
+        return None
 
-def test_without_flush_the_time_on_the_line_is_computed():
-    driven = []
-    assert message_of(ValueError, lambda: UART(NoFlush(), driven.append)).startswith("baudrate 0: needed")
-    UART(NoFlush(), driven.append, baudrate=115200).send(b"x", 1)
-    assert driven == [True, False]
+
+class Flushed(Slow):
+    """A stream whose flush returns while the last byte is on its way."""
+
+    def flush(self):
+        pass
+
+
+def driven_ms(stream, length, baudrate):
+    """Return how long the bus stays driven after a frame was written."""
+    released = []
+    UART(stream, lambda on: released.append(None if on else ticks()), baudrate).send(bytes(length), length)
+    return released[-1] - stream.written
+
+
+def ticks():
+    return time.ticks_ms() if hasattr(time, "ticks_ms") else time.monotonic() * 1000
+
+
+def test_without_flush_the_bus_stays_driven_for_the_time_of_the_frame():
+    assert message_of(ValueError, lambda: UART(Slow(), print)) == "baudrate 0: needed with a direction, as this stream has no flush"
+    # Two zeros and one for each byte of the frame and its check: 26 bytes of 11 bits, and one to spare.
+    assert 29 <= driven_ms(Slow(), 21, 9600) < 300
+
+
+def test_after_flush_the_bus_stays_driven_for_a_last_byte():
+    assert 8 <= driven_ms(Flushed(), 21, 1200) < 200
+
+
+def test_a_stream_with_read_alone_will_do():
+    first, second = line()
+    UART(first).send(b"hello", 5)
+    receiver = UART(Reader(second))
+    buffer = bytearray(9)
+    assert receiver.receive(buffer) == 5 and buffer[:5] == b"hello"
+    second.waiting += b"\0"
+    assert receiver.receive(buffer) == NOTHING
+    silent = Reader(second)
+    silent.any = lambda: 1  # says that a byte waits, and has none
+    assert UART(silent).receive(buffer) == NOTHING
+
+
+class Reader:
+    """A line without readinto."""
+
+    def __init__(self, line):
+        self._line = line
+
+    def any(self):
+        return self._line.any()
+
+    def write(self, data):
+        return self._line.write(data)
+
+    def read(self, size):
+        buffer = bytearray(size)
+        count = self._line.readinto(buffer)
+        return bytes(buffer[:count]) if count else None
+
+
+class Driver:
+    """A stream that allocates nothing, as a firmware's: one frame comes in again and again."""
+
+    def __init__(self, data):
+        self._data = data
+        self._at = 0
+        self.written = 0
+
+    def any(self):
+        return len(self._data) - self._at
+
+    def readinto(self, buffer):
+        count = min(len(buffer), len(self._data) - self._at)
+        for i in range(count):
+            buffer[i] = self._data[self._at + i]
+        self._at = (self._at + count) % len(self._data)
+        return count
+
+    def write(self, data):
+        self.written += 1
+        return len(data)
+
+    def flush(self):
+        pass
+
+
+def ignore(on):
+    pass
+
+
+def test_sending_and_receiving_allocate_nothing():
+    if not heap_lock:
+        return "skip: no heap lock here"
+    driver = Driver(encoded(b"\0hello") + b"noise" + encoded(b"\0world"))
+    uart = UART(driver, ignore, 1000000)
+    frame, buffer = bytearray(26), bytearray(26)
+    uart.send(frame, 26)  # the first frame of a length makes its view
+    heap_lock()
+    try:
+        uart.send(frame, 26)
+        first = uart.receive(buffer)
+        second = uart.receive(buffer)
+    finally:
+        heap_unlock()
+    assert (first, second, driver.written, uart.framer.corrupt) == (6, 6, 2, 1) and buffer[:6] == b"\0world"
+    return None
 
 
 def test_overruns_and_short_writes_are_counted():
