@@ -7,7 +7,7 @@ RUNTIMES := tests/runtimes
 NODE_MODULES := $(RUNTIMES)/node_modules/.installed
 STUBS := $(VENV)/stubs/.installed
 
-.PHONY: help demo test mpy size bench lint clean node stubs
+.PHONY: help demo test mpy size bench dist lint clean node stubs
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -27,13 +27,18 @@ size: $(PACKAGES) node ## Bytes of code and of heap, against their budgets
 bench: $(PACKAGES) ## Speed of the machine, against its budgets
 	@$(RUN) -m faction_tools.bench
 
+dist: $(PACKAGES) ## What a release has, in dist/: for boards, for mip, for CPython
+	@$(RUN) -m faction_tools.cli dist
+	@$(RUN) -m build --no-isolation --outdir dist . >/dev/null
+	@ls -1 dist
+
 lint: $(PACKAGES) ## Style and types
 	@$(RUN) -m ruff check
 	@$(RUN) -m ruff format --check
 	@$(RUN) -m mypy
 
 clean: ## Remove everything that was made
-	rm -rf build $(VENV) $(RUNTIMES)/node_modules *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist $(VENV) $(RUNTIMES)/node_modules *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # $(call pass,NODES) is --nodes=5 where the variable NODES is 5, and nothing where it is not set.

