@@ -5,7 +5,6 @@ import random
 import select
 import subprocess
 import threading
-import time
 import tty
 from pathlib import Path
 
@@ -77,19 +76,19 @@ def test_nodes_on_one_bus_bootstrap(tmp_path, count, noise):
         )
         for i in range(count)
     ]
+    watchdog = threading.Timer(40, lambda: [process.kill() for process in processes])
+    watchdog.start()
     try:
-        watchdog = threading.Timer(30, lambda: [process.kill() for process in processes])
-        watchdog.start()
         said = [process.stdout.readline() for process in processes]
-        watchdog.cancel()
         assert all(line.startswith("state 3 ") for line in said), said
         if noise:
             assert bus.damaged and sum(int(line.split()[-1]) for line in said), said
     finally:
         for process in processes:
             process.stdin.close()
-            process.wait(5)
+        for process in processes:
+            process.wait()
             process.stdout.close()
-        time.sleep(0.1)
+        watchdog.cancel()
         bus.close()
     assert [process.returncode for process in processes] == [0] * count

@@ -94,9 +94,13 @@ def test_what_the_firmware_has_no_room_for_is_counted():
 def test_a_soft_reset_that_leaves_the_radio_on_is_survived():
     fresh()
     firmware = radio.ESPNow()
-    MicroPythonESPNow(firmware, 1000)
-    again = MicroPythonESPNow(firmware, 2000)
-    assert firmware.peer_count() == (1, 0) and firmware.config("rxbuf") == 2000
+    MicroPythonESPNow(firmware, 267)
+    again = MicroPythonESPNow(firmware, 4 * 267)
+    assert firmware.peer_count() == (1, 0)
+    say = stranger()
+    for _ in range(10):
+        say(bytes(250))
+    assert again.dropped == 6  # the new size of the buffer counts
     other = micropython()
     again.send(bytearray(b"x"), 1)
     assert other.receive(bytearray(4)) == 1

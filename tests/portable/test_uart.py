@@ -112,6 +112,14 @@ def test_noise_before_and_between_is_dropped():
     assert framer.corrupt > 20
 
 
+def test_a_block_that_promises_more_than_came_is_no_frame():
+    framer = Framer()
+    data = bytearray(encoded(b"hello"))
+    data[1] += 1
+    assert fed(framer, data) == [] and framer.corrupt == 1
+    assert fed(framer, encoded(b"hello")) == [b"hello"]
+
+
 def test_trailing_bytes_wait_for_their_end():
     framer = Framer()
     assert fed(framer, encoded(b"one") + b"\x05ab") == [b"one"]
