@@ -19,18 +19,13 @@ def transport(settings):
     raise ValueError("faction.json: transport.kind: %s: not espnow, udp or uart" % kind)
 
 
-def _station():
+def _espnow(settings):
     import network
+
+    from faction.transports.espnow import ESPNow
 
     station = network.WLAN(network.STA_IF)
     station.active(True)
-    return station
-
-
-def _espnow(settings):
-    from faction.transports.espnow import ESPNow
-
-    station = _station()
     station.config(channel=settings["channel"], pm=station.PM_NONE)
     return ESPNow()
 
@@ -45,7 +40,10 @@ def _udp(settings):
 
 def _join(ssid, password):
     """Join a network. Raises OSError if that takes too long."""
-    station = _station()
+    import network
+
+    station = network.WLAN(network.STA_IF)
+    station.active(True)
     station.connect(ssid, password)
     start = time.ticks_ms()
     while not station.isconnected():
@@ -61,7 +59,9 @@ def _uart(settings):
 
     from faction.transports.uart import UART
 
-    pins = {name: Pin(settings[name]) for name in ("tx", "rx") if settings[name] is not None}
-    port = Port(settings["uart"], baudrate=settings["baudrate"], **pins)
+    if settings["tx"] is None:  # and rx, too: the port's own pins
+        port = Port(settings["uart"], settings["baudrate"])
+    else:
+        port = Port(settings["uart"], settings["baudrate"], tx=Pin(settings["tx"]), rx=Pin(settings["rx"]))
     direction = None if settings["direction"] is None else Pin(settings["direction"], Pin.OUT, value=0)
     return UART(port, direction, settings["baudrate"])

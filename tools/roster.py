@@ -99,6 +99,12 @@ class Uart(_Strict):
     rx: Union[int, str, None] = None
     direction: Union[int, str, None] = None
 
+    @model_validator(mode="after")
+    def _agree(self) -> Uart:
+        if (self.tx is None) != (self.rx is None):
+            raise ValueError("tx and rx: only one of them is given; give both, or neither for the port's own pins")
+        return self
+
 
 Transport = Annotated[Union[Udp, EspNow, Uart], Field(discriminator="kind")]
 

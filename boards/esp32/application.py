@@ -13,7 +13,7 @@ class Application:
 
     def __init__(self):
         self.led = Pin(LED_PIN, Pin.OUT, value=0)
-        self.start_ms = 0
+        self.start_ms = time.ticks_ms()
 
     def start_up(self, node):
         """Do our own part of the start, a little at a time; return True when it is done."""

@@ -12,12 +12,11 @@ class Application:
     """The hooks of member.run: replace them by your own."""
 
     def __init__(self):
-        self.sensor = None
-        self.next_ms = 0
+        self.sensor = ADC(SENSOR)
+        self.next_ms = time.ticks_ms()
 
     def start_up(self, node):
         """Do our own part of the start: the sensor must give a plausible value."""
-        self.sensor = self.sensor or ADC(SENSOR)
         return 10000 < self.sensor.read_u16() < 20000
 
     def on_bootstrapped(self, node):

@@ -83,10 +83,10 @@ def stubs(tmp_path):
     return path
 
 
-def check(folder, firmware, search, *files):
+def check(folder, search, *files, strictness="--strict"):
     """Return what mypy says of the files; what it says of the stubs is their authors' concern."""
     own_types = ["--custom-typeshed-dir", str(search)] if (search / "stdlib").exists() else []
-    command = [sys.executable, "-m", "mypy", "--strict", "--no-site-packages", "--config-file=", "--follow-imports=silent"]
+    command = [sys.executable, "-m", "mypy", strictness, "--no-site-packages", "--config-file=", "--follow-imports=silent"]
     done = subprocess.run(
         [*command, *own_types, "--cache-dir", str(folder / "cache"), *map(str, files)],
         env=dict(os.environ, MYPYPATH=f"{search}:{folder}"),
@@ -103,7 +103,7 @@ def check_package(folder, firmware, search):
     text, modules = CASES[firmware]
     application = folder / "application.py"
     application.write_text(text)
-    return check(folder, firmware, search, application, *[folder / "faction/transports" / module for module in modules])
+    return check(folder, search, application, *[folder / "faction/transports" / module for module in modules])
 
 
 @pytest.mark.parametrize("firmware", CASES)
@@ -133,6 +133,47 @@ def test_a_wrong_call_is_caught(tmp_path, stubs, firmware, module, old, new, com
     path.write_text(source.replace(old, new))
     errors = check_package(tmp_path, firmware, stubs(firmware))
     assert errors and any(complaint in error for error in errors), errors
+
+
+# The programs of the boards: the firmware's stubs, the folder in boards/, and who does the wiring.
+PROGRAMS = {
+    "esp32": ("esp32", "wiring.py"),
+    "rp2": ("rp2040", "wiring.py"),
+    "circuitpython": ("circuitpython", "wiring_circuitpython.py"),
+}
+
+
+def check_programs(folder, firmware, search):
+    """Return what mypy says of a board's programs, which stand in folder as they do on the board."""
+    programs, wiring = PROGRAMS[firmware]
+    for path in (*(ROOT / "boards" / programs).glob("*.py"), ROOT / "boards/member.py"):
+        shutil.copy(path, folder)
+    if not (folder / "wiring.py").exists():
+        shutil.copy(ROOT / "boards" / wiring, folder / "wiring.py")
+    shutil.copytree(ROOT / "faction", folder / "faction")
+    if firmware == "circuitpython":  # a board with an LED, of the many that have one
+        shutil.copytree(search / "board_definitions" / "raspberry_pi_pico_w", search / "board", dirs_exist_ok=True)
+    return check(folder, search, *folder.glob("*.py"), strictness="--check-untyped-defs")
+
+
+@pytest.mark.parametrize("firmware", PROGRAMS)
+def test_the_programs_fit_the_firmware(tmp_path, stubs, firmware):
+    assert check_programs(tmp_path, firmware, stubs(firmware)) == []
+
+
+@pytest.mark.parametrize(
+    ("firmware", "old", "new"),
+    [
+        ("esp32", "station.isconnected()", "station.is_connected()"),
+        ("rp2", "rx=Pin(settings", "receive=Pin(settings"),
+        ("circuitpython", "wifi.radio.connect(", "wifi.radio.join("),
+    ],
+)
+def test_a_wrong_call_in_a_program_is_caught(tmp_path, stubs, firmware, old, new):
+    source = (ROOT / "boards" / PROGRAMS[firmware][1]).read_text()
+    assert old in source
+    (tmp_path / "wiring.py").write_text(source.replace(old, new))
+    assert check_programs(tmp_path, firmware, stubs(firmware))
 
 
 def members(path, name):

@@ -39,6 +39,12 @@ def fault(tmp_path, old, new):
         ('cluster = "greenhouse"', 'cluster = ""', "cluster: '': string should have at least 1 character"),
         ("# key = ", 'key = "short" # ', "key: 'short': string should have at least 16 characters"),
         (
+            "tx = 4, rx = 5 }",
+            "tx = 4 }",
+            "boards[2].transport: {'kind': 'uart', 'uart': 1, 'tx': 4}: tx and rx: only one of them is given; "
+            "give both, or neither for the port's own pins",
+        ),
+        (
             'transport = { kind = "uart", uart = 1, tx = 4, rx = 5 }',
             "",
             "boards[2].kind: 'rp2040': has no ESP-NOW; give this board a transport of its own",
