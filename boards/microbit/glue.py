@@ -1,0 +1,13 @@
+# On the micro:bit, behind machine.py: the machine answers a gateway, which is its radio and its clock.
+def make(peer_id, peers, quorum):
+    global m
+    m = Faction(Config(peer_id, peers, quorum))
+
+
+def do(command, peer_id=-1):
+    print(m.process(command, peer_id), m.state, int(m.is_pinging_completed))
+
+
+def reset():
+    m.reset()
+    print(m.state)
