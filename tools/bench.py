@@ -67,6 +67,9 @@ def _faction() -> Callable[[int], Any]:
     return lambda peer_id: process(READY_OBSERVED, peer_id)
 
 
+_STATES = ["initial", "pinging", "collecting", "bootstrapped", "timed_out"]
+
+
 class _Counter:
     """What the machines of the other libraries drive."""
 
@@ -81,7 +84,7 @@ def _transitions() -> Callable[[int], Any]:
     from transitions import Machine
 
     counter: Any = _Counter()
-    machine = Machine(counter, states=["collecting", "bootstrapped", "timed_out"], initial="collecting", auto_transitions=False)
+    machine = Machine(counter, states=_STATES, initial="collecting", auto_transitions=False)
     machine.add_transition("observe", "collecting", "=", after="count")
     return lambda peer_id: counter.observe(peer_id)
 
@@ -90,15 +93,21 @@ def _statemachine() -> Callable[[int], Any]:
     from statemachine import State, StateMachine
 
     class Cluster(StateMachine, _Counter):
-        collecting = State(initial=True)
+        initial = State(initial=True)
+        pinging = State()
+        collecting = State()
         bootstrapped = State(final=True)
         timed_out = State(final=True)
+        hear = initial.to(pinging)
+        complete = pinging.to(collecting)
         observe = collecting.to.itself(internal=True, on="count")  # type: ignore[no-untyped-call]
         conclude = collecting.to(bootstrapped)
         expire = collecting.to(timed_out)
 
     cluster = Cluster()
     cluster.ready = set()
+    cluster.hear()
+    cluster.complete()
     return lambda peer_id: cluster.observe(peer_id=peer_id)
 
 
@@ -110,7 +119,8 @@ def _automat() -> Callable[[int], Any]:
             """A peer is ready."""
 
     builder = TypeMachineBuilder(Events, _Counter)
-    collecting = builder.state("collecting")
+    states = {name: builder.state(name) for name in _STATES[2:] + _STATES[:2]}  # the first one is where it begins
+    collecting = states["collecting"]
 
     @collecting.upon(Events.observe).loop()
     def count(events: Events, counter: _Counter, peer_id: int) -> None:

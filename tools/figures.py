@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-NOISY = 0.25  # the spread above which a figure cannot tell whether it keeps its budget
+NOISY = 0.25  # the spread above which a figure that is near its budget cannot tell whether it keeps it
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Figure:
             return ""
         if self.value <= self.budget:
             return "ok"
-        return "noisy" if self.spread > NOISY else "over"
+        may_be_noise = self.spread > NOISY and self.value * (1 - self.spread) <= self.budget
+        return "noisy" if may_be_noise else "over"
 
 
 def from_rounds(name: str, values: Sequence[float], unit: str, budget: float | None = None, aim: float | None = None) -> Figure:

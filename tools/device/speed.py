@@ -2,8 +2,8 @@
 
     micropython speed.py ROUNDS
 
-Prints JSON: lists of one ratio a round, and the bytes. Within a round, the calls compared run in turns of a millisecond or
-so, so that a change of the processor's pace hits both; the time of the bare loop is subtracted from each.
+Prints JSON: lists of one ratio a round, and the bytes. Within a round, the calls compared take short turns, one roster each,
+so that a change of the processor's pace hits both; the time of the bare loop is subtracted from each.
 """
 
 import json
