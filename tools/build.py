@@ -14,9 +14,7 @@ import python_minifier
 
 from faction import __version__
 
-from .interpreters import PACKAGE, ROOT, compile_package, mpy_cross
-
-BOARDS = ROOT / "boards"
+from .interpreters import BOARDS, PACKAGE, compile_package, mpy_cross
 
 SLICES = {
     "core": ("__init__.py", "machine.py"),

@@ -17,8 +17,6 @@ from faction import BOOTSTRAPPED, INITIAL, TIMED_OUT
 
 from . import interpreters
 
-BOARDS = interpreters.ROOT / "boards"
-
 
 class Member:
     """One process, and what it has said of itself.
@@ -106,11 +104,11 @@ class Cluster:
         member.process = await asyncio.create_subprocess_exec(
             *member.prefix,
             str(interpreters.micropython()),
-            str(BOARDS / "unix" / "main.py"),
+            str(interpreters.BOARDS / "unix" / "main.py"),
             str(path),
             stdin=subprocess.PIPE,  # its end tells the process to end, even if we are killed
             stdout=subprocess.PIPE,
-            env=dict(os.environ, MICROPYPATH=f"{interpreters.COMPILED}:{BOARDS}"),
+            env=dict(os.environ, MICROPYPATH=f"{interpreters.COMPILED}:{interpreters.BOARDS}"),
             start_new_session=True,  # ctrl-C is ours alone
         )
         self._tasks.append(asyncio.create_task(self._follow(member, member.process)))

@@ -15,6 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "faction"
 COMPILED = ROOT / "build" / "mpy"
+# The programs of the boards: beside the package in the repository, within this one where it is installed.
+BOARDS = next(path for path in (ROOT / "boards", Path(__file__).parent / "boards") if (path / "member.py").exists())
 
 _MODULE = ROOT / "tests/runtimes/node_modules/@micropython/micropython-webassembly-pyscript/micropython.mjs"
 # The 32-bit MicroPython that node runs: the path of its JavaScript module, or None where it is not installed.

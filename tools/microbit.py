@@ -20,11 +20,11 @@ import python_minifier
 from faction import BOOTSTRAPPED, INITIAL, NO_PEER, Config, machine
 from faction.machine import PeerSet
 
-from .interpreters import PACKAGE, ROOT
+from .interpreters import BOARDS, PACKAGE
 
 QEMU = "qemu-system-arm"
 FIRMWARE = Path(os.environ.get("MICROBIT_FIRMWARE", "/usr/share/firmware-microbit-micropython/firmware.hex"))
-GLUE = ROOT / "boards" / "microbit" / "glue.py"
+GLUE = BOARDS / "microbit" / "glue.py"
 REMEDY = "apt-get install qemu-system-arm firmware-microbit-micropython"
 _CHUNK = 24  # bytes sent at a time: the line has no flow control
 _PATIENCE_S = 30

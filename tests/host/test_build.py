@@ -133,6 +133,7 @@ def test_wheel_and_sdist_hold_what_they_should_and_install(tmp_path):
     package = {path.relative_to(ROOT).as_posix() for path in interpreters.PACKAGE.rglob("*.py")} | {"faction/py.typed"}
     assert package <= names
     assert all(name.startswith(("faction/", "faction_tools/")) for name in names), names
+    assert {"faction_tools/boards/member.py", "faction_tools/boards/esp32/main.py", "faction_tools/cli.py"} <= names
     with tarfile.open(sdist) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
     assert {"pyproject.toml", "LICENSE", "README.md", "faction/machine.py", "tools/cli.py"} <= inside
@@ -144,3 +145,16 @@ def test_wheel_and_sdist_hold_what_they_should_and_install(tmp_path):
     example = (ROOT / "tests/portable/test_crate_example.py").read_text() + "\ntest_crate_example()\nprint('done')\n"
     said = subprocess.run([python, "-c", example], cwd=tmp_path, capture_output=True, text=True)
     assert said.stdout == "done\n", said.stderr
+
+    # And the command builds from what is installed, without the repository.
+    target = tmp_path / "installed"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target, wheel], check=True, timeout=120)
+    environment = dict(os.environ, PYTHONPATH=str(target))
+    where = [sys.executable, "-c", "import faction_tools; print(faction_tools.__file__)"]
+    assert str(target) in subprocess.run(where, env=environment, cwd=tmp_path, capture_output=True, text=True).stdout
+    built = subprocess.run([target / "bin/faction", "build"], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    for kind in build.PROGRAMS:
+        folder = tmp_path / "build" / kind
+        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        assert files == build.board(kind), kind
