@@ -10,10 +10,11 @@ STEP_MS = 10
 
 
 class Air(Hub):
-    """A hub with a filter, links to cut, and a memory of who sent when.
+    """A hub that loses, doubles, delays and so reorders frames, with links to cut and a memory of who sent when.
 
     ``loses(sender, receiver, buffer)``  a function that says which frames are lost; sender and receiver are indexes
     ``cut``                              a set of (sender, receiver) whose frames are all lost
+    ``delays``                           a function that returns the delay of each copy of a frame, in ms; none: it is lost
     ``log``                              (ms, sender, flags) of each frame sent
     """
 
@@ -21,7 +22,9 @@ class Air(Hub):
         super().__init__(slots)
         self.loses = lambda sender, receiver, buffer: False
         self.cut = set()
+        self.delays = at_once
         self.log = []
+        self._late = []  # (ms when due, port, frame)
         self.now = lambda: 0
 
     def carry(self, sender, buffer, length):
@@ -29,7 +32,26 @@ class Air(Hub):
         self.log.append((self.now(), source, buffer[3]))
         for target, port in enumerate(self.ports):
             if target != source and (source, target) not in self.cut and not self.loses(source, target, buffer):
+                self._pass_on(port, buffer, length)
+
+    def _pass_on(self, port, buffer, length):
+        for delay in self.delays():
+            if delay:
+                self._late.append((self.now() + delay, port, bytes(buffer[:length])))
+            else:
                 port.put(buffer, length)
+
+    def deliver(self):
+        """Hand over the frames that were under way until now, in the order in which they were sent."""
+        due = [each for each in self._late if each[0] <= self.now()]
+        self._late = [each for each in self._late if each[0] > self.now()]
+        for _, port, frame in due:
+            port.put(frame, len(frame))
+
+
+def at_once():
+    """The delays of an air without faults: one copy, at once."""
+    return (0,)
 
 
 class Chance:
@@ -87,11 +109,12 @@ class Cluster:
         while self.air.ports[index].receive(buffer) >= 0:
             pass
 
-    def run(self, ms, until=None):
+    def run(self, ms, until=None, step_ms=STEP_MS):
         """Let time pass, in steps, until a condition holds; return how long it took."""
         begin = self.ms
         while self.ms - begin < ms and not (until and until()):
-            self.ms += STEP_MS
+            self.ms += step_ms
+            self.air.deliver()
             for index, node in enumerate(self.nodes):
                 if index in self.off:
                     self.drain(index)

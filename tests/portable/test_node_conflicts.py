@@ -90,10 +90,29 @@ def test_another_cluster_is_counted_and_told_once():
 def test_many_offenders_that_are_no_members_are_told_of_in_bounded_memory():
     watcher = Watcher()
     _, node, show = alone(observer=watcher)
-    for peer_id in list(range(10, 30)) + [29, 28, 27]:
+    for peer_id in list(range(10, 30)) + list(range(29, 21, -1)):
         show(Forger(peer_id, (0, peer_id), 2).frame(9, 1))
     assert [peer_id for _, peer_id in watcher.conflicts] == list(range(10, 30))
-    assert node.counters[OTHER_EXPECTATIONS] == 23
+    assert node.counters[OTHER_EXPECTATIONS] == 28
+
+
+def test_an_offender_is_told_of_once_for_each_conflict():
+    watcher = Watcher()
+    _, _, show = alone(observer=watcher)
+    for sequence in range(1, 4):
+        for peer_id in (1, 7):
+            show(Forger(peer_id, (0, 1, 2, 7), cluster="workshop").frame(9, sequence))
+            show(Forger(peer_id, (0, 1, 2, 7)).frame(9, sequence))
+    told = [(conflict, peer_id) for peer_id in (1, 7) for conflict in (OTHER_CLUSTER, OTHER_EXPECTATIONS)]
+    assert watcher.conflicts == told
+
+
+def test_a_member_that_was_heard_is_still_named_when_its_expectations_change():
+    watcher = Watcher()
+    _, node, show = alone(observer=watcher)
+    show(Forger().frame(9, 1))
+    show(Forger(quorum=2).frame(10, 1))
+    assert watcher.conflicts == [(OTHER_EXPECTATIONS, 1)] and node.machine.collecting.has(1)
 
 
 def test_a_board_with_our_id_is_detected_and_never_counts():
@@ -186,6 +205,31 @@ def test_a_run_returns_after_a_frame_that_was_delayed_over_two_restarts():
     assert node.machine.collecting.has(1)
 
 
+def test_a_run_returns_with_its_seventh_new_frame_in_a_row():
+    _, node, show = alone()
+    sender = Forger()
+    show(sender.frame(9, 1, flags=ASKING))
+    show(sender.frame(10, 1, flags=ASKING))
+    for sequence in range(2, 8):
+        show(sender.frame(9, sequence))
+    show(sender.frame(10, 2, flags=ASKING))  # the run thought current is alive: the count begins anew
+    for sequence in range(8, 14):
+        show(sender.frame(9, sequence))
+    assert node.counters[RESTART] == 1 and node.machine.collecting.count == 0
+    show(sender.frame(9, 14))
+    assert node.counters[RESTART] == 2 and node.machine.collecting.has(1)
+
+
+def test_a_dead_run_does_not_return_by_one_frame_that_comes_again_and_again():
+    _, node, show = alone()
+    sender = Forger()
+    show(sender.frame(9, 1, flags=ASKING))
+    show(sender.frame(10, 1, flags=ASKING))
+    for _ in range(20):
+        show(sender.frame(9, 5))
+    assert node.counters[RESTART] == 1 and node.machine.collecting.count == 0
+
+
 def test_a_restart_does_not_take_back_an_earlier_claim():
     _, node, show = alone()
     show(Forger().frame(9, 1))
@@ -225,11 +269,11 @@ def test_keys_and_quotes_that_make_no_sense():
 
 
 def test_a_cluster_with_a_key_boots():
-    for quotes in (54, 2):
+    for quotes in (54, 2, 1):
         cluster = Cluster(5, seal=Key(SECRET, quotes))
         cluster.run(4 * INTERVAL_MS)
         cluster.complete()
-        cluster.run(4 * INTERVAL_MS)
+        cluster.run((4 if quotes > 1 else 20) * INTERVAL_MS)
         assert cluster.bootstrapped(), quotes
 
 
@@ -250,6 +294,18 @@ def test_with_a_key_a_member_that_restarts_after_conclusion_is_back_within_two_i
     again.complete()
     cluster.run(2 * INTERVAL_MS)
     assert again.machine.state == BOOTSTRAPPED
+
+
+def test_an_asker_is_quoted_by_the_next_frame_and_by_no_other():
+    cluster, node, show = alone(seal=Key(SECRET))
+    forger = Forger(seal=Key(SECRET))
+    sent = []
+    cluster.air.loses = lambda sender, receiver, buffer: receiver == 1 and sent.append(bytes(buffer)) or True
+    show(forger.frame(9, 1, flags=ASKING))
+    cluster.run(4 * INTERVAL_MS)
+    quotes = [frame[24:-8] for frame in sent]
+    assert len(quotes) > 2 and quotes[0] in (b"\0\0\0\x09" + bytes(8), bytes(12)), quotes
+    assert sorted(quotes) == [bytes(12)] * (len(quotes) - 1) + [b"\0\0\0\x09" + bytes(8)], quotes
 
 
 def test_a_frame_under_another_key_or_none_does_not_count():

@@ -52,6 +52,16 @@ def watched(call):
         assert taken == 0, taken
 
 
+def test_the_witness_sees_an_allocation():
+    if not heap_lock and not mem_total:
+        return NO_WITNESS
+    try:
+        watched(lambda: bytearray(64))
+    except (MemoryError, AssertionError):
+        return None
+    raise ValueError("64 bytes were allocated, and nothing noticed")
+
+
 def frame(peer_id, flags, nonce, sequence, peers=(0, 1, 2), quorum=3, cluster="greenhouse"):
     sender = Wire(Config(peer_id, peers, quorum), cluster, Checksum())
     buffer = bytearray(sender.length)

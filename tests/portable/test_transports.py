@@ -46,6 +46,13 @@ def test_a_ring_counts_what_finds_no_room():
     assert ring.put(b"12345", 4) and taken(ring) == [b"1234"]
 
 
+def test_a_ring_holds_eight_frames_of_the_longest_kind_unless_told_otherwise():
+    ring = Ring()
+    data = bytes(251)
+    assert [ring.put(data, 250) for _ in range(9)] == [True] * 8 + [False] and not ring.put(data, 251)
+    assert NOTHING == -1 and len(taken(ring)) == 8
+
+
 def test_a_ring_cuts_a_frame_to_the_buffer():
     ring = Ring(2, 8)
     ring.put(b"12345678", 8)

@@ -6,6 +6,7 @@ from faction.wire import (
     BEACON,
     CORRUPT,
     MALFORMED,
+    MAX_LENGTH,
     OTHER_CLUSTER,
     OTHER_EXPECTATIONS,
     OTHER_VERSION,
@@ -75,13 +76,18 @@ def test_numbers_of_four_bytes():
         assert get(buffer, 1) == -1
 
 
+def test_the_codes_are_stable():
+    assert (BEACON, MALFORMED, CORRUPT, OTHER_VERSION, OTHER_CLUSTER, OTHER_EXPECTATIONS) == (0, 1, 2, 3, 4, 5)
+    assert (ASKING, READY) == (1, 2) and MAX_LENGTH == 250
+
+
 def test_the_bytes_of_a_frame():
     assert bytes(frame()) == GOLDEN
 
 
 def test_decode_finds_what_encode_wrote():
     receiver = wire(peer_id=0)
-    for flags, nonce, sequence in ((0, 1, 1), (ASKING, 0x3FFFFFFF, 1), (READY, 7, 0x3FFFFFFF), (ASKING | READY, 256, 65536)):
+    for flags, nonce, sequence in ((0, 1, 0), (ASKING, 0x3FFFFFFF, 1), (READY, 7, 0x3FFFFFFF), (ASKING | READY, 256, 65536)):
         buffer = frame(flags, nonce, sequence)
         assert receiver.decode(buffer, len(buffer)) == BEACON
         assert (receiver.flags, receiver.peer_id, receiver.nonce, receiver.sequence) == (flags, 2, nonce, sequence)
@@ -108,6 +114,12 @@ def test_trailing_bytes_make_it_no_frame():
         assert wire().decode(buffer, len(buffer)) == CORRUPT, tail
 
 
+def test_quotes_under_a_checksum_make_it_no_frame():
+    for quotes in (1, 2, 50):
+        buffer = sealed(frame()[:24] + bytearray(4 * quotes + 2))
+        assert wire().decode(buffer, len(buffer)) == CORRUPT, quotes
+
+
 def test_a_length_beyond_the_buffer_is_malformed():
     buffer = frame()
     for length in (-1, len(buffer) + 1, 1 << 20):
@@ -122,6 +134,18 @@ def test_every_flipped_bit_is_noticed():
         assert receiver.decode(buffer, len(buffer)) == (MALFORMED if bit < 16 else CORRUPT), bit
         buffer[bit >> 3] ^= 1 << (bit & 7)
     assert receiver.decode(buffer, len(buffer)) == BEACON
+
+
+def test_every_pair_of_flipped_bits_is_noticed():
+    """What a flip does to the checksum is the same in every frame, so two go unnoticed only if they do the same to it."""
+    buffer = bytearray(24)
+    clean = crc16(buffer, 24)
+    changes = {1 << bit for bit in range(16)}  # flips in the checksum itself
+    for bit in range(8 * len(buffer)):
+        buffer[bit >> 3] ^= 1 << (bit & 7)
+        changes.add(crc16(buffer, 24) ^ clean)
+        buffer[bit >> 3] ^= 1 << (bit & 7)
+    assert len(changes) == 16 + 8 * 24 and 0 not in changes
 
 
 def test_every_pair_of_flipped_neighbours_is_noticed():

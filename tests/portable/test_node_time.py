@@ -1,0 +1,235 @@
+"""Every run ends, the node is mannerly on the air, and its clock may wrap."""
+
+import time
+
+from airs import INTERVAL_MS, STEP_MS, Cluster
+from faction import ACCEPTED, CONCLUDED_TIMED_OUT, INITIAL, PINGING, REJECTED, TIMED_OUT
+from faction.clock import Clock, system_clock
+from faction.node import SENT, SLOW
+
+# 2. A deadline that always ends it
+
+
+def test_the_deadline_counts_from_the_first_poll():
+    cluster = Cluster(2, deadline_ms=3000)
+    cluster.run(STEP_MS)
+    assert cluster.nodes[0].remaining_ms == 3000
+    cluster.run(3000 - 2 * STEP_MS)
+    assert [node.machine.state for node in cluster.nodes] == [PINGING, PINGING]
+    assert cluster.nodes[0].remaining_ms == 2 * STEP_MS  # the first poll was one step late
+    cluster.run(2 * STEP_MS)
+    assert [node.machine.state for node in cluster.nodes] == [TIMED_OUT, TIMED_OUT]
+    assert cluster.nodes[0].remaining_ms == 0
+
+
+def test_the_deadline_counts_from_the_first_contact_if_wanted():
+    cluster = Cluster(2, deadline_ms=1000, deadline_from_contact=True)
+    cluster.off.add(1)
+    cluster.run(50000)
+    assert cluster.nodes[0].machine.state == INITIAL and cluster.nodes[0].remaining_ms == 1000
+    cluster.reboot(1)
+    took = cluster.run(5000, cluster.concluded)
+    assert 1000 <= took <= 1000 + 2 * INTERVAL_MS and cluster.nodes[0].machine.state == TIMED_OUT
+
+
+def test_a_node_that_heard_nobody_times_out():
+    cluster = Cluster(2, deadline_ms=700)
+    cluster.off.add(1)
+    cluster.complete(0)
+    cluster.run(750)
+    assert cluster.nodes[0].machine.state == TIMED_OUT
+
+
+def test_cancel_ends_it_now():
+    node = Cluster(2).nodes[0]
+    assert node.cancel() == ACCEPTED | CONCLUDED_TIMED_OUT
+    assert node.machine.state == TIMED_OUT and node.remaining_ms == 0
+    assert node.cancel() & REJECTED and node.complete() & REJECTED
+    assert node.poll() == TIMED_OUT
+
+
+def test_a_verdict_never_changes():
+    cluster = Cluster(2)
+    cluster.run(500)
+    cluster.complete()
+    cluster.run(INTERVAL_MS)
+    assert cluster.nodes[0].cancel() & REJECTED
+    cluster.run(200 * INTERVAL_MS)
+    assert cluster.bootstrapped()
+
+
+def test_a_node_that_timed_out_claims_no_readiness():
+    cluster = Cluster(2, deadline_ms=2000)
+    cluster.off.add(1)
+    cluster.complete(0)
+    cluster.run(2100)
+    late = cluster.reboot(1)
+    cluster.run(2 * INTERVAL_MS)
+    assert not late.machine.collecting.has(0) and late.machine.pinging.has(0)
+    assert (0, 0) in [(sender, flags) for _, sender, flags in cluster.air.log]
+
+
+def test_a_late_arrival_gets_in_after_a_time_out_and_a_restart():
+    cluster = Cluster(3, deadline_ms=2000)
+    cluster.off.add(2)
+    cluster.complete(0, 1)
+    cluster.run(2500)
+    assert [node.machine.state for node in cluster.nodes[:2]] == [TIMED_OUT, TIMED_OUT]
+    cluster.reboot(2)
+    cluster.run(INTERVAL_MS)
+    for node in cluster.nodes:
+        if node.machine.is_concluded:
+            node.restart()
+    cluster.complete()
+    cluster.run(2 * INTERVAL_MS)
+    assert cluster.bootstrapped()
+
+
+def test_a_restart_forgets_the_run_but_not_the_counters():
+    cluster = Cluster(2, deadline_ms=5000)
+    node = cluster.nodes[0]
+    cluster.run(500)
+    cluster.complete()
+    cluster.run(500)
+    sent, nonce = node.counters[SENT], node.nonce
+    node.restart()
+    assert node.machine.state == INITIAL and node.missing() == ([1], [0])
+    assert node.counters[SENT] == sent and node.nonce != nonce and node.remaining_ms == 5000
+
+
+def test_when_too_few_are_reachable_nobody_bootstraps_and_nothing_false_is_claimed():
+    cluster = Cluster(5, 4, deadline_ms=5000)
+    cluster.off.add(3)
+    cluster.off.add(4)
+    cluster.complete(0, 1, 2)
+    cluster.run(6000)
+    for node in cluster.nodes[:3]:
+        assert node.machine.state == TIMED_OUT
+        assert node.missing() == ([3, 4], []) and list(node.machine.collecting) == [0, 1, 2]
+
+
+# 7. Radio manners
+
+
+def test_at_most_one_beacon_and_one_answer_an_interval():
+    cluster = Cluster(5)
+    cluster.complete(0, 1, 2, 3)
+    cluster.run(40 * INTERVAL_MS)
+    for index in range(5):
+        times = [ms for ms, sender, _ in cluster.air.log if sender == index]
+        answers = 0 if index == 4 else 1
+        for start in range(0, 39 * INTERVAL_MS, INTERVAL_MS):
+            frames = [ms for ms in times if start <= ms < start + INTERVAL_MS]
+            assert len(frames) <= 1 + answers + (start == 0), (index, start, frames)
+
+
+def test_beacons_have_jitter():
+    cluster = Cluster(2)
+    cluster.run(20 * INTERVAL_MS)
+    times = [ms for ms, sender, _ in cluster.air.log if sender == 0]
+    gaps = [later - earlier for earlier, later in zip(times, times[1:])]
+    assert min(gaps) >= INTERVAL_MS and max(gaps) <= INTERVAL_MS * 5 // 4 + STEP_MS and len(set(gaps)) > 5
+
+
+def test_a_lone_node_backs_off_and_comes_back():
+    cluster = Cluster(2)
+    cluster.off.add(1)
+    cluster.run(100 * INTERVAL_MS)
+    times = [ms for ms, _, _ in cluster.air.log]
+    gaps = [later - earlier for earlier, later in zip(times, times[1:])]
+    assert max(gaps[:8]) <= INTERVAL_MS * 5 // 4 + STEP_MS
+    assert min(gaps[-3:]) >= 8 * INTERVAL_MS and max(gaps) <= 10 * INTERVAL_MS + STEP_MS
+    cluster.reboot(1)
+    cluster.run(2 * INTERVAL_MS)
+    heard = cluster.ms
+    cluster.run(10 * INTERVAL_MS)
+    assert len([ms for ms, sender, _ in cluster.air.log if sender == 0 and ms > heard]) >= 8
+
+
+def test_a_frame_budget_holds_in_every_minute():
+    for budget in (2, 12, 60):
+        cluster = Cluster(3, frames_per_minute=budget, deadline_ms=600000)
+        cluster.complete(0, 1)
+        cluster.run(180000, step_ms=5 * STEP_MS)
+        for index in range(3):
+            times = [ms for ms, sender, _ in cluster.air.log if sender == index]
+            assert len(times) >= budget * 9 // 4 - 1, (budget, times)  # a quarter is kept for bursts
+            for at, ms in enumerate(times[budget:]):
+                assert ms - times[at] >= 60000 - 5 * STEP_MS, (budget, index, times)
+
+
+def test_an_announcement_waits_for_the_budget_but_is_not_lost():
+    cluster = Cluster(2, frames_per_minute=2, deadline_ms=600000)
+    cluster.run(5000)
+    cluster.complete()
+    cluster.run(200000, step_ms=5 * STEP_MS)
+    assert cluster.bootstrapped()
+
+
+def test_an_announcement_goes_out_as_soon_as_the_budget_allows():
+    cluster = Cluster(2, frames_per_minute=2, interval_ms=50000, deadline_ms=600000)
+    cluster.run(20000)
+    cluster.complete(0)
+    cluster.run(70000)
+    times = [ms for ms, sender, _ in cluster.air.log if sender == 0]
+    assert 60000 <= times[1] - times[0] <= 60000 + STEP_MS, times
+
+
+def test_the_slow_preset_is_slow():
+    cluster = Cluster(2, deadline_ms=600000, **SLOW)
+    cluster.run(100000, step_ms=5 * STEP_MS)
+    assert 8 <= cluster.nodes[0].counters[SENT] <= 12
+
+
+# 8. Time
+
+
+def test_ticks_may_wrap_at_any_moment():
+    for last in (0x1FFFFFFF, 0x3FFFFFFF):
+        for before_wrap in range(0, 3000, 230):
+            cluster = Cluster(2, last_tick=last, start=last - before_wrap, deadline_ms=5000)
+            cluster.run(1000)
+            assert [node.remaining_ms for node in cluster.nodes] == [4000 + STEP_MS] * 2, (last, before_wrap)
+            cluster.complete()
+            cluster.run(STEP_MS)
+            assert cluster.bootstrapped(), (last, before_wrap)
+
+
+def test_ticks_may_never_wrap():
+    cluster = Cluster(2, last_tick=0, start=5, deadline_ms=2000)
+    cluster.run(2100)
+    assert cluster.nodes[0].machine.state == TIMED_OUT
+
+
+def test_a_clock_that_is_set_back_stops_nothing():
+    cluster = Cluster(2, deadline_ms=2000)
+    cluster.run(1000)
+    cluster.ms -= 900
+    cluster.run(2000)
+    assert cluster.nodes[0].machine.state == TIMED_OUT
+
+
+def test_differences_of_ticks():
+    for last, cases in (
+        (0x3FFFFFFF, ((5, 3, 2), (3, 5, -2), (1, 0x3FFFFFFF, 2), (0x3FFFFFFF, 1, -2), (0, 0x20000001, 0x1FFFFFFF))),
+        (0x1FFFFFFF, ((0, 0x1FFFFFFF, 1), (0x1FFFFFFF, 0, -1), (0x0FFFFFFF, 0, 0x0FFFFFFF))),
+        (0, ((5, 3, 2), (3, 5, -2), (0x3FFFFFFF, 0, 0x3FFFFFFF))),
+    ):
+        clock = Clock(None, last)
+        for later, earlier, ms in cases:
+            assert clock.diff(later, earlier) == ms, (last, later, earlier)
+
+
+def test_the_system_clock_goes_forward():
+    clock = system_clock()
+    start = clock.now()
+    while clock.diff(clock.now(), start) < 3:
+        pass
+    assert clock.diff(start, clock.now()) < 0
+
+
+def test_the_system_clock_knows_where_its_ticks_wrap():
+    if not hasattr(time, "ticks_add"):
+        return "skip: no ticks that wrap here"
+    assert system_clock().diff(0, time.ticks_add(0, -1)) == 1
+    return None
