@@ -6,8 +6,6 @@ from .ring import NOTHING
 const = int  # folded away on boards: see ../machine.py
 _FOR_TYPE_CHECKERS = const(0)
 if _FOR_TYPE_CHECKERS:
-    from typing import Any
-
     import espnow
 
 
@@ -48,18 +46,20 @@ class CircuitPythonESPNow:
     def _read(self, buffer: bytearray) -> int:
         """Move a message into buffer; return its length, NOTHING, or 0 if the firmware refused one."""
         try:
-            packet = self._radio.read()
+            return _copy(self._radio.read(), buffer)
         except ValueError:
             self.oversized += 1
             return 0
-        return NOTHING if packet is None else _copy(packet.msg, buffer)
 
     def close(self) -> None:
         """Give the radio back: a second transport cannot be made before."""
         self._radio.deinit()
 
 
-def _copy(message: "Any", buffer: bytearray) -> int:
+def _copy(packet: "espnow.ESPNowPacket | None", buffer: bytearray) -> int:
+    if packet is None:
+        return NOTHING
+    message = packet.msg
     length = min(len(message), len(buffer))
     for i in range(length):
         buffer[i] = message[i]

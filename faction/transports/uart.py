@@ -60,6 +60,7 @@ class Framer:
         self.encoded = bytearray(limit + _CRC + (limit + _CRC) // 254 + 3)
         self.corrupt = self.oversized = 0
         self._length = self._left = self._code = 0
+        self._at = self._code_at = 1  # of encode, where a new attribute would allocate
 
     def encode(self, buffer: "bytes | bytearray", length: int) -> int:
         """Write the first length bytes of buffer into ``encoded``, as they go on the line; return how many that are.

@@ -386,6 +386,22 @@ def test_sending_and_receiving_allocate_nothing():
     return None
 
 
+def test_the_first_frame_of_a_framer_allocates_nothing():
+    if not heap_lock:
+        return "skip: no heap lock here"
+    framer = Framer()
+    heap_lock()
+    try:
+        encoded_length = framer.encode(b"\0hello", 6)
+        length = NOTHING
+        for i in range(encoded_length):
+            length = framer.feed(framer.encoded[i])
+    finally:
+        heap_unlock()
+    assert (encoded_length, length) == (11, 6) and framer.frame[:6] == b"\0hello"
+    return None
+
+
 def test_overruns_and_short_writes_are_counted():
     first, second = line()
     receiver = UART(second, receive_buffer=64)
