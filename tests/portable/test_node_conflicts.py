@@ -94,6 +94,11 @@ def test_many_offenders_that_are_no_members_are_told_of_in_bounded_memory():
         show(Forger(peer_id, (0, peer_id), 2).frame(9, 1))
     assert [peer_id for _, peer_id in watcher.conflicts] == list(range(10, 30))
     assert node.counters[OTHER_EXPECTATIONS] == 28
+    for peer_id in range(40, 60):  # those of another kind do not push them out
+        show(Forger(peer_id, (0, peer_id), 2, cluster="workshop").frame(9, 1))
+    for peer_id in range(22, 30):
+        show(Forger(peer_id, (0, peer_id), 2).frame(9, 1))
+    assert len(watcher.conflicts) == 40
 
 
 def test_an_offender_is_told_of_once_for_each_conflict():
@@ -306,6 +311,15 @@ def test_an_asker_is_quoted_by_the_next_frame_and_by_no_other():
     quotes = [frame[24:-8] for frame in sent]
     assert len(quotes) > 2 and quotes[0] in (b"\0\0\0\x09" + bytes(8), bytes(12)), quotes
     assert sorted(quotes) == [bytes(12)] * (len(quotes) - 1) + [b"\0\0\0\x09" + bytes(8)], quotes
+
+
+def test_where_a_frame_quotes_one_nonce_it_must_be_ours():
+    _, node, show = alone(seal=Key(SECRET, 1))
+    forger = Forger(seal=Key(SECRET, 1))
+    show(forger.frame(9, 1, quoted=node.nonce ^ 1))
+    assert received(node) == {UNPROVEN: 1} and node.machine.state == INITIAL
+    show(forger.frame(9, 2, quoted=node.nonce))
+    assert received(node) == {UNPROVEN: 1, BEACON: 1} and node.machine.collecting.has(1)
 
 
 def test_a_frame_under_another_key_or_none_does_not_count():
