@@ -48,6 +48,17 @@ def test_cancel_ends_it_now():
     assert node.poll() == TIMED_OUT
 
 
+def test_a_cancel_that_is_refused_changes_nothing():
+    cluster = Cluster(1)
+    node = cluster.nodes[0]
+    cluster.run(1000)
+    cluster.complete()
+    before, remaining_ms = node.counters[SENT], node.remaining_ms
+    assert node.cancel() & REJECTED and node.remaining_ms == remaining_ms
+    cluster.run(10 * INTERVAL_MS)
+    assert node.counters[SENT] == before + 2  # the farewells go out all the same
+
+
 def test_a_verdict_never_changes():
     cluster = Cluster(2)
     cluster.run(500)
