@@ -235,6 +235,16 @@ def test_a_dead_run_does_not_return_by_one_frame_that_comes_again_and_again():
     assert node.counters[RESTART] == 1 and node.machine.collecting.count == 0
 
 
+def test_a_dead_run_does_not_return_by_frames_older_than_its_last():
+    _, node, show = alone()
+    sender = Forger()
+    show(sender.frame(9, 20, flags=ASKING))
+    show(sender.frame(10, 1, flags=ASKING))
+    for sequence in range(1, 21):
+        show(sender.frame(9, sequence))
+    assert node.counters[RESTART] == 1 and node.counters[STALE] == 20 and node.machine.collecting.count == 0
+
+
 def test_a_restart_does_not_take_back_an_earlier_claim():
     _, node, show = alone()
     show(Forger().frame(9, 1))
@@ -390,6 +400,19 @@ def test_a_replay_within_the_run_does_not_count_again():
     assert received(node) == {BEACON: 1, STALE: 2}
 
 
+def test_what_was_proved_to_an_earlier_run_is_not_proved_to_this_one():
+    _, node, show = alone(seal=Key(SECRET))
+    forger = Forger(seal=Key(SECRET))
+    earlier = node.nonce
+    show(forger.frame(9, 1, quoted=earlier))
+    assert node.machine.collecting.has(1)
+    node.restart()
+    show(forger.frame(9, 2, quoted=earlier))
+    assert node.machine.state == INITIAL and node.counters[UNPROVEN] == 1
+    show(forger.frame(9, 3, quoted=node.nonce))
+    assert node.machine.collecting.has(1)
+
+
 def test_with_a_key_two_boards_with_one_id_detect_each_other():
     cluster = Cluster(2, seal=Key(SECRET))
     cluster.nodes.append(cluster.make(1, range(2), cluster.air.join()))
@@ -415,5 +438,6 @@ def test_replays_are_answered_at_most_once_an_interval():
 def test_another_roster_is_named_under_a_key_too():
     watcher = Watcher()
     _, node, show = alone(observer=watcher, seal=Key(SECRET))
-    show(Forger(peers=(0, 1, 2, 3), seal=Key(SECRET)).frame(9, 1))
+    show(Forger(seal=Key(SECRET)).frame(9, 1, flags=ASKING, quoted=node.nonce))  # it was right once
+    show(Forger(peers=(0, 1, 2, 3), seal=Key(SECRET)).frame(10, 1))
     assert watcher.conflicts == [(OTHER_EXPECTATIONS, 1)]

@@ -6,6 +6,7 @@ from airs import INTERVAL_MS, STEP_MS, Cluster
 from faction import ACCEPTED, CONCLUDED_TIMED_OUT, INITIAL, PINGING, REJECTED, TIMED_OUT
 from faction.clock import Clock, system_clock
 from faction.node import SENT, SLOW
+from faction.wire import ASKING
 
 # 2. A deadline that always ends it
 
@@ -20,6 +21,16 @@ def test_the_deadline_counts_from_the_first_poll():
     cluster.run(2 * STEP_MS)
     assert [node.machine.state for node in cluster.nodes] == [TIMED_OUT, TIMED_OUT]
     assert cluster.nodes[0].remaining_ms == 0
+
+
+def test_the_deadline_of_a_restart_counts_from_its_first_poll():
+    cluster = Cluster(2, deadline_ms=3000)
+    cluster.run(1000)
+    cluster.ms += 2500  # in which nobody polls
+    cluster.nodes[0].restart()
+    cluster.ms += 2500
+    cluster.nodes[0].poll()
+    assert cluster.nodes[0].machine.state == INITIAL and cluster.nodes[0].remaining_ms == 3000
 
 
 def test_the_deadline_counts_from_the_first_contact_if_wanted():
@@ -140,6 +151,17 @@ def test_beacons_have_jitter():
     times = [ms for ms, sender, _ in cluster.air.log if sender == 0]
     gaps = [later - earlier for earlier, later in zip(times, times[1:])]
     assert min(gaps) >= INTERVAL_MS and max(gaps) <= INTERVAL_MS * 5 // 4 + STEP_MS and len(set(gaps)) > 5
+
+
+def test_answers_have_jitter():
+    cluster = Cluster(6)
+    cluster.run(1000)
+    cluster.complete()
+    cluster.run(10 * INTERVAL_MS)
+    cluster.reboot(5)
+    cluster.run(INTERVAL_MS)
+    times = [[ms for ms, sender, flags in cluster.air.log if sender == index and not flags & ASKING][-1] for index in range(5)]
+    assert len(set(times)) >= 3 and max(times) - min(times) <= INTERVAL_MS // 4, times
 
 
 def test_a_lone_node_backs_off_and_comes_back():
