@@ -438,6 +438,7 @@ def test_replays_are_answered_at_most_once_an_interval():
 def test_another_roster_is_named_under_a_key_too():
     watcher = Watcher()
     _, node, show = alone(observer=watcher, seal=Key(SECRET))
-    show(Forger(seal=Key(SECRET)).frame(9, 1, flags=ASKING, quoted=node.nonce))  # it was right once
+    for sequence in range(1, 9):  # it was right once, and asks
+        show(Forger(seal=Key(SECRET)).frame(9, sequence, flags=ASKING, quoted=node.nonce))
     show(Forger(peers=(0, 1, 2, 3), seal=Key(SECRET)).frame(10, 1))
     assert watcher.conflicts == [(OTHER_EXPECTATIONS, 1)]
