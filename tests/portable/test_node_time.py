@@ -2,7 +2,7 @@
 
 import time
 
-from airs import INTERVAL_MS, STEP_MS, Cluster
+from airs import INTERVAL_MS, STEP_MS, Cluster, Watcher
 from faction import ACCEPTED, CONCLUDED_TIMED_OUT, INITIAL, PINGING, REJECTED, TIMED_OUT
 from faction.clock import Clock, system_clock
 from faction.node import SENT, SLOW
@@ -49,6 +49,28 @@ def test_a_node_that_heard_nobody_times_out():
     cluster.complete(0)
     cluster.run(750)
     assert cluster.nodes[0].machine.state == TIMED_OUT
+
+
+class Upset(Watcher):
+    """An observer that raises at whatever comes twice."""
+
+    def observe_rejection(self, machine, command, peer_id, result):
+        raise ValueError
+
+
+def test_an_observer_that_raises_at_every_poll_stops_neither_the_deadline_nor_the_beacons():
+    cluster = Cluster(2, deadline_ms=2000)
+    node = cluster.nodes[0] = cluster.make(0, range(2), cluster.air.ports[0], observer=Upset())
+    upset = 0
+    while cluster.ms < 2100:
+        cluster.nodes[1].restart()
+        cluster.nodes[1].complete()  # a frame for every poll of the other
+        try:
+            cluster.run(STEP_MS)
+        except ValueError:
+            upset += 1
+    assert upset > 150, upset
+    assert node.machine.state == TIMED_OUT and node.counters[SENT] >= 3
 
 
 def test_cancel_ends_it_now():
