@@ -25,6 +25,7 @@ from array import array
 
 from .clock import Clock, system_clock
 from .machine import (
+    ACCEPTED,
     BROADCAST_READY,
     DEADLINE_EXPIRED,
     LOCAL_PARTICIPATION_COMPLETED,
@@ -166,10 +167,16 @@ class Node:
         elapsed_ms = 0 if self._last is None else max(0, self._clock.diff(now, self._last))
         self._last = now
         counted_ms = elapsed_ms if self._contact else 0
-        self._receive()
-        self._expire(counted_ms)
-        self._transmit(elapsed_ms)
+        self._advance(counted_ms, elapsed_ms)
         return self.machine.state
+
+    def _advance(self, counted_ms: int, elapsed_ms: int) -> None:
+        """Receive, and let time pass even if an observer raises."""
+        try:
+            self._receive()
+        finally:
+            self._expire(counted_ms)
+            self._transmit(elapsed_ms)
 
     def complete(self) -> int:
         """Declare our own participation complete, and announce it; return the result of the machine."""
@@ -180,8 +187,10 @@ class Node:
 
     def cancel(self) -> int:
         """End the wait now, as if the deadline had passed; return the result of the machine. Allocates nothing."""
-        self.remaining_ms = self._farewells = 0
-        return self.machine.process(DEADLINE_EXPIRED)
+        result = self.machine.process(DEADLINE_EXPIRED)
+        if result & ACCEPTED:
+            self.remaining_ms = self._farewells = 0
+        return result
 
     def restart(self) -> None:
         """Begin a new run with all that was observed forgotten, and the time anew; ``complete`` is due again.
