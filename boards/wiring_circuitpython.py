@@ -51,8 +51,4 @@ def _direction(name):
 
     pin = digitalio.DigitalInOut(_pin(name))
     pin.switch_to_output(False)
-
-    def drive(on):
-        pin.value = on
-
-    return drive
+    return pin

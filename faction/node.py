@@ -153,7 +153,6 @@ class Node:
         self._outsiders = array("i", [-1] * (3 * _OFFENDERS))
         self.nonce = self._sequence = self._cursor = 0
         self._last: int | None = None  # the clock when it was read last
-        self._contact = False
         self.restart()
 
     def poll(self) -> int:
@@ -166,7 +165,7 @@ class Node:
         now = self._clock.now()
         elapsed_ms = 0 if self._last is None else max(0, self._clock.diff(now, self._last))
         self._last = now
-        counted_ms = elapsed_ms if self._contact else 0
+        counted_ms = 0 if self._alone and self._from_contact else elapsed_ms
         self._advance(counted_ms, elapsed_ms)
         return self.machine.state
 
@@ -203,7 +202,6 @@ class Node:
         self.nonce = self._draw(_MAX_MS) + 1
         self._sequence = 0
         self._last = None
-        self._contact = not self._from_contact
         self._answer_due = False
         self._answer_in = self._unheard = 0
         self._alone = True
@@ -328,7 +326,6 @@ class Node:
         wire = self._wire
         self._sequences[index] = wire.sequence
         self._marks[index] = self._marks[index] & _MARKS | _HEARD
-        self._contact = True
         if self._alone:
             self._alone = False
             self._beacon_in = min(self._beacon_in, self._interval_ms + (self._draw(self._interval_ms) >> 2))

