@@ -6,6 +6,7 @@ import time
 from faction import BOOTSTRAPPED, Config
 from faction.node import Node
 
+REJECTIONS = 16  # that the journal of the console keeps
 PAUSE_MS = 5  # between two polls: the receive buffers of the firmwares hold that much
 
 
@@ -49,7 +50,7 @@ def make(settings, transport, hardware_id=None, observer=None):
 
         seal = Key(settings["key"].encode())
     return Node(
-        Config(own_id(settings, hardware_id), settings["peers"], settings["quorum"]),
+        configure(settings, hardware_id),
         transport,
         settings["cluster"],
         settings.get("deadline_ms", 60000),
@@ -59,13 +60,34 @@ def make(settings, transport, hardware_id=None, observer=None):
     )
 
 
+def configure(settings, hardware_id=None):
+    """Return the Config of this board. Raises ValueError."""
+    return Config(own_id(settings, hardware_id), settings["peers"], settings["quorum"])
+
+
+def serve(settings, transport, stream, hardware_id=None):
+    """Return the node of this board and the console that answers for it on stream; no console if stream is None.
+
+    The node's journal is the console's. Raises ValueError.
+    """
+    if stream is None:
+        return make(settings, transport, hardware_id), None
+    from faction.console import Console
+    from faction.journal import Journal
+
+    journal = Journal(configure(settings, hardware_id), REJECTIONS)
+    node = make(settings, transport, hardware_id, journal)
+    journal.follow(node)
+    return node, Console(node, stream, journal, settings.get("names", ()), settings.get("console_control", False))
+
+
 def greet(node):
     """Say who we are: the first words of every board, which faction deploy waits for."""
     print("faction: node %d of %d, quorum %d" % (node.config.peer_id, len(node.config.peers), node.config.quorum))
 
 
-def run(node, application):
-    """Run a node and its application for ever: poll both, and tell the application of the verdict, once.
+def run(node, application, console=None):
+    """Run a node, its console and its application for ever: poll all, and tell the application of the verdict, once.
 
     An application has start_up(node), called until it returns True: our own participation is complete then;
     on_bootstrapped(node) or on_timed_out(node); and step(node), called after that, again and again.
@@ -74,6 +96,8 @@ def run(node, application):
     told = False
     while True:
         state = node.poll()
+        if console is not None:
+            console.poll()
         if not node.machine.is_concluded:
             told = False
             if not node.machine.is_pinging_completed and application.start_up(node):

@@ -3,6 +3,7 @@
 import time
 
 from member import addresses
+from terminal import Terminal
 
 WIFI_TIMEOUT_MS = 30000
 
@@ -65,3 +66,8 @@ def _uart(settings):
         port = Port(settings["uart"], settings["baudrate"], tx=Pin(settings["tx"]), rx=Pin(settings["rx"]))
     direction = None if settings["direction"] is None else Pin(settings["direction"], Pin.OUT, value=0)
     return UART(port, direction, settings["baudrate"])
+
+
+def terminal(settings):
+    """Return the stream of the console, or None if the configuration wants none."""
+    return Terminal() if settings.get("console", "repl") == "repl" else None

@@ -1,6 +1,9 @@
 """From the transport of a configuration to the hardware, on CircuitPython."""
 
+import sys
+
 import board
+import supervisor
 from member import addresses
 
 
@@ -52,3 +55,40 @@ def _direction(name):
     pin = digitalio.DigitalInOut(_pin(name))
     pin.switch_to_output(False)
     return pin
+
+
+class Terminal:
+    """The line of the REPL as a stream, on boards without usb_cdc."""
+
+    def any(self):
+        """Return how many bytes wait."""
+        return supervisor.runtime.serial_bytes_available
+
+    def read(self, size):
+        """Read so many bytes."""
+        return sys.stdin.read(size).encode()
+
+    def write(self, buffer):
+        """Write all of a buffer."""
+        sys.stdout.write(bytes(buffer).decode())
+        return len(buffer)
+
+
+def terminal(settings):
+    """Return the stream of the console: the REPL's, or the second USB port that boot.py has enabled; None if none is wanted.
+
+    Raises ValueError if that port is not enabled.
+    """
+    kind = settings.get("console", "repl")
+    if kind == "off":
+        return None
+    try:
+        import usb_cdc
+    except ImportError:
+        return Terminal()
+    stream = usb_cdc.data if kind == "data" else usb_cdc.console
+    if stream is None:
+        raise ValueError("faction.json: console: %s: not enabled; call usb_cdc.enable in boot.py" % kind)
+    stream.timeout = 0
+    stream.write_timeout = 0
+    return stream

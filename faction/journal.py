@@ -5,7 +5,9 @@ for n peers: n participations, n readinesses, one completion, one deadline; so a
 holds always suffices to rebuild the state.
 """
 
-from .machine import NO_PEER, READY_OBSERVED, Config, Faction
+from array import array
+
+from .machine import INITIAL, NO_PEER, READY_OBSERVED, Config, Faction
 from .names import command_name, describe
 from .observer import Observer
 
@@ -14,8 +16,11 @@ _FOR_TYPE_CHECKERS = const(0)
 if _FOR_TYPE_CHECKERS:
     from collections.abc import Iterable, Iterator
 
+    from .node import Node
+
 _RECORD = const(5)  # bytes: command, index of the peer (2; 0xFFFF for none), result (2)
 _NO_INDEX = const(0xFFFF)
+_MAX_CS = const(0x1FFFFFFF)  # of Node.uptime_cs
 
 
 class Journal(Observer):
@@ -32,7 +37,13 @@ class Journal(Observer):
         self._records = bytearray(_RECORD * (2 * len(config.peers) + 2))
         # Four entries a rejection. A list holds a reference to any int, so a big one is kept without allocating.
         self._rejections = [0] * (4 * rejections)
+        self._node: Node | None = None
         self.clear()
+
+    def follow(self, node: "Node") -> None:
+        """Note the node's uptime with each record from now on, and begin anew with each of its runs. Allocates."""
+        self._node = node
+        self._times_cs = array("I", bytes(4 * (2 * len(self._config.peers) + 2)))
 
     def clear(self) -> None:
         """Forget everything: for a new run, together with Faction.reset. Allocates nothing."""
@@ -47,9 +58,13 @@ class Journal(Observer):
 
     def observe(self, machine: Faction, command: int, peer_id: int, previous_state: int, result: int) -> None:
         """Record an accepted command. Allocates nothing; interrupt handlers may call it."""
+        if self._node is not None and self._used and previous_state == INITIAL:
+            self.clear()
         if self._used >= len(self._records):
             self.lost += 1
             return
+        if self._node is not None:
+            self._times_cs[self._used // _RECORD] = self._node.uptime_cs
         peer_id = self._config.index(peer_id) if command <= READY_OBSERVED else _NO_INDEX
         self._append(command, peer_id, result)
 
@@ -66,6 +81,8 @@ class Journal(Observer):
     def observe_rejection(self, machine: Faction, command: int, peer_id: int, result: int) -> None:
         """Record a rejection over the oldest one. Allocates nothing; interrupt handlers may call it."""
         kept = self._rejections
+        if self._node is not None and self._used and machine.state == INITIAL:
+            self.clear()
         if kept:
             at = self._rejected * 4 % len(kept)
             kept[at] = self._used // _RECORD
@@ -91,6 +108,31 @@ class Journal(Observer):
             at = i % room * 4
             before, command, peer_id, result = self._rejections[at : at + 4]
             yield before, command, peer_id, result
+
+    def lines(self) -> "Iterator[str]":
+        """Iterate the record as text: a line for the configuration, one a command, one a rejection, and their number.
+
+        "journal 1 id=0 quorum=2 peers=0,1,7 dropped=0", with age_cs= behind it if a node is followed: hundredths of a
+        second since the first command. "command CS COMMAND PEER RESULT" in codes; CS counts from the first command.
+        "rejection BEFORE COMMAND PEER RESULT", BEFORE how many commands came before it. "end NUMBER". Allocates.
+        """
+        config = self._config
+        peers = ",".join([str(peer_id) for peer_id in config.peers])
+        head = "journal 1 id=%d quorum=%d peers=%s dropped=%d" % (config.peer_id, config.quorum, peers, self.dropped)
+        yield head if self._node is None else head + " age_cs=%d" % self._since(self._node.uptime_cs)
+        number = 0
+        for command, peer_id, result in self:
+            at_cs = 0 if self._node is None else self._since(self._times_cs[number])
+            yield "command %d %d %d %d" % (at_cs, command, peer_id, result)
+            number += 1
+        for rejection in self.rejections():
+            yield "rejection %d %d %d %d" % rejection
+            number += 1
+        yield "end %d" % number
+
+    def _since(self, uptime_cs: int) -> int:
+        """Return the time of an event, counted from the first command."""
+        return uptime_cs - self._times_cs[0] & _MAX_CS if self._used else 0
 
 
 def replay(config: Config, records: "Iterable[tuple[int, int, int]]") -> Faction:

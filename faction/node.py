@@ -63,6 +63,7 @@ SLOW = {"interval_ms": 10000, "frames_per_minute": 12}  # for LoRa and shared RS
 _COUNTERS = const(15)
 _DRAIN = const(64)  # frames a poll takes at most, so that a flood cannot hold it
 _MAX_MS = const(0x3FFFFFFF)
+_MAX_CS = const(0x1FFFFFFF)  # a bit below the small ints, so that no sum leaves them
 _MAX_INTERVAL_MS = const(3600000)
 _MINUTE_MS = const(60000)
 _PATIENCE = const(8)  # beacons of a lone node before its interval grows
@@ -82,10 +83,13 @@ class Node:
 
     ``machine``       its Faction
     ``remaining_ms``  until the deadline
+    ``uptime_cs``     hundredths of a second since the first poll; from 2**29 - 1 (62 days) it wraps to 0
     ``nonce``         of this run
     ``counters``      an array of counts, by the codes BEACON ... OTHER_EXPECTATIONS of faction.wire, and
                       SAME_ID ... RECEIVE_FAILED of this module
     ``offenders``     the latest offender of each kind of conflict, at conflict - OTHER_CLUSTER; -1: none
+
+    and what it was made with: ``config``, ``cluster``, ``transport``, ``interval_ms``, ``deadline_ms``.
     """
 
     def __init__(
@@ -121,25 +125,26 @@ class Node:
             seed = _entropy()
         _check("seed", seed, 1, _MAX_MS)
         self.config = config
+        self.cluster = cluster
         self.machine = Faction(config, observer)
-        self._transport = transport
-        self._wire = Wire(config, cluster, seal or Checksum())
-        self._proof = len(self._wire.quotes) > 0
+        self.transport = transport
+        self.wire = Wire(config, cluster, seal or Checksum())
+        self._proof = len(self.wire.quotes) > 0
         self._clock = clock or system_clock()
         self._observer = observer
         self._random = seed
         for _ in range(8):  # so that neighbouring seeds lead far apart
             self._draw(1)
-        self._deadline_ms = deadline_ms
+        self.deadline_ms = deadline_ms
         self._from_contact = deadline_from_contact
-        self._interval_ms = interval_ms
+        self.interval_ms = interval_ms
         # A bucket of a quarter of the budget, filled by the rest: so no minute sees more than the budget.
         self._cost = _MINUTE_MS if frames_per_minute else 0  # of a frame
         self._bucket = (frames_per_minute + 3) // 4 * _MINUTE_MS
         self._refill = frames_per_minute - (frames_per_minute + 3) // 4
         self._credit = self._bucket
         self._inbox = bytearray(MAX_LENGTH + 6)
-        self._outbox = bytearray(self._wire.length)
+        self._outbox = bytearray(self.wire.length)
         count = len(config.peers)
         self._own = config.index(config.peer_id)
         self._marks = bytearray(count)
@@ -148,6 +153,9 @@ class Node:
         # Of the run before; under a seal that quotes, the nonce to quote.
         self._others = array("I", bytes(4 * count))
         self._other_sequences = array("I", bytes(4 * count))
+        self._heard_cs = array("I", bytes(4 * count))  # uptime at the last frame of each peer
+        self._restarts = bytearray(count)
+        self.uptime_cs = self._rest_ms = 0
         self.counters = array("I", bytes(4 * _COUNTERS))
         self.offenders = array("i", [-1] * 3)
         self._outsiders = array("i", [-1] * (3 * _OFFENDERS))
@@ -165,9 +173,15 @@ class Node:
         now = self._clock.now()
         elapsed_ms = 0 if self._last is None else max(0, self._clock.diff(now, self._last))
         self._last = now
+        self._age(elapsed_ms)
         counted_ms = 0 if self._alone and self._from_contact else elapsed_ms
         self._advance(counted_ms, elapsed_ms)
         return self.machine.state
+
+    def _age(self, elapsed_ms: int) -> None:
+        self._rest_ms += elapsed_ms
+        self.uptime_cs = self.uptime_cs + self._rest_ms // 10 & _MAX_CS
+        self._rest_ms %= 10
 
     def _advance(self, counted_ms: int, elapsed_ms: int) -> None:
         """Receive, and let time pass even if an observer raises."""
@@ -197,7 +211,7 @@ class Node:
         The counters go on. Allocates nothing.
         """
         self.machine.reset()
-        self.remaining_ms = self._deadline_ms
+        self.remaining_ms = self.deadline_ms
         self._previous_nonce = self.nonce
         self.nonce = self._draw(_MAX_MS) + 1
         self._sequence = 0
@@ -206,11 +220,29 @@ class Node:
         self._answer_in = self._unheard = 0
         self._alone = True
         self._farewells = _FAREWELLS
-        self._beacon_in = self._draw(self._interval_ms) >> 3  # boards that are switched on together do not collide
+        self._beacon_in = self._draw(self.interval_ms) >> 3  # boards that are switched on together do not collide
         for i in range(len(self._marks)):
             self._marks[i] &= _MARKS ^ _HEARD ^ _OWED
             if self._proof:
                 self._nonces[i] = 0  # what was proved to the last run is not proved to this one
+
+    def age_cs(self, peer_id: int) -> int:
+        """Return the hundredths of a second since the last frame of a peer in this run, up to 62 days; -1: none came.
+
+        Takes any int. Allocates nothing; interrupt handlers may call it.
+        """
+        index = self.config.index(peer_id)
+        if index < 0 or not self._marks[index] & _HEARD:
+            return -1
+        return self.uptime_cs - self._heard_cs[index] & _MAX_CS
+
+    def restarts(self, peer_id: int) -> int:
+        """Return how often a peer was seen to begin another run, counted up to 255.
+
+        Takes any int. Allocates nothing; interrupt handlers may call it.
+        """
+        index = self.config.index(peer_id)
+        return 0 if index < 0 else self._restarts[index]
 
     def each_missing(self, callback: "Callable[[int, bool], object]") -> None:
         """Call callback(peer_id, heard) for each peer not known to be ready, ascending. Allocates nothing itself.
@@ -223,7 +255,11 @@ class Node:
                 callback(peer_id, bool(self._marks[i] & _HEARD) or i == self._own)
 
     def missing(self) -> "tuple[list[int], list[int]]":
-        """Return (ids never heard in this run, ids heard but not ready). Allocates."""
+        """Return (ids never heard in this run, ids heard but not ready). Allocates.
+
+        After the verdict a peer that becomes ready only then stays in the second list: a machine that has concluded
+        learns nothing more.
+        """
         lists: tuple[list[int], list[int]] = ([], [])
         self.each_missing(lambda peer_id, heard: lists[heard].append(peer_id))
         return lists
@@ -246,13 +282,13 @@ class Node:
 
     def _receive_one(self) -> int:
         try:
-            return self._transport.receive(self._inbox)
+            return self.transport.receive(self._inbox)
         except OSError:
             self.counters[RECEIVE_FAILED] += 1
             return -1
 
     def _judge(self, length: int) -> None:
-        verdict = self._wire.decode(self._inbox, length)
+        verdict = self.wire.decode(self._inbox, length)
         if verdict == BEACON:
             verdict = self._hear()
         elif verdict >= OTHER_CLUSTER:
@@ -261,7 +297,7 @@ class Node:
 
     def _hear(self) -> int:
         """Take in the frame just decoded, and return its verdict."""
-        wire = self._wire
+        wire = self.wire
         index = self.config.index(wire.peer_id)
         if index < 0:
             return STRANGER
@@ -278,7 +314,7 @@ class Node:
 
     def _trace(self, index: int) -> int:
         """Judge the run and the sequence of a frame of the peer at index."""
-        wire = self._wire
+        wire = self.wire
         if wire.nonce == self._nonces[index]:
             return BEACON if wire.sequence > self._sequences[index] else STALE
         if self._proof:
@@ -297,7 +333,7 @@ class Node:
         A frame that was delayed over two restarts makes a dead run current, and the living one the one before. Then
         the living one goes on with new frames, and the dead one does not: seven in a row decide.
         """
-        sequence = self._wire.sequence
+        sequence = self.wire.sequence
         if sequence <= self._other_sequences[index]:
             return False
         self._other_sequences[index] = sequence
@@ -307,35 +343,37 @@ class Node:
     def _begin_run(self, index: int) -> None:
         if self._nonces[index]:
             self.counters[RESTART] += 1
+            self._restarts[index] = min(self._restarts[index] + 1, 255)
             if not self._proof:
                 self._others[index] = self._nonces[index]
                 self._other_sequences[index] = self._sequences[index]
-        self._nonces[index] = self._wire.nonce
+        self._nonces[index] = self.wire.nonce
 
     def _note_asker(self, index: int) -> None:
         if self._proof:
-            self._others[index] = self._wire.nonce
+            self._others[index] = self.wire.nonce
             self._marks[index] |= _OWED
         if index != self._own and self.machine.is_pinging_completed and not self._answer_due:
             self._answer_due = True
             # All who are asked must not answer in the same instant.
-            self._answer_in = max(self._answer_in, self._draw(self._interval_ms) >> 2)
+            self._answer_in = max(self._answer_in, self._draw(self.interval_ms) >> 2)
 
     def _count(self, index: int) -> None:
         """Let the machine know of a beacon of the peer at index."""
-        wire = self._wire
+        wire = self.wire
         self._sequences[index] = wire.sequence
+        self._heard_cs[index] = self.uptime_cs
         self._marks[index] = self._marks[index] & _MARKS | _HEARD
         if self._alone:
             self._alone = False
-            self._beacon_in = min(self._beacon_in, self._interval_ms + (self._draw(self._interval_ms) >> 2))
+            self._beacon_in = min(self._beacon_in, self.interval_ms + (self._draw(self.interval_ms) >> 2))
         self.machine.process(PARTICIPATION_OBSERVED, wire.peer_id)
         if wire.flags & READY:
             self.machine.process(READY_OBSERVED, wire.peer_id)
 
     def _report(self, conflict: int) -> None:
         """Tell the observer of a misconfigured node, unless it knows."""
-        peer_id = self._wire.peer_id
+        peer_id = self.wire.peer_id
         self.offenders[conflict - OTHER_CLUSTER] = peer_id
         index = self.config.index(peer_id)
         if index >= 0:
@@ -379,7 +417,7 @@ class Node:
         self._beacon_in = 0
         sent = self._send()
         if sent:
-            interval_ms = self._interval_ms
+            interval_ms = self.interval_ms
             if self._alone:
                 interval_ms <<= max(0, min(self._unheard - _PATIENCE, 3))
                 self._unheard += 1
@@ -391,19 +429,19 @@ class Node:
             return False
         self._credit -= self._cost
         self._answer_due = False
-        self._answer_in = self._interval_ms
+        self._answer_in = self.interval_ms
         self._sequence += 1
         flags = 0 if self.machine.is_concluded else ASKING
         if self.machine.is_pinging_completed and self.machine.state != TIMED_OUT:
             flags |= READY
         self._quote()
-        self._wire.encode(self._outbox, flags, self.nonce, self._sequence)
+        self.wire.encode(self._outbox, flags, self.nonce, self._sequence)
         self._send_outbox()
         return True
 
     def _send_outbox(self) -> None:
         try:
-            self._transport.send(self._outbox, len(self._outbox))
+            self.transport.send(self._outbox, len(self._outbox))
             self.counters[SENT] += 1
         except OSError:
             self.counters[SEND_FAILED] += 1
@@ -411,7 +449,7 @@ class Node:
     def _quote(self) -> None:
         """Quote the peers that have asked since they were quoted last, as many as fit, and the others next time."""
         slot = 0
-        quotes = self._wire.quotes
+        quotes = self.wire.quotes
         for _ in range(len(self._marks)):
             if slot == len(quotes):
                 return

@@ -107,6 +107,7 @@ class Wire:
     """Encodes the beacons of one node and decodes those it hears.
 
     ``length``      bytes of every frame that encode writes
+    ``roster``      the check of roster and quorum that is in them
     ``quotes``      the nonces that the next frame quotes, 0 where there is none: an array to be filled in
     ``flags``, ``peer_id``, ``nonce``, ``sequence``  of the frame decoded last
     """
@@ -121,7 +122,8 @@ class Wire:
         self._ours[1] = 0xC7
         self._ours[_VERSION] = 1
         put(self._ours, _CLUSTER, digest(cluster.encode()))
-        put(self._ours, _EXPECTATIONS, digest(list(config.peers) + [config.quorum]))
+        self.roster = digest(list(config.peers) + [config.quorum])
+        put(self._ours, _EXPECTATIONS, self.roster)
         put(self._ours, _PEER_ID, config.peer_id)
         self.flags = self.peer_id = self.nonce = self.sequence = self._end = 0
 

@@ -15,22 +15,25 @@ from faction import __version__
 
 from .interpreters import BOARDS, PACKAGE, compile_package
 
+_NODE = ("__init__.py", "machine.py", "clock.py", "wire.py", "node.py", "wait.py", "key.py")
 SLICES = {
     "core": ("__init__.py", "machine.py"),
-    "node": ("__init__.py", "machine.py", "clock.py", "wire.py", "node.py", "wait.py", "key.py"),
+    "node": _NODE,
+    "console": (*_NODE, "names.py", "observer.py", "journal.py", "console.py"),
     "full": tuple(sorted(path.name for path in PACKAGE.glob("*.py"))),
 }
-_EVERYWHERE = ("__init__.py", "ring.py", "udp.py", "uart.py")
+_EVERYWHERE = ("__init__.py", "ring.py", "stream.py", "udp.py", "uart.py")
+_TERMINAL = {"terminal.py": "terminal.py"}
 # The programs of each kind of board: name on the board, source; and the transports that it can use.
 PROGRAMS = {
-    "esp32": {"main.py": "esp32/main.py", "application.py": "esp32/application.py", "wiring.py": "wiring.py"},
-    "rp2040": {"main.py": "rp2040/main.py", "application.py": "rp2040/application.py", "wiring.py": "wiring.py"},
+    "esp32": {"main.py": "esp32/main.py", "application.py": "esp32/application.py", "wiring.py": "wiring.py", **_TERMINAL},
+    "rp2040": {"main.py": "rp2040/main.py", "application.py": "rp2040/application.py", "wiring.py": "wiring.py", **_TERMINAL},
     "circuitpython": {
         "code.py": "circuitpython/code.py",
         "application.py": "circuitpython/application.py",
         "wiring.py": "wiring_circuitpython.py",
     },
-    "unix": {"main.py": "unix/main.py"},
+    "unix": {"main.py": "unix/main.py", **_TERMINAL},
 }
 TRANSPORTS = {
     "esp32": (*_EVERYWHERE, "espnow.py", "espnow_micropython.py"),

@@ -76,7 +76,10 @@ def deploy_board(options: argparse.Namespace) -> int:
     checked = roster.load(options.roster)
     board = checked.board(options.board)
     files = build.board(board.kind, options.slice)
-    files[CONFIGURATION] = json.dumps(checked.configuration(board), indent=1).encode()
+    configuration = checked.configuration(board)
+    if "console.py" not in build.SLICES[options.slice]:
+        configuration["console"] = "off"
+    files[CONFIGURATION] = json.dumps(configuration, indent=1).encode()
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:

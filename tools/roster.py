@@ -30,6 +30,8 @@ quorum = "majority"          # majority, byzantine, everyone, or a number of boa
 interval_ms = 500            # between two beacons of a board
 deadline_ms = 60000          # when a board gives up
 # key = "at least sixteen secret characters"
+# console_control = true     # faction probe may only look; this lets a console restart and expire, too
+# console = "off"            # no console on the serial line; "data": on CircuitPython's second USB port
 
 [transport]                  # of all boards that have none of their own
 kind = "espnow"              # espnow, udp or uart
@@ -123,6 +125,8 @@ class Roster(_Strict):
     quorum: Union[int, Literal["majority", "byzantine", "everyone"]] = "majority"
     interval_ms: int = Field(500, ge=1, le=3_600_000)
     deadline_ms: int = Field(60_000, ge=1, le=2**30 - 1)
+    console: Literal["repl", "data", "off"] = "repl"
+    console_control: bool = False
     transport: Optional[Transport] = None
     boards: list[Board] = Field(min_length=1)
 
@@ -141,6 +145,8 @@ class Roster(_Strict):
             if board.transport is None and self.transport is None:
                 raise ValueError(f"boards[{i}].transport: missing, and there is none for all boards; add [transport]")
             self._check_transport(i, board)
+            if self.console == "data" and board.kind != "circuitpython":
+                raise ValueError(f'console: \'data\': boards[{i}] is no circuitpython board; take "repl" or "off"')
         return self
 
     def _check_transport(self, i: int, board: Board) -> None:
@@ -175,7 +181,10 @@ class Roster(_Strict):
             "interval_ms": self.interval_ms,
             "deadline_ms": self.deadline_ms,
             "transport": self.transport_of(board).model_dump(),
+            "console": self.console,
+            "console_control": self.console_control,
             "peers": sorted(each.id for each in self.boards),
+            "names": [each.name for each in sorted(self.boards, key=lambda each: each.id)],
             "peer_id": board.id,
             "hardware_ids": {each.hardware_id: each.id for each in self.boards if each.hardware_id},
         }

@@ -1,14 +1,15 @@
 """A CircuitPython board as a member: reads faction.json, runs the node, and hands over to application.py."""
 
 from application import Application
-from member import load, make, run
+from member import load, run, serve
 from microcontroller import cpu
-from wiring import transport
+from wiring import terminal, transport
 
 
 def main():
     settings = load()
-    run(make(settings, transport(settings["transport"]), cpu.uid), Application())
+    node, console = serve(settings, transport(settings["transport"]), terminal(settings), cpu.uid)
+    run(node, Application(), console)
 
 
 main()

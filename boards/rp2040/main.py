@@ -2,13 +2,14 @@
 
 from application import Application
 from machine import unique_id
-from member import load, make, run
-from wiring import transport
+from member import load, run, serve
+from wiring import terminal, transport
 
 
 def main():
     settings = load()
-    run(make(settings, transport(settings["transport"]), unique_id()), Application())
+    node, console = serve(settings, transport(settings["transport"]), terminal(settings), unique_id())
+    run(node, Application(), console)
 
 
 main()

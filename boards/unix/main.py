@@ -2,15 +2,16 @@
 
     micropython main.py [faction.json]
 
-Greets, then prints one JSON object a line whenever something has changed, and ends when its standard input does.
+Greets, then prints one JSON object a line whenever something has changed, and ends when its standard input does. On that
+line its console answers, too.
 """
 
 import json
-import select
 import sys
 import time
 
-from member import PAUSE_MS, addresses, greet, load, make
+from member import PAUSE_MS, addresses, greet, load, serve
+from terminal import Terminal
 
 from faction.node import SENT
 from faction.transports.udp import UDP
@@ -34,6 +35,9 @@ class Lossy:
             self.dropped += 1
             length = self._transport.receive(buffer)
         return length
+
+    def counts(self):
+        return self._transport.counts() + (("lost", self.dropped),)
 
     def _draw(self):
         self._random = (self._random * 8121 + 28411) % 134456
@@ -62,22 +66,14 @@ def signature(node):
     return node.machine.state + 8 * (node.machine.collecting.count + 1024 * len(unheard))
 
 
-def is_over(stdin):
-    """Tell whether our standard input has ended: whoever started us is gone, or wants us to go."""
-    for _ in stdin.ipoll(0):
-        return not sys.stdin.readline()
-    return False
-
-
-def run(node, transport, start_up_ms):
+def run(node, transport, console, terminal, start_up_ms):
     """Run a node until the standard input ends."""
     greet(node)
-    stdin = select.poll()
-    stdin.register(sys.stdin, select.POLLIN)
     start = time.ticks_ms()
     shown = -1
-    while not is_over(stdin):
+    while not terminal.is_over:
         node.poll()
+        console.poll()
         if not node.machine.is_pinging_completed and time.ticks_diff(time.ticks_ms(), start) >= start_up_ms:
             node.complete()
         if shown != signature(node):
@@ -93,11 +89,12 @@ def main(path="faction.json"):
         network = settings["transport"]
         socket = UDP(network["port"], addresses(network), network["bind"])
         transport = Lossy(socket, settings.get("loss", 0), settings.get("seed", 1))
-        node = make(settings, transport)
+        terminal = Terminal()
+        node, console = serve(settings, transport, terminal)
     except (ValueError, OSError) as error:
         print("faction: %s" % error)
         sys.exit(1)
-    run(node, transport, settings.get("start_up_ms", 0))
+    run(node, transport, console, terminal, settings.get("start_up_ms", 0))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ A transport is any object with two methods:
 ``send(buffer, length)``     sends the first length bytes of buffer to all other nodes, and must not block for long.
 ``receive(buffer)``          copies one waiting frame into buffer and returns its length; -1 when none is waiting.
 
+It may have a third, for consoles: ``counts()`` returns (name, number) pairs of what went wrong on the way.
+
 A frame may be lost, doubled, delayed and overtaken. A transport may raise OSError: the node counts it and goes on.
 """
 

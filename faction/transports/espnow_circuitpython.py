@@ -27,6 +27,10 @@ class CircuitPythonESPNow:
         """Return how many frames the firmware's receive buffer had no room for. Allocates nothing."""
         return int(self._radio.read_failure)
 
+    def counts(self) -> "tuple[tuple[str, int], ...]":
+        """Return what there is to count: see faction.transports. Allocates."""
+        return (("dropped", self.dropped), ("oversized", self.oversized))
+
     def send(self, buffer: bytearray, length: int) -> None:
         """Broadcast the first length bytes of buffer; allocates a view if it is longer, as a node's is not.
 

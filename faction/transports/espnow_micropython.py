@@ -39,6 +39,10 @@ class MicroPythonESPNow:
         """Return how many frames the firmware's receive buffer had no room for. Allocates."""
         return int(self._radio.stats()[4])
 
+    def counts(self) -> "tuple[tuple[str, int], ...]":
+        """Return what there is to count: see faction.transports. Allocates."""
+        return (("dropped", self.dropped), ("oversized", self.oversized))
+
     def send(self, buffer: bytearray, length: int) -> None:
         """Broadcast the first length bytes of buffer; allocates a view if it is longer, as a node's is not.
 

@@ -32,6 +32,10 @@ class Ring:
         self._end = following  # last, so that the reader never sees half a frame
         return True
 
+    def counts(self) -> "tuple[tuple[str, int], ...]":
+        """Return what there is to count: see faction.transports. Allocates."""
+        return (("overflows", self.overflows),)
+
     def receive(self, buffer: bytearray) -> int:
         """Move the oldest frame into buffer, cut to its size, and return its length; NOTHING (-1) if there is none.
 

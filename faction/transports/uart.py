@@ -10,6 +10,7 @@ import time
 
 from ..wire import crc16
 from .ring import NOTHING
+from .stream import ByteReader
 
 const = int  # folded away on boards: see ../machine.py
 _FOR_TYPE_CHECKERS = const(0)
@@ -17,19 +18,7 @@ if _FOR_TYPE_CHECKERS:
     from collections.abc import Callable
     from typing import Any, Protocol
 
-    class Stream(Protocol):
-        """What a stream must have; any() or in_waiting, and flush(), are used where they are."""
-
-        def write(self, buffer: memoryview) -> "int | None": ...
-
-        def readinto(self, buffer: bytearray) -> "int | None": ...
-
-    class Reader(Protocol):
-        """A stream without readinto will do, but allocates what it reads."""
-
-        def write(self, buffer: memoryview) -> "int | None": ...
-
-        def read(self, size: int) -> "bytes | None": ...
+    from .stream import Reader, Stream
 
     class Output(Protocol):
         """A pin of CircuitPython: digitalio.DigitalInOut."""
@@ -138,7 +127,6 @@ class UART:
     """Any stream as a transport.
 
     ``framer``    counts what was dropped: see Framer
-    ``overruns``  polls that found the driver's buffer full: bytes have probably been lost
     ``failures``  frames that the stream took only in part
     """
 
@@ -161,21 +149,30 @@ class UART:
         if direction is not None and not baudrate and not hasattr(stream, "flush"):
             raise ValueError("baudrate 0: needed with a direction, as this stream has no flush")
         self.framer = Framer(limit)
-        self.overruns = self.failures = 0
+        self.failures = 0
+        self._reader = ByteReader(stream, _CHUNK, receive_buffer)
         self._stream: Any = stream
         self._direction: Any = None if direction is None else _switch(direction)
         self._byte_us = (_BYTE + baudrate - 1) // baudrate if baudrate else 0
         self._has_flush = hasattr(stream, "flush")
-        self._has_readinto = hasattr(stream, "readinto")
-        self._receive_buffer = receive_buffer
-        self._has_any = hasattr(stream, "any")
-        self._polled: Any = None if self._has_any or hasattr(stream, "in_waiting") else _poller(stream)
-        # A file's readinto may wait for a whole buffer: MicroPython's does.
-        self._chunk = bytearray(1 if self._polled else _CHUNK)
-        self._at = self._end = 0
         self._view = memoryview(self.framer.encoded)
         if self._direction is not None:
             self._direction(False)  # an output that begins high would hold the bus until our first frame
+
+    @property
+    def overruns(self) -> int:
+        """Return how many looks found the driver's buffer full, and bytes probably lost. Allocates nothing."""
+        return self._reader.overruns
+
+    def counts(self) -> "tuple[tuple[str, int], ...]":
+        """Return what there is to count: see faction.transports. Allocates."""
+        framer = self.framer
+        return (
+            ("corrupt", framer.corrupt),
+            ("oversized", framer.oversized),
+            ("overruns", self.overruns),
+            ("failures", self.failures),
+        )
 
     def send(self, buffer: "bytes | bytearray", length: int) -> None:
         """Send the first length bytes of buffer as a frame, and wait until they have left if there is a direction pin.
@@ -216,39 +213,14 @@ class UART:
 
         Allocates what the stream's readinto does, which is nothing on MicroPython, or its read.
         """
-        for _ in range(_BOUND // len(self._chunk)):
-            while self._at < self._end:
-                length = self.framer.feed(self._chunk[self._at])
-                self._at += 1
-                if length >= 0:
-                    return self._copy(buffer, length)
-            self._read()
-            if self._end == 0:
+        for _ in range(_BOUND):
+            byte = self._reader.next()
+            if byte < 0:
                 return NOTHING
+            length = self.framer.feed(byte)
+            if length >= 0:
+                return self._copy(buffer, length)
         return NOTHING
-
-    def _read(self) -> None:
-        """Fill the chunk with what waits, and let _end say how much that was."""
-        self._at = self._end = 0
-        waiting = self._waiting()
-        if waiting:
-            if self._receive_buffer and waiting >= self._receive_buffer:
-                self.overruns += 1
-            self._end = (self._stream.readinto(self._chunk) if self._has_readinto else self._read_bytes()) or 0
-
-    def _read_bytes(self) -> int:
-        data = self._stream.read(len(self._chunk)) or b""
-        for i in range(len(data)):
-            self._chunk[i] = data[i]
-        return len(data)
-
-    def _waiting(self) -> int:
-        """Return how many bytes wait, as far as the stream can tell."""
-        if self._polled is not None:
-            return _is_ready(self._polled)
-        if self._has_any:
-            return int(self._stream.any())
-        return int(self._stream.in_waiting)
 
     def _copy(self, buffer: bytearray, length: int) -> int:
         length = min(length, len(buffer))
@@ -275,21 +247,6 @@ def _sleep(us: int) -> None:
         _sleep_us(us)
     else:
         time.sleep(us / 1000000)
-
-
-def _poller(stream: "Any") -> "Any":
-    import select
-
-    poller = select.poll()
-    poller.register(stream, select.POLLIN)
-    return poller
-
-
-def _is_ready(poller: "Any") -> int:
-    # MicroPython's ipoll allocates nothing; CPython has poll alone.
-    for _ in poller.ipoll(0) if hasattr(poller, "ipoll") else poller.poll(0):
-        return 1
-    return 0
 
 
 del const

@@ -82,6 +82,10 @@ class UDP:
             return True
         return False
 
+    def counts(self) -> "tuple[tuple[str, int], ...]":
+        """Return what there is to count: see faction.transports. Allocates."""
+        return (("failures", self.failures),)
+
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()

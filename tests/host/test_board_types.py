@@ -19,7 +19,8 @@ if not STUBS.exists() and not os.environ.get("CI"):
 MICROPYTHON_UART = """
 import time
 from machine import UART as Port, Pin
-from faction.transports.uart import Stream, UART
+from faction.transports.stream import Stream
+from faction.transports.uart import UART
 
 port = Port(1, 115200)
 stream: Stream = port
@@ -45,7 +46,10 @@ import espnow
 import microcontroller
 import usb_cdc
 from faction.transports.espnow_circuitpython import CircuitPythonESPNow
-from faction.transports.uart import Stream, UART
+from faction.console import Console
+from faction.node import Node
+from faction.transports.stream import Stream
+from faction.transports.uart import UART
 
 
 def wire(tx: microcontroller.Pin, rx: microcontroller.Pin, direction: microcontroller.Pin) -> UART:
@@ -58,12 +62,18 @@ def wire(tx: microcontroller.Pin, rx: microcontroller.Pin, direction: microcontr
 assert usb_cdc.data
 console: Stream = usb_cdc.data
 UART(console)
+
+
+def ask(node: Node) -> Console:
+    return Console(node, console)
+
+
 CircuitPythonESPNow(espnow.ESPNow(1000), espnow.Peer(bytes(6), lmk=None))
 """
 CASES = {
-    "esp32": (MICROPYTHON_UART + ESP32, ("espnow_micropython.py", "uart.py", "udp.py")),
-    "rp2": (MICROPYTHON_UART, ("uart.py", "udp.py")),
-    "circuitpython": (CIRCUITPYTHON, ("espnow_circuitpython.py", "uart.py", "udp.py")),
+    "esp32": (MICROPYTHON_UART + ESP32, ("espnow_micropython.py", "stream.py", "uart.py", "udp.py")),
+    "rp2": (MICROPYTHON_UART, ("stream.py", "uart.py", "udp.py")),
+    "circuitpython": (CIRCUITPYTHON, ("espnow_circuitpython.py", "stream.py", "uart.py", "udp.py")),
 }
 
 
@@ -118,7 +128,7 @@ def test_the_transports_fit_the_firmware(tmp_path, stubs, firmware):
         ("esp32", "espnow_micropython.py", "recvinto(self._data, 0)", "recv_into(self._data, 0)", "has no attribute"),
         ("esp32", "espnow_micropython.py", "add_peer(EVERYBODY)", "add_peer()", "add_peer"),
         ("esp32", "espnow_micropython.py", "config(rxbuf=", "config(buffer=", "config"),
-        ("rp2", "uart.py", "def readinto(", "def read_into(", "Incompatible types in assignment"),
+        ("rp2", "stream.py", "def readinto(", "def read_into(", "Incompatible types in assignment"),
         ("rp2", "udp.py", "select.POLLIN", "select.POLL_IN", "has no attribute"),
         ("circuitpython", "espnow_circuitpython.py", "radio.read()", "radio.receive()", "has no attribute"),
         ("circuitpython", "espnow_circuitpython.py", "send(data, self._everybody)", "send(self._everybody, data)", "incompatible type"),
@@ -148,6 +158,8 @@ def check_programs(folder, firmware, search):
     programs, wiring = PROGRAMS[firmware]
     for path in (*(ROOT / "boards" / programs).glob("*.py"), ROOT / "boards/member.py"):
         shutil.copy(path, folder)
+    if wiring == "wiring.py":
+        shutil.copy(ROOT / "boards/terminal.py", folder)
     if not (folder / "wiring.py").exists():
         shutil.copy(ROOT / "boards" / wiring, folder / "wiring.py")
     shutil.copytree(ROOT / "faction", folder / "faction")
@@ -167,6 +179,8 @@ def test_the_programs_fit_the_firmware(tmp_path, stubs, firmware):
         ("esp32", "station.isconnected()", "station.is_connected()"),
         ("rp2", "rx=Pin(settings", "receive=Pin(settings"),
         ("circuitpython", "wifi.radio.connect(", "wifi.radio.join("),
+        ("circuitpython", "runtime.serial_bytes_available", "runtime.bytes_available"),
+        ("circuitpython", "usb_cdc.console", "usb_cdc.repl"),
     ],
 )
 def test_a_wrong_call_in_a_program_is_caught(tmp_path, stubs, firmware, old, new):

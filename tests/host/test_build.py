@@ -58,7 +58,7 @@ def test_a_board_gets_what_its_programs_import(kind, release):
     modules = {Path(name).with_suffix("").as_posix().removeprefix("lib/") for name in files}
     for name in (name for name in files if name.endswith(".py")):
         for module in imported(files[name]):
-            if module.partition(".")[0] in ("faction", "member", "wiring", "application"):
+            if module.partition(".")[0] in ("faction", "member", "terminal", "wiring", "application"):
                 path = module.replace(".", "/")
                 # wiring.py knows every transport; the roster lets no board ask for one that it has not.
                 assert {path, f"{path}/__init__"} & modules or "espnow" in module, (name, module)
@@ -75,8 +75,13 @@ def imported(source):
 @needs_micropython
 def test_every_slice_imports(slice_name, tmp_path):
     build.write(build.board("unix", slice_name), tmp_path)
-    imports = {"core": "import faction", "node": "import faction.node, faction.key", "full": IMPORT_ALL}[slice_name]
-    done = run_on_micropython(tmp_path / "lib", f"{imports}; print(faction.Config(1, (1, 2), 2).quorum)")
+    imports = {
+        "core": "import faction",
+        "node": "import faction.node, faction.key",
+        "console": "import faction.console, faction.journal",
+        "full": IMPORT_ALL,
+    }
+    done = run_on_micropython(tmp_path / "lib", f"{imports[slice_name]}; print(faction.Config(1, (1, 2), 2).quorum)")
     assert done.stdout == "2\n", done.stderr
 
 

@@ -87,7 +87,10 @@ def test_the_configuration_of_a_board(tmp_path):
         "interval_ms": 500,
         "deadline_ms": 60000,
         "transport": {"kind": "uart", "uart": 1, "baudrate": 115200, "tx": 4, "rx": 5, "direction": None},
+        "console": "repl",
+        "console_control": False,
         "peers": [0, 1, 2],
+        "names": ["north", "south", "door"],
         "peer_id": 2,
         "hardware_ids": {"e6614103e7452b2f": 0},
     }

@@ -1,0 +1,455 @@
+"""A console: a line in, a few lines out. Ask any board how it is, over any stream of bytes, while its node runs.
+
+    console = Console(node, stream)
+    while True:
+        node.poll()
+        console.poll()
+
+For people each answer is in words. For programs, with ``json`` behind the command, it is one JSON object on one line
+whose "faction" names the answer. Numbers that end in _ms or _cs are milliseconds or hundredths of a second, states and
+commands are the codes of ``faction``. Without a console in the program, at the REPL:
+
+    import faction.console
+    faction.console.probe(node)
+
+Nothing is printed unasked, and poll never waits: it takes in what has come, or gives out about a hundred characters. An
+idle poll allocates nothing; an answer does, one line at a time. None of it is for interrupt handlers.
+"""
+
+import json
+
+from . import __version__
+from .machine import NO_PEER
+from .names import command_name, describe, state_name
+from .transports.stream import ByteReader
+
+const = int  # folded away on boards: see machine.py
+_FOR_TYPE_CHECKERS = const(0)
+if _FOR_TYPE_CHECKERS:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    from .journal import Journal
+    from .node import Node
+    from .transports.stream import Reader, Stream
+
+PROMPT = "faction> "
+COUNTERS = (  # by the codes of faction.wire and faction.node
+    "beacon",
+    "malformed",
+    "corrupt",
+    "other_version",
+    "other_cluster",
+    "other_expectations",
+    "same_id",
+    "stranger",
+    "stale",
+    "echo",
+    "unproven",
+    "restart",
+    "sent",
+    "send_failed",
+    "receive_failed",
+)
+CONFLICTS = ("other_cluster", "other_expectations", "same_id")  # by the index in Node.offenders
+
+_HELP = (
+    ("probe", "state, counts, time left"),
+    ("peers", "one line a peer: heard, ready, age of its last frame, restarts"),
+    ("missing", "who was never heard, who is not ready"),
+    ("admissible", "what the machine would accept now"),
+    ("config", "id, cluster, quorum, check of the roster"),
+    ("stats", "every counter of node and transport"),
+    ("journal", "the record, for faction replay"),
+    ("watch N", "probe every N seconds until a key is pressed"),
+    ("restart", "begin a new attempt, if that is allowed"),
+    ("expire", "end the wait now, if that is allowed"),
+    ("help", "this list; json behind a command answers programs"),
+)
+_LINE = const(64)  # characters of a command at most
+_SOME = const(96)  # characters of an answer that a poll gives out, and then the rest of the line
+_PATIENCE_CS = const(200)  # how long a stream may refuse an answer before the rest of it is dropped
+_MAX_CS = const(0x1FFFFFFF)
+_MAX_WATCH_S = const(3600)
+
+# What keys send
+_INTERRUPT = const(3)
+_BACKSPACE = const(8)
+_LINE_FEED = const(10)
+_RETURN = const(13)
+_KILL = const(21)
+_ESCAPE = const(27)
+_DELETE = const(127)
+
+served: "Answers | None" = None  # those of the latest Console, for probe at the REPL
+
+
+class Answers:
+    """What there is to say about a node. Each method with the name of a command iterates the pieces of its answer."""
+
+    def __init__(
+        self,
+        node: "Node",
+        journal: "Journal | None" = None,
+        names: "Iterable[str | None]" = (),
+        is_control_allowed: bool = False,
+    ) -> None:
+        """names: of the peers, in the order of node.config.peers; or none. Allocates; raises ValueError."""
+        self._node = node
+        self._journal = journal
+        self._names = tuple(names)
+        if self._names and len(self._names) != len(node.config.peers):
+            raise ValueError("names: %d, not one for each of %d peers" % (len(self._names), len(node.config.peers)))
+        self._is_control_allowed = is_control_allowed
+
+    def to(self, line: str) -> "Iterator[str]":
+        """Return the pieces of the answer to a line; to a line without words there is none."""
+        words = line.split()
+        as_json = len(words) > 1 and words[-1] == "json"
+        if as_json:
+            words.pop()
+        if not words:
+            return iter(())
+        if words[0] == "watch":
+            return self.refuse("watch: seconds from 1 to %d, as in: watch 5" % _MAX_WATCH_S, as_json)
+        if len(words) == 1 and words[0] in [name for name, _ in _HELP]:
+            answer: Iterator[str] = getattr(self, words[0])(as_json)
+            return answer
+        return self.refuse("%s: unknown; help lists the commands" % " ".join(words), as_json)
+
+    def probe(self, as_json: bool) -> "Iterator[str]":
+        """State, counts, required, time left."""
+        node = self._node
+        machine = node.machine
+        peers = node.config.peers
+        heard = sum([node.age_cs(peer_id) >= 0 for peer_id in peers])
+        left_ms = 0 if machine.is_concluded else node.remaining_ms
+        if as_json:
+            yield _object(
+                "probe",
+                ("id", node.config.peer_id),
+                ("name", self._name(node.config.peer_id)),
+                ("state", machine.state),
+                ("complete", machine.is_pinging_completed),
+                ("heard", heard),
+                ("ready", machine.collecting.count),
+                ("required", node.config.quorum),
+                ("peers", len(peers)),
+                ("remaining_ms", left_ms),
+                ("uptime_cs", node.uptime_cs),
+            )
+            return
+        yield "%s: %s, " % (self._call(node.config.peer_id), state_name(machine.state))
+        yield "own part %s, " % ("complete" if machine.is_pinging_completed else "not complete")
+        yield "heard %d of %d, ready %d of %d" % (heard, len(peers) - 1, machine.collecting.count, node.config.quorum)
+        yield "\r\n" if machine.is_concluded else ", %s left\r\n" % _seconds(left_ms // 10)
+
+    def peers(self, as_json: bool) -> "Iterator[str]":
+        """One line a peer. As JSON: [id, name, heard, ready, age_cs of the last frame or -1, restarts] of each."""
+        node = self._node
+        text = '{"faction": "peers", "peers": ['
+        for peer_id in node.config.peers:
+            age_cs = node.age_cs(peer_id)
+            ready = node.machine.collecting.has(peer_id)
+            if as_json:
+                row = (peer_id, self._name(peer_id), int(age_cs >= 0), int(ready), age_cs, node.restarts(peer_id))
+                yield text + json.dumps(row)
+                text = ", "
+            else:
+                yield "%s: %s\r\n" % (self._call(peer_id), self._standing(peer_id, age_cs, ready))
+        if as_json:
+            yield "]}\r\n"
+
+    def _standing(self, peer_id: int, age_cs: int, ready: bool) -> str:
+        node = self._node
+        if peer_id == node.config.peer_id:
+            return "this board, " + ("ready" if ready else "not ready")
+        standing = "not ready"
+        if ready:
+            standing = "ready"
+        elif node.machine.is_concluded:
+            standing = "not ready when this board concluded"
+        heard = "never heard" if age_cs < 0 else "%s, heard %s ago" % (standing, _seconds(age_cs))
+        return heard + ", restarts %d" % node.restarts(peer_id)
+
+    def missing(self, as_json: bool) -> "Iterator[str]":
+        """Who was never heard in this run, and who was but is not known to be ready."""
+        unheard, unready = self._node.missing()
+        if as_json:
+            yield _object("missing", ("unheard", unheard), ("unready", unready))
+        else:
+            yield "never heard: %s\r\n" % self._call_all(unheard)
+            yield "heard, not ready: %s\r\n" % self._call_all(unready)
+
+    def admissible(self, as_json: bool) -> "Iterator[str]":
+        """The commands that the machine would accept now. As JSON: [command, peer id or -1] of each."""
+        pairs = list(self._node.machine.admissible_commands())
+        if as_json:
+            yield _object("admissible", ("commands", pairs))
+            return
+        for command in range(5):
+            peers = [peer_id for each, peer_id in pairs if each == command]
+            if peers:
+                yield command_name(command) + ("\r\n" if peers == [NO_PEER] else ": %s\r\n" % self._call_all(peers))
+
+    def config(self, as_json: bool) -> "Iterator[str]":
+        """Who we are and what we expect of the others; boards whose roster check differs cannot meet. Never the key."""
+        node = self._node
+        pairs = (
+            ("version", __version__),
+            ("cluster", node.cluster),
+            ("id", node.config.peer_id),
+            ("name", self._name(node.config.peer_id)),
+            ("peers", len(node.config.peers)),
+            ("quorum", node.config.quorum),
+            ("roster", "%08x" % node.wire.roster),
+            ("interval_ms", node.interval_ms),
+            ("deadline_ms", node.deadline_ms),
+        )
+        if as_json:
+            yield _object("config", *pairs)
+        else:
+            for name, value in pairs:
+                yield "%s: %s\r\n" % (name, value)
+
+    def stats(self, as_json: bool) -> "Iterator[str]":
+        """Every counter of node and transport, and the latest offender of each kind of conflict."""
+        node = self._node
+        pairs = [(name, node.counters[i]) for i, name in enumerate(COUNTERS)]
+        offenders = [(name, node.offenders[i]) for i, name in enumerate(CONFLICTS) if node.offenders[i] >= 0]
+        transport = list(node.transport.counts()) if hasattr(node.transport, "counts") else []
+        if as_json:
+            yield '{"faction": "stats", "node": %s, ' % _pairs(pairs)
+            yield '"offenders": %s, "transport": %s}\r\n' % (_pairs(offenders), _pairs(transport))
+            return
+        for name, number in pairs:
+            yield "%s %d\r\n" % (name, number)
+        for name, peer_id in offenders:
+            yield "latest %s: %s\r\n" % (name, self._call(peer_id))
+        for name, number in transport:
+            yield "transport: %s %d\r\n" % (name, number)
+
+    def journal(self, as_json: bool) -> "Iterator[str]":
+        """The record of the run, in lines that faction replay reads."""
+        if self._journal is None:
+            yield from self.refuse("journal: none is kept; give one to the node as its observer, and to the console", as_json)
+            return
+        text = '{"faction": "journal", "lines": ['
+        for line in self._journal.lines():
+            yield text + json.dumps(line) if as_json else line + "\r\n"
+            text = ", "
+        if as_json:
+            yield "]}\r\n"
+
+    def restart(self, as_json: bool) -> "Iterator[str]":
+        """A new attempt with all forgotten, if the configuration allows it."""
+        if self._is_control_allowed:
+            self._node.restart()
+            yield _object("restart") if as_json else "a new attempt has begun\r\n"
+        else:
+            yield from self._forbid("restart", as_json)
+
+    def expire(self, as_json: bool) -> "Iterator[str]":
+        """The end of the wait, if the configuration allows it."""
+        if self._is_control_allowed:
+            result = self._node.cancel()
+            yield _object("expire", ("result", result)) if as_json else describe(result) + "\r\n"
+        else:
+            yield from self._forbid("expire", as_json)
+
+    def help(self, as_json: bool) -> "Iterator[str]":
+        """The commands."""
+        if as_json:
+            yield _object("help", ("commands", [name for name, _ in _HELP]))
+        else:
+            for name, text in _HELP:
+                yield "%s  %s\r\n" % (name + " " * (10 - len(name)), text)
+
+    def _forbid(self, word: str, as_json: bool) -> "Iterator[str]":
+        return self.refuse("%s: not allowed; set console_control = true in the roster, and deploy" % word, as_json)
+
+    def refuse(self, text: str, as_json: bool) -> "Iterator[str]":
+        yield _object("error", ("text", text)) if as_json else text + "\r\n"
+
+    def _name(self, peer_id: int) -> "str | None":
+        index = self._node.config.index(peer_id)
+        return self._names[index] if self._names and index >= 0 else None
+
+    def _call(self, peer_id: int) -> str:
+        name = self._name(peer_id)
+        return str(peer_id) if name is None else "%d (%s)" % (peer_id, name)
+
+    def _call_all(self, peer_ids: "Iterable[int]") -> str:
+        return ", ".join([self._call(peer_id) for peer_id in peer_ids]) or "nobody"
+
+
+class Console:
+    """Serves one stream: reads lines, and answers them."""
+
+    def __init__(
+        self,
+        node: "Node",
+        stream: "Stream | Reader",
+        journal: "Journal | None" = None,
+        names: "Iterable[str | None]" = (),
+        is_control_allowed: bool = False,
+    ) -> None:
+        """stream: see faction.transports.stream; its write may take a part, or return None for nothing. journal: the record
+        that ``journal`` shows, an observer of the node. names: of the peers, in the order of node.config.peers.
+        is_control_allowed: whether ``restart`` and ``expire`` work. Allocates.
+        """
+        global served
+        served = self._answers = Answers(node, journal, names, is_control_allowed)
+        self._node = node
+        self._stream: Any = stream
+        self._reader = ByteReader(stream)
+        self._key = bytearray(1)  # the echo of what was typed
+        self._line = bytearray(_LINE)
+        self._length = 0  # of the line so far; more than _LINE: it is too long
+        self._escape = 0  # steps into a sequence that a cursor key sends
+        self._last = 0  # the key before, as CR LF ends one line
+        self._answer: Iterator[str] | None = None
+        self._unsent = b""
+        self._refused_cs = 0
+        self._watch = ""  # the probe that is to be repeated
+        self._every_cs = self._watched_cs = 0
+
+    def poll(self) -> None:
+        """Do a little: go on with an answer, or take in what was typed. Call it as often as the node's."""
+        try:
+            if self._unsent:
+                self._send()
+            elif self._answer is not None:
+                self._speak()
+            else:
+                self._listen()
+        except OSError:  # the cable is out: whoever asked is gone
+            self._hush()
+
+    def _hush(self) -> None:
+        self._answer = None
+        self._unsent = b""
+        self._watch = ""
+        self._length = 0
+
+    def _send(self) -> None:
+        written = self._stream.write(self._unsent)
+        if written:
+            self._unsent = self._unsent[written:]
+            self._refused_cs = self._node.uptime_cs
+        elif self._node.uptime_cs - self._refused_cs & _MAX_CS > _PATIENCE_CS:
+            self._hush()
+
+    def _speak(self) -> None:
+        """Take the next pieces of the answer."""
+        text = ""
+        for piece in self._answer or ():
+            text += piece
+            if len(text) > _SOME:
+                break
+        else:
+            self._answer = None
+            if not self._watch:
+                text += PROMPT
+        self._say(text)
+
+    def _say(self, text: str) -> None:
+        self._unsent = text.encode()
+        self._refused_cs = self._node.uptime_cs
+        self._send()
+
+    def _listen(self) -> None:
+        while self._answer is None and not self._unsent:
+            byte = self._reader.next()
+            if byte < 0:
+                break
+            self._take(byte)
+        if self._watch and self._answer is None and self._node.uptime_cs - self._watched_cs & _MAX_CS >= self._every_cs:
+            self._watched_cs = self._node.uptime_cs
+            self._answer = self._answers.to(self._watch)
+
+    def _take(self, byte: int) -> None:
+        """Take in a key."""
+        if byte == _LINE_FEED and self._last == _RETURN:
+            pass
+        elif self._watch:
+            self._watch = ""
+            self._say(PROMPT)
+        elif byte == _RETURN or byte == _LINE_FEED:
+            self._end_line()
+        elif self._escape or byte == _ESCAPE:
+            self._skip(byte)
+        elif byte == _BACKSPACE or byte == _DELETE:
+            self._erase(1)
+        elif byte == _KILL or byte == _INTERRUPT:
+            self._erase(_LINE)
+        elif 32 <= byte < _DELETE:
+            self._append(byte)
+        self._last = byte
+
+    def _skip(self, byte: int) -> None:
+        """Leave out what a cursor key sends: escape, "[" or "O", numbers, and a letter or "~"."""
+        if self._escape == 0 or (self._escape == 1 and byte in b"[O"):
+            self._escape += 1
+        elif self._escape == 1 or byte >= 64:
+            self._escape = 0
+
+    def _append(self, byte: int) -> None:
+        if self._length < _LINE:
+            self._line[self._length] = byte
+            self._key[0] = byte
+            self._stream.write(self._key)
+        self._length = min(self._length + 1, _LINE + 1)
+
+    def _erase(self, count: int) -> None:
+        for _ in range(min(count, self._length)):
+            self._length -= 1
+            if self._length < _LINE:
+                self._stream.write(b"\b \b")
+
+    def _end_line(self) -> None:
+        text = "".join([chr(byte) for byte in self._line[: self._length]])
+        is_too_long = self._length > _LINE
+        self._length = self._escape = 0
+        self._say("\r\n")
+        words = text.split()
+        if is_too_long:
+            self._answer = self._answers.refuse("too long a line, over %d characters; help lists the commands" % _LINE, False)
+        elif words[:1] == ["watch"] and _is_period(words[1:2]) and words[2:] in ([], ["json"]):
+            self._every_cs = 100 * int(words[1])
+            self._watched_cs = self._node.uptime_cs
+            self._watch = " ".join(["probe"] + words[2:])
+            self._answer = self._answers.to(self._watch)
+        else:
+            self._answer = self._answers.to(text)
+
+
+def probe(node: "Node | None" = None, line: str = "probe") -> None:
+    """Print the answer to a line about a node, by default the one of the latest Console: for the REPL.
+
+    Raises ValueError if there is none.
+    """
+    answers = served if node is None else Answers(node)
+    if answers is None:
+        raise ValueError("node None: no console has been made here; call probe(node)")
+    print("".join(answers.to(line)).replace("\r\n", "\n"), end="")
+
+
+def _is_period(words: "list[str]") -> bool:
+    return len(words) == 1 and len(words[0]) < 5 and words[0].isdigit() and 1 <= int(words[0]) <= _MAX_WATCH_S
+
+
+def _object(kind: str, *pairs: "tuple[str, Any]") -> str:
+    """Return an answer as JSON; by hand, as a dict has no order on MicroPython."""
+    return _pairs((("faction", kind),) + pairs) + "\r\n"
+
+
+def _pairs(pairs: "Iterable[tuple[str, Any]]") -> str:
+    return "{%s}" % ", ".join(["%s: %s" % (json.dumps(name), json.dumps(value)) for name, value in pairs])
+
+
+def _seconds(cs: int) -> str:
+    return "%d.%d s" % (cs // 100, cs // 10 % 10)
+
+
+del const

@@ -1,0 +1,506 @@
+"""The console: what it answers, line by line and byte by byte, and what it makes of noise, keys and broken streams."""
+
+import json
+
+from airs import INTERVAL_MS, Cluster
+from faction import BOOTSTRAPPED, INITIAL, TIMED_OUT
+from faction.console import COUNTERS, PROMPT, Answers, Console, probe
+from faction.journal import Journal
+from faction.node import RECEIVE_FAILED
+from helpers import Chance, message_of
+from test_node_memory import NO_WITNESS, heap_lock, mem_total, node_in, watched
+
+NAMES = ("north", "door", None)
+
+
+class Line:
+    """The far end of a serial line: what is typed, what is shown, and how much of a write it takes at once."""
+
+    def __init__(self, room=10000):
+        self.typed = bytearray()
+        self.shown = bytearray()
+        self.room = room
+        self.is_torn = False
+        self.in_waiting = 0
+
+    def type(self, data):
+        self.typed += data
+        self.in_waiting = len(self.typed)
+
+    def readinto(self, buffer):
+        if self.is_torn:
+            raise OSError(5)
+        count = min(len(buffer), len(self.typed))
+        for i in range(count):
+            buffer[i] = self.typed[i]
+        self.typed = self.typed[count:]
+        self.in_waiting = len(self.typed)
+        return count
+
+    def write(self, buffer):
+        if self.is_torn:
+            raise OSError(5)
+        if not self.room:
+            return None
+        count = min(self.room, len(buffer))
+        for i in range(count):
+            self.shown.append(buffer[i])
+        return count
+
+    def take(self):
+        """Return what was shown since the last call."""
+        text = "".join([chr(byte) for byte in self.shown])
+        self.shown = bytearray()
+        return text
+
+
+class Desk:
+    """A cluster of three, of which node 0 has a console and a journal."""
+
+    def __init__(self, is_control_allowed=False, room=10000, names=NAMES, **options):
+        self.cluster = Cluster(3, **options)
+        self.line = Line(room)
+        config = self.cluster.nodes[0].config
+        self.journal = Journal(config, 4)
+        self.node = self.cluster.make(0, config.peers, self.cluster.air.ports[0], observer=self.journal)
+        self.cluster.nodes[0] = self.node
+        self.journal.follow(self.node)
+        self.console = Console(self.node, self.line, self.journal, names, is_control_allowed)
+
+    def wait(self, ms=2000):
+        """Let time pass, with a poll of the console after each of the node's."""
+        for _ in range(ms // 10):
+            self.cluster.run(10)
+            self.console.poll()
+
+    def ask(self, text, ending=b"\r"):
+        """Return the answer to a line without its echo and the prompt, as a list of lines; the clock stands still."""
+        self.line.take()
+        self.line.type(text.encode() + ending)
+        for _ in range(200):
+            self.console.poll()
+        shown = self.line.take()
+        assert shown.startswith(text + "\r\n") and shown.endswith(PROMPT), shown
+        lines = shown[len(text) + 2 : -len(PROMPT)].split("\r\n")
+        assert lines.pop() == "" and "\n" not in "".join(lines), shown
+        return lines
+
+    def load(self, text):
+        """Return the one line of an answer for programs."""
+        [line] = self.ask(text + " json")
+        return json.loads(line)
+
+
+def booted(**options):
+    """Return a desk whose node 1 is ready; node 2 is off. Some time has passed."""
+    desk = Desk(**options)
+    desk.cluster.off.add(2)
+    desk.cluster.complete(1)
+    desk.wait(1230)
+    return desk
+
+
+def test_probe():
+    desk = booted()
+    assert desk.ask("probe") == ["0 (north): pinging, own part not complete, heard 1 of 2, ready 1 of 3, 58.7 s left"]
+    assert desk.load("probe") == {
+        "faction": "probe",
+        "id": 0,
+        "name": "north",
+        "state": 1,
+        "complete": False,
+        "heard": 1,
+        "ready": 1,
+        "required": 3,
+        "peers": 3,
+        "remaining_ms": 58780,
+        "uptime_cs": 122,
+    }
+    desk.node.complete()
+    assert desk.ask("probe") == ["0 (north): collecting, own part complete, heard 1 of 2, ready 2 of 3, 58.7 s left"]
+    desk.node.cancel()
+    assert desk.ask("probe") == ["0 (north): timed out, own part complete, heard 1 of 2, ready 2 of 3"]
+    assert desk.load("probe")["remaining_ms"] == 0
+
+
+def test_peers():
+    desk = booted()
+    age_cs = desk.node.age_cs(1)
+    assert 0 <= age_cs <= INTERVAL_MS * 5 // 4 // 10
+    assert desk.ask("peers") == [
+        "0 (north): this board, not ready",
+        "1 (door): ready, heard %d.%d s ago, restarts 0" % (age_cs // 100, age_cs // 10 % 10),
+        "2: never heard, restarts 0",
+    ]
+    rows = [[0, "north", 0, 0, -1, 0], [1, "door", 1, 1, age_cs, 0], [2, None, 0, 0, -1, 0]]
+    assert desk.load("peers") == {"faction": "peers", "peers": rows}
+
+
+def test_a_peer_that_restarts_is_counted_and_ages():
+    desk = booted()
+    desk.cluster.reboot(1)
+    desk.cluster.reboot(2)
+    desk.wait(2000)
+    desk.node.cancel()
+    desk.cluster.off.add(1)
+    before = desk.node.age_cs(1)
+    desk.wait(3000)
+    assert desk.node.age_cs(1) == before + 300
+    assert desk.ask("peers")[1:] == [
+        "1 (door): ready, heard %d.%d s ago, restarts 1" % (desk.node.age_cs(1) // 100, desk.node.age_cs(1) // 10 % 10),
+        "2: not ready when this board concluded, heard %d.%d s ago, restarts 0"
+        % (desk.node.age_cs(2) // 100, desk.node.age_cs(2) // 10 % 10),
+    ]
+
+
+def test_missing():
+    desk = booted()
+    assert desk.ask("missing") == ["never heard: 2", "heard, not ready: 0 (north)"]
+    assert desk.load("missing") == {"faction": "missing", "unheard": [2], "unready": [0]}
+    desk.node.complete()
+    assert desk.ask("missing") == ["never heard: 2", "heard, not ready: nobody"]
+
+
+def test_admissible():
+    desk = booted()
+    assert desk.ask("admissible") == [
+        "participation observed: 0 (north), 2",
+        "ready observed: 0 (north), 2",
+        "local participation completed",
+        "deadline expired",
+        "probe",
+    ]
+    pairs = [[0, 0], [0, 2], [1, 0], [1, 2], [2, -1], [3, -1], [4, -1]]
+    assert desk.load("admissible") == {"faction": "admissible", "commands": pairs}
+
+
+def test_config_never_shows_the_key():
+    from faction.key import Key
+
+    try:
+        desk = Desk(seal=Key(b"a secret that stays secret"))
+    except ImportError:
+        return "skip: no hashlib"
+    expected = (
+        ("cluster", "greenhouse"),
+        ("id", 0),
+        ("name", "north"),
+        ("peers", 3),
+        ("quorum", 3),
+        ("roster", "%08x" % desk.node.wire.roster),
+        ("interval_ms", 500),
+        ("deadline_ms", 60000),
+    )
+    version, *lines = desk.ask("config")
+    assert version.startswith("version: ") and lines == ["%s: %s" % pair for pair in expected]
+    answer = desk.load("config")
+    assert [answer[name] for name, _ in expected] == [value for _, value in expected]
+    for command in ("probe", "peers", "config", "stats", "journal", "help"):
+        for form in ("", " json"):
+            assert "secret" not in "".join(desk.ask(command + form)).replace("a second", "")
+    return None
+
+
+def test_stats_has_every_counter():
+    desk = booted()
+    clone = desk.cluster.make(0, (0, 1, 2), desk.cluster.air.ports[2])
+    other = desk.cluster.make(9, (0, 9), desk.cluster.air.ports[2], quorum=2)
+    clone.poll()
+    other.poll()
+    desk.wait(500)
+    clone.complete()
+    other.complete()
+    desk.wait(20)
+    lines = desk.ask("stats")
+    numbers = list(desk.node.counters)
+    assert len(COUNTERS) == len(numbers) == RECEIVE_FAILED + 1
+    assert lines[: len(COUNTERS)] == ["%s %d" % pair for pair in zip(COUNTERS, numbers)]
+    assert lines[len(COUNTERS) :] == ["latest other_expectations: 9", "latest same_id: 0 (north)", "transport: overflows 0"]
+    answer = desk.load("stats")
+    assert [answer["node"][name] for name in COUNTERS] == numbers
+    assert answer["offenders"] == {"other_expectations": 9, "same_id": 0} and answer["transport"] == {"overflows": 0}
+
+
+def test_stats_of_a_transport_that_counts_nothing():
+    _, node = node_in("initial")
+    assert '"transport": {}}' in "".join(Answers(node).to("stats json"))
+
+
+def test_journal():
+    desk = booted()
+    lines = desk.ask("journal")
+    first = desk.cluster.ms // 10 - int(lines[0].split("age_cs=")[1])
+    assert 0 < first < 110 and lines[0].startswith("journal 1 id=0 quorum=3 peers=0,1,2 dropped=")
+    assert lines[1] == "command 0 0 1 9" and lines[2].startswith("command ") and lines[2].endswith(" 1 1 17")
+    assert lines[3].startswith("rejection 2 ") and lines[-1] == "end %d" % (len(lines) - 2)
+    assert desk.load("journal") == {"faction": "journal", "lines": lines}
+
+
+def test_a_journal_that_follows_begins_anew_with_each_run():
+    desk = booted()
+    desk.node.cancel()
+    assert [record[:2] for record in desk.journal] == [(0, 1), (1, 1), (3, -1)]
+    desk.node.restart()
+    desk.node.complete()
+    assert [record[:2] for record in desk.journal] == [(2, -1)] and desk.journal.lost == 0
+    desk.wait(40)
+    lines = desk.ask("journal")
+    assert lines[0].endswith("dropped=0 age_cs=3") and lines[1] == "command 0 2 -1 97", lines
+
+
+def test_a_console_without_a_journal_says_so():
+    _, node = node_in("initial")
+    assert "".join(Answers(node).to("journal")).startswith("journal: none is kept")
+
+
+def test_a_console_that_may_only_look():
+    desk = booted()
+    for command in ("restart", "expire"):
+        assert desk.ask(command) == [command + ": not allowed; set console_control = true in the roster, and deploy"]
+        assert desk.load(command)["faction"] == "error"
+    assert desk.node.machine.state == 1
+
+
+def test_restart_and_expire_where_they_are_allowed():
+    desk = booted(is_control_allowed=True)
+    assert desk.ask("expire") == ["accepted: concluded timed out"] and desk.node.machine.state == TIMED_OUT
+    assert desk.load("expire") == {"faction": "expire", "result": 0x1002}
+    assert desk.load("restart") == {"faction": "restart"} and desk.node.machine.state == INITIAL
+    desk.cluster.reboot(2)
+    desk.cluster.complete()
+    desk.wait(2000)
+    assert desk.node.machine.state == BOOTSTRAPPED
+    assert desk.ask("restart") == ["a new attempt has begun"] and desk.node.machine.state == INITIAL
+
+
+def test_help_names_every_command():
+    desk = booted()
+    words = [line.split()[0] for line in desk.ask("help")]
+    for word in words:
+        assert "unknown" not in "".join(desk.ask(word))
+    assert [name.split()[0] for name in desk.load("help")["commands"]] == words
+
+
+def test_what_it_does_not_know_gets_one_line():
+    desk = booted()
+    periods = ("watch", "watch 0", "watch 3601", "watch x", "watch 1 2")
+    for text in ("foo", "probe me", "json probe", "_name", "to", "peers json json") + periods:
+        [line] = desk.ask(text)
+        assert "unknown; help lists the commands" in line or "seconds from 1 to 3600" in line, line
+        assert desk.load(text)["faction"] == "error"
+    assert desk.ask("probe")[0].startswith("0 (north): pinging")
+
+
+def test_every_line_ending_ends_one_line():
+    desk = booted()
+    expected = desk.ask("missing")
+    for ending in (b"\r", b"\n", b"\r\n"):
+        assert desk.ask("missing", ending) == expected
+    desk.line.type(b"\r\n\n \r")
+    for _ in range(20):
+        desk.console.poll()
+    assert desk.line.take() == "\r\n" + PROMPT + "\r\n" + PROMPT + " \r\n" + PROMPT
+
+
+def test_byte_by_byte_and_in_one_go_are_the_same():
+    script = b"probe\rpeers json\rfoo\r\nmissing\nstats json\rprobe\x08\x08\x08\x08\x08help\r" + b"x" * 80 + b"\rconfig\r"
+    whole = booted()
+    whole.line.type(script)
+    for _ in range(600):
+        whole.console.poll()
+    pieces = booted()
+    for i in range(len(script)):
+        pieces.line.type(script[i : i + 1])
+        for _ in range(20):
+            pieces.console.poll()
+    shown = whole.line.take()
+    assert shown == pieces.line.take() and shown.count(PROMPT) == 8, shown
+
+
+def test_keys_of_a_person():
+    desk = booted()
+    expected = desk.ask("missing")
+    cursor_keys, noise = b"\x1b[Amis\x1b[Dsing\x1bOP\x1b[3~", b"\x01m\x00i\xffssing\x80"
+    for typed in (b"mizz\x08\x7fssing", b"stats\x15missing", b"stats\x03missing", cursor_keys, noise):
+        desk.line.type(typed + b"\r")
+        for _ in range(50):
+            desk.console.poll()
+        lines = desk.line.take().split("\r\n")
+        assert lines[1:-1] == expected, (typed, lines)
+    desk.line.type(b"\x08\x08a\x08\x08")
+    desk.console.poll()
+    assert desk.line.take() == "a\x08 \x08"
+
+
+def test_a_line_that_is_too_long():
+    desk = booted()
+    desk.line.type(b"probe" + b" " * 59 + b"\r")
+    for _ in range(20):
+        desk.console.poll()
+    assert "pinging" in desk.line.take()
+    for length in (65, 66, 1000):
+        desk.line.type(b"x" * length + b"\r")
+        for _ in range(20):
+            desk.console.poll()
+        assert desk.line.take() == "x" * 64 + "\r\ntoo long a line, over 64 characters; help lists the commands\r\n" + PROMPT
+    desk.line.type(b"help" + b"x" * 100 + b"\x08" * 61 + b"\r")
+    for _ in range(50):
+        desk.console.poll()
+    assert "this list" in desk.line.take()
+
+
+def test_noise_is_survived():
+    desk = booted(is_control_allowed=False)
+    chance = Chance(7)
+    for _ in range(60):
+        desk.line.type(bytes([chance.below(256) for _ in range(chance.below(60))]))
+        desk.wait(100)
+    desk.line.type(b"\r")
+    desk.wait(500)
+    assert desk.load("probe")["id"] == 0 and desk.node.machine.state == 1
+
+
+def test_watch_goes_on_until_a_key():
+    desk = booted()
+    desk.line.type(b"watch 2\r\n")
+    desk.wait(7000)
+    lines = desk.line.take().split("\r\n")
+    assert lines[0] == "watch 2" and len(lines) == 6 and lines[5] == "", lines
+    assert [line.split(", ")[-1] for line in lines[1:5]] == ["58.7 s left", "56.7 s left", "54.7 s left", "52.7 s left"]
+    desk.line.type(b"q")
+    desk.wait(5000)
+    assert desk.line.take() == PROMPT
+    desk.line.type(b"watch 1 json\r")
+    desk.wait(2500)
+    assert [json.loads(line)["id"] for line in desk.line.take().split("\r\n")[1:-1]] == [0, 0, 0]
+
+
+def test_it_says_nothing_unasked():
+    desk = booted()
+    desk.node.complete()
+    desk.cluster.reboot(2)
+    desk.cluster.complete()
+    desk.wait(3000)
+    assert desk.node.machine.is_concluded and desk.line.take() == ""
+
+
+def test_a_slow_stream_gets_everything():
+    fast = booted()
+    expected = {text: fast.ask(text) for text in ("probe", "stats", "help json")}
+    for room in (1, 7, 64):
+        slow = booted(room=room)
+        for text, lines in expected.items():
+            slow.line.type(text.encode() + b"\r")
+            for _ in range(2000):
+                slow.console.poll()
+            assert slow.line.take() == text + "\r\n" + "".join([line + "\r\n" for line in lines]) + PROMPT, (room, text)
+
+
+def test_a_poll_gives_out_a_line_or_so():
+    desk = Desk(names=())
+    desk.line.type(b"help\r")
+    desk.console.poll()
+    polls = most = 0
+    while desk.console._answer is not None:
+        before = len(desk.line.shown)
+        desk.console.poll()
+        most = max(most, len(desk.line.shown) - before)
+        polls += 1
+    assert polls > 4 and most < 96 + 100, (polls, most)
+
+
+def test_a_stream_that_takes_nothing_loses_the_answer_and_no_more():
+    desk = booted()
+    desk.line.room = 0
+    desk.line.type(b"stats\r")
+    desk.wait(1500)
+    desk.line.room = 10000
+    desk.wait(1000)
+    assert "receive_failed" in desk.line.take()
+    desk.line.room = 0
+    desk.line.type(b"stats\r")
+    desk.wait(2500)
+    desk.line.room = 10000
+    desk.wait(1000)
+    assert desk.line.take() == ""
+    assert desk.load("probe")["id"] == 0
+
+
+def test_a_cable_that_is_pulled_at_every_byte():
+    for count in range(1, 160, 3):
+        desk = booted()
+        desk.line.room = 1
+        desk.line.type(b"pro")
+        desk.console.poll()
+        desk.line.type(b"be\r")
+        for _ in range(count):
+            desk.console.poll()
+        desk.line.is_torn = True
+        desk.line.type(b"x")
+        desk.wait(100)
+        desk.line.is_torn = False
+        desk.line.room = 10000
+        desk.line.typed = bytearray()
+        desk.line.type(b"\r")
+        desk.wait(100)
+        assert desk.load("probe")["state"] == 1
+
+
+def test_names_for_another_number_of_peers_are_refused():
+    said = message_of(ValueError, lambda: Desk(names=("north",)))
+    assert said == "names: 1, not one for each of 3 peers"
+
+
+def test_probe_at_the_repl_finds_the_node_of_the_console():
+    probe(booted().node)
+    probe(None, "journal json")
+    probe(line="nonsense")
+
+
+def test_an_idle_console_allocates_nothing():
+    if not heap_lock and not mem_total:
+        return NO_WITNESS
+    desk = booted(names=())
+    console = desk.console
+
+    def idle():
+        for _ in range(50):
+            console.poll()
+
+    watched(idle)
+    desk.ask("probe")
+    watched(idle)
+    return None
+
+
+def test_typing_allocates_nothing_but_what_the_line_itself_does():
+    if not heap_lock and not mem_total:
+        return NO_WITNESS
+    _, node = node_in("initial")
+    console = Console(node, Keys())
+
+    def typing():
+        for _ in range(100):
+            console.poll()
+
+    watched(typing)
+    return None
+
+
+class Keys:
+    """A stream on which the same keys come again and again; nothing ends a line."""
+
+    def __init__(self):
+        self.keys = b"probe\x08\x1b[A\x15\xff"
+        self.at = 0
+
+    def any(self):
+        self.at = (self.at + 1) % (2 * len(self.keys))
+        return self.at % 2
+
+    def readinto(self, buffer):
+        buffer[0] = self.keys[self.at // 2]
+        return 1
+
+    def write(self, buffer):
+        return len(buffer)
