@@ -16,7 +16,7 @@ demo: $(PACKAGES) ## A cluster of MicroPython processes boots; NODES=5 QUORUM=4 
 	@$(RUN) -m faction_tools.demo $(foreach option,NODES QUORUM LOSS SEED,$(call pass,$(option)))
 
 test: $(PACKAGES) node $(STUBS) ## The one suite, on CPython and on every MicroPython
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest -n 2 --dist loadfile
 
 mpy: $(PACKAGES) ## Compile faction/ to build/mpy/faction
 	@$(RUN) -m faction_tools.interpreters

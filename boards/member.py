@@ -6,7 +6,6 @@ import time
 from faction import BOOTSTRAPPED, Config
 from faction.node import Node
 
-REJECTIONS = 16  # that the journal of the console keeps
 PAUSE_MS = 5  # between two polls: the receive buffers of the firmwares hold that much
 
 
@@ -75,7 +74,7 @@ def serve(settings, transport, stream, hardware_id=None):
     from faction.console import Console
     from faction.journal import Journal
 
-    journal = Journal(configure(settings, hardware_id), REJECTIONS)
+    journal = Journal(configure(settings, hardware_id))
     node = make(settings, transport, hardware_id, journal)
     journal.follow(node)
     return node, Console(node, stream, journal, settings.get("names", ()), settings.get("console_control", False))

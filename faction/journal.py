@@ -112,13 +112,19 @@ class Journal(Observer):
     def lines(self) -> "Iterator[str]":
         """Iterate the record as text: a line for the configuration, one a command, one a rejection, and their number.
 
-        "journal 1 id=0 quorum=2 peers=0,1,7 dropped=0", with age_cs= behind it if a node is followed: hundredths of a
+        "journal 1 id=0 quorum=2 peers=0,1,7 dropped=0 lost=0", with age_cs= behind it if a node is followed: hundredths of a
         second since the first command. "command CS COMMAND PEER RESULT" in codes; CS counts from the first command.
         "rejection BEFORE COMMAND PEER RESULT", BEFORE how many commands came before it. "end NUMBER". Allocates.
         """
         config = self._config
         peers = ",".join([str(peer_id) for peer_id in config.peers])
-        head = "journal 1 id=%d quorum=%d peers=%s dropped=%d" % (config.peer_id, config.quorum, peers, self.dropped)
+        head = "journal 1 id=%d quorum=%d peers=%s dropped=%d lost=%d" % (
+            config.peer_id,
+            config.quorum,
+            peers,
+            self.dropped,
+            self.lost,
+        )
         yield head if self._node is None else head + " age_cs=%d" % self._since(self._node.uptime_cs)
         number = 0
         for command, peer_id, result in self:

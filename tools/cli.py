@@ -1,19 +1,22 @@
-"""The command faction: new, check, build, deploy."""
+"""The command faction: new, check, build, dist, deploy, probe, replay."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rich.console import Console
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from . import build, deploy, roster
+from . import build, deploy, probe, probe_view, replay, roster
 from .interpreters import PACKAGE, compile_package
 
 DEFAULT = "faction.toml"
@@ -111,6 +114,69 @@ def _over_serial(options: argparse.Namespace, files: dict[str, bytes], advance: 
         board.close()
 
 
+def probe_boards(options: argparse.Namespace) -> int:
+    """Ask boards how they are, and show it."""
+    ports = options.port or probe.found()
+    if not ports:
+        print("no serial port on USB found; is it a data cable, and its driver (CP210x, CH340) installed? Or name a port", file=sys.stderr)
+        return probe.NO_ANSWER
+    with probe.Watch(ports, options.timeout) as watch:
+        survey = _look_on(watch, options) if options.watch else watch.survey()
+        if not options.watch:
+            _show(survey, options)
+        if options.journal:
+            return _save_journals(watch, survey, Path(options.journal))
+    return survey.exit_code
+
+
+def _show(survey: probe.Survey, options: argparse.Namespace) -> None:
+    if options.json:
+        print(json.dumps(survey.as_json()), flush=True)
+    else:
+        probe_view.show(survey, Console())
+
+
+def _look_on(watch: probe.Watch, options: argparse.Namespace) -> probe.Survey:
+    """Ask again and again until ctrl-C; return the last survey."""
+    survey = probe.Survey([])
+    with suppress(KeyboardInterrupt), Live(console=Console(), auto_refresh=False, screen=False) as live:
+        while True:
+            survey = watch.survey()
+            if options.json:
+                _show(survey, options)
+            else:
+                live.update(probe_view.picture(survey), refresh=True)
+            time.sleep(options.watch)
+    return survey
+
+
+def _save_journals(watch: probe.Watch, survey: probe.Survey, path: Path) -> int:
+    """Write the journals of all boards that answered to a new file."""
+    journals = watch.survey(("probe", "peers", "journal"))
+    with path.open("x", encoding="utf-8") as file:
+        for board in journals.boards:
+            file.write(replay.heading(board.name, board.taken))
+            file.write("\n".join(board.answers["journal"]["lines"]) + "\n")
+    print(f"{path}: {len(journals.boards)} journals; faction replay {path}", file=sys.stderr)
+    return max(survey.exit_code, journals.exit_code)
+
+
+def replay_journals(options: argparse.Namespace) -> int:
+    """Tell what journals hold."""
+    journals = replay.load(options.files)
+    console = Console()
+    if options.at is not None:
+        console.print(replay.at(journals, options.at), highlight=False)
+    elif len(journals) == 1:
+        console.print(replay.timeline(journals[0]), highlight=False)
+    else:
+        console.print(replay.merged(journals), replay.learned(journals), highlight=False)
+    if options.diagram:
+        replay.draw(journals, Path(options.diagram))
+        print(f"{options.diagram}: written", file=sys.stderr)
+    return 0
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     made = argparse.ArgumentParser(prog="faction", description="From a roster to a fleet of boards.")
@@ -143,6 +209,20 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--dry-run", action="store_true", help="say what would be done")
     command.add_argument("--wait", type=float, default=15, metavar="SECONDS", help="for the board's first words (15)")
     command.set_defaults(call=deploy_board)
+
+    command = commands.add_parser("probe", help="ask boards how they are, over their serial lines")
+    command.add_argument("port", nargs="*", help="serial ports (all on USB)")
+    command.add_argument("--watch", type=float, nargs="?", const=1, metavar="SECONDS", help="again and again, until ctrl-C (1)")
+    command.add_argument("--json", action="store_true", help="for programs, one object a line")
+    command.add_argument("--journal", metavar="FILE", help="save the records of all boards, for faction replay")
+    command.add_argument("--timeout", type=float, default=3, metavar="SECONDS", help="for an answer (3)")
+    command.set_defaults(call=probe_boards)
+
+    command = commands.add_parser("replay", help="tell what journals hold: when a board learned what")
+    command.add_argument("files", nargs="+", metavar="FILE", help="what faction probe --journal has saved, or a console has shown")
+    command.add_argument("--at", type=int, metavar="N", help="the view after N commands")
+    command.add_argument("--diagram", metavar="FILE", help="draw the path taken and who told whom: .svg, .png or .md (Mermaid)")
+    command.set_defaults(call=replay_journals)
     return made
 
 
@@ -150,7 +230,10 @@ def main() -> int:
     options = parser().parse_args()
     try:
         return int(options.call(options))
-    except (roster.RosterError, deploy.DeployError, FileNotFoundError) as error:
+    except FileExistsError as error:
+        print(f"{error.filename}: is there; name another file, or remove it", file=sys.stderr)
+        return 2
+    except (roster.RosterError, deploy.DeployError, replay.ReplayError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:

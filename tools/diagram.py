@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from faction import ACCEPTED, BOOTSTRAPPED, INITIAL, PROBE
 from faction.machine import TABLE
@@ -28,15 +28,28 @@ def moves() -> Iterator[tuple[int, int, str]]:
             yield state, following, command_name(command)
 
 
-def mermaid() -> str:
-    """Return the diagram. Commands that lead from one state to the same other share an arrow."""
+def arrows() -> dict[tuple[int, int], list[str]]:
+    """Return the labels of each (state, state that follows). Commands that lead from one to the same other share an arrow."""
     labels: dict[tuple[int, int], list[str]] = {}
     for state, following, label in moves():
         labels.setdefault((state, following), []).append(label)
+    return labels
+
+
+def mermaid(taken: Mapping[tuple[int, int], list[int]] | None = None) -> str:
+    """Return the diagram; the arrows of a path that was taken have the numbers of their commands, its states a colour."""
+    labels = arrows()
+    taken = taken or {}
+    for arrow, numbers in taken.items():
+        labels[arrow].append("#" + ", ".join(map(str, numbers)))
     lines = ["stateDiagram-v2", f"    [*] --> {_node(INITIAL)}"]
     lines += [f"    {_node(a)} --> {_node(b)}: {'<br>'.join(text)}" for (a, b), text in labels.items()]
     final = {following for _, following in labels} - {state for state, _ in labels}
     lines += [f"    {_node(state)} --> [*]" for state in sorted(final)]
+    visited = sorted({state for arrow in taken for state in arrow})
+    if visited:
+        lines.append("    classDef visited fill:#2a9d8f,color:white")
+        lines += [f"    class {_node(state)} visited" for state in visited]
     return "\n".join(lines)
 
 

@@ -23,6 +23,7 @@ HEAP = (
     ("machine, 1,000 contiguous peers", 768, 560, "import faction", _MACHINE % "range(1000)"),
     ("machine, 1,000 sparse peers", 6144, 4600, "import faction", _MACHINE % "range(0, 7000, 7)"),
     ("import faction.node", None, None, "import faction", "import faction.node"),
+    ("import faction.console", None, None, "import faction.node", "import faction.console"),
     ("node, 20 peers", None, None, "import faction.node", _NODE % 20),
     ("node, 200 peers", None, None, "import faction.node", _NODE % 200),
 )

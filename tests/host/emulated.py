@@ -5,6 +5,7 @@ the cable: it can be pulled, and takes the power with it.
 """
 
 import fcntl
+import json
 import os
 import select
 import signal
@@ -14,8 +15,9 @@ import threading
 import time
 import tty
 from contextlib import suppress
+from functools import cache
 
-from faction_tools import interpreters
+from faction_tools import build, interpreters
 
 
 class Board:
@@ -25,6 +27,8 @@ class Board:
     ``said``            all that the board has sent
     ``bytes_to_board``  how many the host has sent over this cable
     ``pull_after``      how many of them let the cable be pulled
+    ``bytes_to_host``   how many the board has sent over this cable
+    ``pull_at``         how many of them let the cable be pulled
     """
 
     def __init__(self, flash):
@@ -62,8 +66,8 @@ class Board:
             self._host, self._keep = os.openpty()  # the end of the host stays open, so that the line outlives a program
             tty.setraw(self._keep)
             self.port = os.ttyname(self._keep)
-            self.bytes_to_board = 0
-            self.pull_after = None
+            self.bytes_to_board = self.bytes_to_host = 0
+            self.pull_after = self.pull_at = None
 
     def _pull(self):
         """Pull the cable, which is the power, too."""
@@ -108,9 +112,55 @@ class Board:
         if source == self._device:
             self.said += data
             if self._host is not None:
-                os.write(self._host, data)
+                self._to_host(data)
             return
         os.write(self._device, data)
         self.bytes_to_board += len(data)
         if self.pull_after is not None and self.bytes_to_board >= self.pull_after:
             self._pull()
+
+    def _to_host(self, data):
+        if self.pull_at is not None:
+            data = data[: self.pull_at - self.bytes_to_host]
+        os.write(self._host, data)
+        self.bytes_to_host += len(data)
+        if self.bytes_to_host == self.pull_at:
+            self._pull()
+
+
+def furnish(flash, settings, program="unix"):
+    """Put on a flash what faction deploy would: the program of a kind of board, and its configuration."""
+    build.write({**_files(program), "faction.json": json.dumps(settings).encode()}, flash)
+
+
+_files = cache(build.board)
+
+
+class Bridge:
+    """A pseudo terminal at the end of a socket, as a context: the serial line of an emulated micro:bit as a port."""
+
+    def __init__(self, end):
+        self._socket = end
+        self._host, self._keep = os.openpty()
+        tty.setraw(self._keep)
+        self.port = os.ttyname(self._keep)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._carry)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self._ended.set()
+        self._thread.join()
+        os.close(self._host)
+        os.close(self._keep)
+
+    def _carry(self):
+        while not self._ended.is_set():
+            for source in select.select([self._host, self._socket], [], [], 0.05)[0]:
+                if source == self._host:
+                    self._socket.sendall(os.read(self._host, 64))
+                else:
+                    os.write(self._host, self._socket.recv(4096))

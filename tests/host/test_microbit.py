@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from needs import require_micropython
 
 from faction import (
     ACCEPTED,
@@ -32,12 +33,13 @@ from faction import (
 )
 from faction.node import Node
 from faction.transports.udp import UDP
-from faction_tools import interpreters, microbit
+from faction_tools import microbit
 from faction_tools.cluster import Cluster, Member, local
 
 ROOT = Path(__file__).parents[2]
 
-if (microbit.is_missing() or interpreters.micropython() is None) and not os.environ.get("CI"):
+require_micropython()
+if microbit.is_missing() and not os.environ.get("CI"):
     pytest.skip(f"no emulated micro:bit: {microbit.REMEDY}", allow_module_level=True)
 
 HEARD = ACCEPTED | PARTICIPATION_ACCEPTED

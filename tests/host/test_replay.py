@@ -1,0 +1,189 @@
+"""faction replay: journals of MicroPython processes as timelines, views and diagrams; and what it says of damaged ones."""
+
+import json
+import re
+import time
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+import serial
+from emulated import Board, furnish
+from needs import needs_micropython
+from test_probe import faction, matrix, ports, powered, settings_of, states, wait
+
+from faction import BOOTSTRAPPED, COLLECTING, PINGING, TIMED_OUT
+from faction_tools import replay, sequence
+
+RECORD = """\
+board 0 (north) at 1000.500
+journal 1 id=0 quorum=3 peers=0,1,7 dropped=2 lost=0 age_cs=150
+command 0 0 1 9
+command 20 1 1 17
+command 40 2 -1 97
+command 90 1 7 145
+rejection 2 0 1 514
+end 5
+"""
+OTHER = """\
+board 1 (south) at 1000.500
+journal 1 id=1 quorum=3 peers=0,1,7 dropped=0 lost=0 age_cs=100
+command 0 2 -1 97
+command 50 3 -1 257
+end 2
+"""
+
+
+def journal(tmp_path, text=RECORD, name="run.journal"):
+    path = tmp_path / name
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_timeline_in_words(tmp_path):
+    done = faction("replay", journal(tmp_path), width=120)
+    assert done.returncode == 0, done.stderr
+    title, head, *rows = matrix(done.stdout)
+    assert title == "0 (north): quorum 3 of 3, 4 commands" and rows.pop() == "2 rejections are no longer kept"
+    assert head == ["", "time", "command", "state", "ready", "consequence"]
+    assert rows == [
+        ["1", "0.00 s", "participation observed of 1", "pinging", "0 of 3", ""],
+        ["2", "0.20 s", "ready observed of 1", "pinging", "1 of 3", ""],
+        ["", "", "participation observed of 1", "", "", "rejected: duplicate"],
+        ["3", "0.40 s", "local participation completed", "collecting", "2 of 3", "broadcast ready"],
+        ["4", "0.90 s", "ready observed of 7", "bootstrapped", "3 of 3", "concluded bootstrapped"],
+    ]
+
+
+def test_the_view_at_any_command(tmp_path):
+    path = journal(tmp_path)
+    before = faction("replay", path, "--at", "0").stdout
+    assert before == "0 (north), after 0 commands: initial, own part not complete\n  heard: nobody\n  ready: nobody, 3 required\n"
+    after = faction("replay", path, "--at", "3").stdout
+    assert after == "0 (north), after 3 commands: collecting, own part complete\n  heard: 1\n  ready: 0, 1, 3 required\n"
+    beyond = faction("replay", path, "--at", "5")
+    assert beyond.returncode == 2 and beyond.stderr == "--at 5: the journal of 0 (north) has 4 commands; 0 is before the first\n"
+
+
+def test_two_journals_merge_by_the_time_they_were_taken(tmp_path):
+    done = faction("replay", journal(tmp_path), journal(tmp_path, OTHER, "other"), width=120)
+    lines = matrix(done.stdout)
+    assert [line[:2] for line in lines[2:8]] == [
+        ["0.00 s", "0 (north)"],
+        ["0.20 s", "0 (north)"],
+        ["0.40 s", "0 (north)"],
+        ["0.50 s", "1 (south)"],
+        ["0.90 s", "0 (north)"],
+        ["1.00 s", "1 (south)"],
+    ], done.stdout
+    assert lines[-2:] == [
+        ["0 (north)", "0.40", "0.20", "0.90", "bootstrapped 0.90"],
+        ["1 (south)", "", "0.50", "", "timed out 1.00"],
+    ]
+
+
+def test_journals_that_nobody_stamped_say_so(tmp_path):
+    text = RECORD.split("\n", 1)[1] + OTHER.split("\n", 1)[1]
+    done = faction("replay", journal(tmp_path, text), width=120)
+    assert done.returncode == 0 and "so they count from their own first command: 0, 1" in " ".join(done.stdout.split())
+
+
+def test_a_screen_that_somebody_copied_is_read(tmp_path):
+    """With a prompt, an echo, line ends of a terminal, words of the application; and as the answer for programs."""
+    noisy = "faction> journal\r\n" + RECORD.split("\n", 1)[1].replace("\n", "\r\n").replace("command 20", "temperature 21\r\ncommand 20")
+    [copied] = replay.load([journal(tmp_path, noisy)])
+    lines = RECORD.splitlines()[1:]
+    [answer] = replay.load([journal(tmp_path, "faction> " + json.dumps({"faction": "journal", "lines": lines}))])
+    [clean] = replay.load([journal(tmp_path)])
+    assert copied.records == answer.records == clean.records and len(clean.records) == 4
+    assert copied.rejections == answer.rejections == clean.rejections == [(2, 0, 1, 514)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("end 5\n", "", "2: cut off: there is no end line; take the journal again"),
+        ("command 20 1 1 17\n", "", "2: 4 entries, and 'end 5' behind them; take the journal again"),
+        ("2 -1 97", "2 -1 225", "2: record 2, local participation completed of peer -1: recorded as accepted: "),
+        ("lost=0", "lost=3", "2: lost=3: it lacks commands, and cannot be replayed; let it follow the node, or clear it"),
+        ("quorum=3", "quorum=4", "2: quorum 4: not an int from 1 to 3; take the journal again"),
+        ("peers=0,1,7", "peers=1,7", "2: peer_id 0: 0x in peers, not 1; take the journal again"),
+        ("journal 1", "journal 2", " no journal in it; faction probe --journal FILE saves one, or the command journal of a console"),
+    ],
+)
+def test_a_damaged_journal_is_named(tmp_path, old, new, said):
+    path = journal(tmp_path, RECORD.replace(old, new))
+    done = faction("replay", path)
+    assert done.returncode == 2 and done.stderr.startswith(f"{path}:{said}") and len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    done = faction("replay", tmp_path / "none")
+    assert done.returncode == 2 and "No such file or directory; faction probe --journal" in done.stderr
+
+
+def test_the_diagrams_show_the_path(tmp_path):
+    path = journal(tmp_path, RECORD + OTHER)
+    page = tmp_path / "run.md"
+    assert faction("replay", path, "--diagram", page).returncode == 0
+    text = page.read_text()
+    assert text.count("```mermaid") == 3
+    assert "INITIAL --> PINGING: participation observed<br>ready observed<br>#1\n" in text
+    assert "COLLECTING --> BOOTSTRAPPED: ready observed [quorum]<br>#4\n" in text
+    assert "1->>0: 0.20 s ready\n" in text and "Note over 1: timed out\n" in text
+    for suffix in ("svg", "png"):
+        picture = tmp_path / f"run.{suffix}"
+        assert faction("replay", path, "--diagram", picture).returncode == 0
+        first = picture.read_bytes()
+        assert len(first) > 10_000
+        assert faction("replay", path, "--diagram", picture).returncode == 0 and picture.read_bytes() == first
+    assert ElementTree.fromstring((tmp_path / "run.svg").read_text()).tag.endswith("svg")
+    wrong = faction("replay", path, "--diagram", tmp_path / "run.gif")
+    assert wrong.returncode == 2 and "unknown suffix '.gif'; take .svg, .png or .md" in wrong.stderr
+
+
+def test_the_path_has_every_command_once(tmp_path):
+    [recorded] = replay.load([journal(tmp_path)])
+    ways = sequence.taken(recorded)
+    assert ways == {(0, PINGING): [1], (PINGING, PINGING): [2], (PINGING, COLLECTING): [3], (COLLECTING, BOOTSTRAPPED): [4]}
+
+
+@needs_micropython
+def test_a_journal_from_micropython_replays_to_the_same_state(tmp_path):
+    settings = settings_of(4, deadline_ms=1500)[:3]
+    settings[2]["quorum"] = 3
+    settings[0]["start_up_ms"] = 300
+    with powered(tmp_path, settings) as boards:
+        wait(lambda: states(boards, TIMED_OUT))
+        path = tmp_path / "taken"
+        done = faction("probe", "--journal", path, "--json", *ports(boards))
+        assert done.returncode == 2 and done.stderr == f"{path}: 3 journals; faction replay {path}\n", done.stderr
+        said = json.loads(done.stdout)["boards"]
+        again = faction("probe", "--journal", path, *ports(boards))
+        assert again.returncode == 2 and again.stderr == f"{path}: is there; name another file, or remove it\n"
+    journals = replay.load([path])
+    for board, recorded in zip(said, journals):
+        steps = list(replay.steps(recorded))
+        assert (steps[-1].state, steps[-1].ready) == (board["probe"]["state"], board["probe"]["ready"])
+        assert recorded.config.peer_id == board["probe"]["id"] and recorded.name.startswith(f"{recorded.config.peer_id} (")
+        assert [step.result for step in steps] == [record[3] for record in recorded.records]
+    # The deadline of each is 1.5 s after its first poll, and all were switched on within a second.
+    ends = {recorded.config.peer_id: seconds for seconds, recorded, step in replay.events(journals) if step.state == TIMED_OUT}
+    assert len(ends) == 3 and max(ends.values()) - min(ends.values()) < 1.5, ends
+    told = [(recorded.config.peer_id, step.peer_id) for _, recorded, step in replay.events(journals) if step.command == 1]
+    assert (1, 0) in told and (0, 1) in told
+
+
+@needs_micropython
+def test_a_restart_from_the_console_begins_another_journal(tmp_path):
+    furnish(tmp_path / "flash", {**settings_of(2)[0], "console_control": True})
+    with Board(tmp_path / "flash") as board:
+        wait(lambda: states([board], COLLECTING))
+        with serial.Serial(board.port, timeout=0.2) as line:
+            for command in (b"expire\r", b"journal\r", b"restart\r", b"probe\r"):
+                line.write(command)
+                time.sleep(0.4)
+        text = re.sub(r'\{"state.*?\}\r?\n', "", board.said.decode())
+        assert "accepted: concluded timed out" in text and "a new attempt has begun" in text, text
+        [recorded] = replay.parse(text, "screen")
+        assert [step.state for step in replay.steps(recorded)] == [COLLECTING, TIMED_OUT]
+        assert "0 (north): collecting, own part complete" in text.split("a new attempt has begun")[1]

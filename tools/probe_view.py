@@ -1,0 +1,143 @@
+"""What faction probe shows to people: a page for one board, a matrix for several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from faction import BOOTSTRAPPED
+from faction.names import state_name
+
+from .demo import STYLES
+from .probe import ALL_BOOTSTRAPPED, BAD, NO_ANSWER, NOT_YET, Report, Survey
+
+LEGEND = "· silent  ○ heard  ● ready  ✗ one-way"
+VERDICTS = {
+    ALL_BOOTSTRAPPED: "all bootstrapped",
+    NOT_YET: "not yet",
+    BAD: "timed out, or in conflict",
+    NO_ANSWER: "no answer from some",
+}
+
+
+def picture(survey: Survey) -> RenderableType:
+    """Return what there is to see of a survey."""
+    parts: list[RenderableType] = []
+    if len(survey.reports) == 1 and survey.boards:
+        parts += page(survey.boards[0])
+    elif survey.boards:
+        parts.append(matrix(survey))
+    parts += [Text("! " + finding.text, "bold red" if finding.kind != "one_way" else "yellow") for finding in survey.findings]
+    parts += [Text("! " + report.fault, "bold red") for report in survey.reports if report.fault]
+    return Group(*parts, Text(_verdict(survey), "bold"))
+
+
+def _verdict(survey: Survey) -> str:
+    text = VERDICTS[survey.exit_code]
+    if survey.exit_code == NOT_YET:
+        waited = sorted({name for board in survey.boards for name in _waited_for(board)})
+        text += f"; waiting for {', '.join(waited)}" if waited else ""
+    return text
+
+
+def _waited_for(board: Report) -> Iterator[str]:
+    """Iterate the peers without which an unconcluded board goes nowhere."""
+    if board.state != BOOTSTRAPPED:
+        for peer_id, name, _, ready, *_ in board.peers.values():
+            if not ready:
+                yield _call(peer_id, name)
+
+
+def _call(peer_id: int, name: str | None) -> str:
+    return str(peer_id) if name is None else f"{peer_id} ({name})"
+
+
+def page(board: Report) -> list[RenderableType]:
+    """Return all that one board has said."""
+    probe, config = board.answers["probe"], board.answers.get("config", {})
+    head = Text(f"{board.name} on {board.port}: ")
+    head.append(state_name(board.state), STYLES[board.state])
+    head.append(f", own part {'complete' if probe['complete'] else 'not complete'}, ready {probe['ready']} of {probe['required']}")
+    if board.state < BOOTSTRAPPED:
+        head.append(f", {probe['remaining_ms'] / 1000:.1f} s left")
+    parts: list[RenderableType] = [head]
+    if board.is_at_repl:
+        parts.append(Text("at its REPL: its node stands still until the board is reset", "yellow"))
+    if config:
+        text = "cluster {cluster}, quorum {quorum} of {peers}, roster check {roster}, interval {interval_ms} ms, faction {version}"
+        parts.append(Text(text.format(**config)))
+    return [*parts, _peers(board), *_counters(board)]
+
+
+def _peers(board: Report) -> Table:
+    table = Table("peer", "", "last frame", "restarts")
+    for peer_id, name, heard, ready, age_cs, restarts in board.peers.values():
+        if peer_id == board.peer_id:
+            standing, age = ("ready" if ready else "not ready") + ", this board", ""
+        else:
+            standing = "ready" if ready else "heard, not ready" if heard else "never heard"
+            age = f"{age_cs / 100:.1f} s ago" if age_cs >= 0 else ""
+        table.add_row(_call(peer_id, name), Text(standing, STYLES[BOOTSTRAPPED] if ready else ""), age, str(restarts or ""))
+    return table
+
+
+def _counters(board: Report) -> Iterator[Text]:
+    """Yield the counters that have counted something."""
+    stats = board.answers.get("stats", {"node": {}, "transport": {}})
+    for title in ("node", "transport"):
+        counted = [f"{name} {number}" for name, number in stats[title].items() if number]
+        if counted:
+            yield Text(f"{title}: {', '.join(counted)}")
+
+
+def matrix(survey: Survey) -> Table:
+    """Return who hears whom and who is ready, a line a board."""
+    peers = sorted({peer_id for board in survey.boards for peer_id in board.peers})
+    table = Table(title=f"{LEGEND}, of {_ranges(peers)}", title_justify="left")
+    for name in ("board", "port", "state", "hears", "ready", "left"):
+        table.add_column(name, justify="right" if name == "left" else "left")
+    for board in survey.boards:
+        probe = board.answers["probe"]
+        table.add_row(
+            board.name,
+            board.port + (", REPL" if board.is_at_repl else ""),
+            Text(state_name(board.state), STYLES[board.state]),
+            _marks(survey, board, peers),
+            f"{probe['ready']} of {probe['required']}",
+            f"{probe['remaining_ms'] / 1000:.0f} s" if board.state < BOOTSTRAPPED else "",
+        )
+    return table
+
+
+def _marks(survey: Survey, board: Report, peers: list[int]) -> Text:
+    """Draw what a board knows of every peer."""
+    heard_by = {each.peer_id for each in survey.boards if board.peer_id in each.peers and each.hears(board.peer_id)}
+    text = Text()
+    for peer_id in peers:
+        _, _, heard, ready, *_ = board.peers.get(peer_id, [peer_id, None, 0, 0])
+        if ready:
+            text.append("●", STYLES[BOOTSTRAPPED])
+        elif heard or peer_id == board.peer_id:
+            text.append("○")
+        else:
+            text.append(*("✗", "bold red") if peer_id in heard_by else ("·", ""))
+    return text
+
+
+def _ranges(ids: list[int]) -> str:
+    """Write ids in short: 0-4, 7."""
+    runs: list[list[int]] = []
+    for each in ids:
+        if runs and runs[-1][-1] == each - 1:
+            runs[-1].append(each)
+        else:
+            runs.append([each])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def show(survey: Survey, console: Console) -> None:
+    """Print a survey."""
+    console.print(picture(survey), highlight=False, soft_wrap=True)
