@@ -29,11 +29,14 @@ CONFLICTS = ("clone", "roster", "cluster")  # the kinds of Finding that end in a
 ALL_BOOTSTRAPPED, NOT_YET, BAD, NO_ANSWER = range(4)  # exit codes
 
 # At a REPL: what the console of the interrupted program knew is asked first, then a global "node". Without faction.console
-# there may be boards/microbit/glue.py, and little memory: hence the small pieces.
+# there may be the machine of boards/microbit/glue.py, and little memory: hence the small pieces.
 _HAS_CONSOLE = "import gc\ntry: import faction.console as c\nexcept ImportError: c = None\nprint(c)"
 _COLLECT = "gc.collect()"
 _ASK_CONSOLE = "c.probe(None if c.served else node, %r)"
-_ASK_GLUE = "probe()"
+_ASK_MACHINE = (
+    "k=m.config\nprint(k.peer_id,m.state,int(m.is_pinging_completed),k.quorum)\n"
+    "for i in k.peers:print(i,int(m.pinging.has(i)),int(m.collecting.has(i)))"
+)
 _PROMPTS = (b">>> ", b"raw REPL; CTRL-B to exit\r\n>")
 
 
@@ -106,7 +109,7 @@ class Line:
         """seconds: how long an answer may take. Raises ProbeError."""
         self.port = port
         self.is_at_repl = False
-        self._question = ""  # at a REPL
+        self._has_console = False  # at a REPL
         self._seconds = seconds
         try:
             self._line = SerialTransport(port, baudrate=BAUDRATE, timeout=0.05)
@@ -163,16 +166,28 @@ class Line:
     def _ask_repl(self, command: str) -> dict[str, Any]:
         if not self._line.in_raw_repl:
             self._line.enter_raw_repl(soft_reset=False)
-            self._question = _ASK_GLUE if self._line.exec(_HAS_CONSOLE).strip() == b"None" else _ASK_CONSOLE
+            self._has_console = self._line.exec(_HAS_CONSOLE).strip() != b"None"
         try:
             self._line.exec(_COLLECT)
-            said: bytes = self._line.exec(self._question.replace("%r", repr(f"{command} json")))
+            said: bytes = self._line.exec(_ASK_CONSOLE % f"{command} json" if self._has_console else _ASK_MACHINE)
         except TransportExecError as error:
             reason = error.error_output.strip().splitlines()[-1]
             raise ProbeError(
                 f"{self.port}: at its REPL, and without a node ({reason}); press its reset button, or install one: faction deploy"
             ) from error
-        return next((answer for answer in objects(said) if answer["faction"] in (command, "error")), {})
+        if self._has_console:
+            return next((answer for answer in objects(said) if answer["faction"] in (command, "error")), {})
+        return _of_machine(said.decode()).get(command, {})
+
+
+def _of_machine(said: str) -> dict[str, dict[str, Any]]:
+    """Return the answers of a board that has a machine and nothing else, from what _ASK_MACHINE prints."""
+    (peer_id, state, completed, quorum), *peers = [list(map(int, line.split())) for line in said.split("\n") if line]
+    heard = [bool(pinging or ready) and other != peer_id for other, pinging, ready in peers]
+    probe = {"id": peer_id, "name": None, "state": state, "complete": bool(completed), "heard": sum(heard)}
+    probe |= {"ready": sum(ready for *_, ready in peers), "required": quorum, "peers": len(peers), "remaining_ms": 0, "uptime_cs": 0}
+    rows = [[other, None, int(was_heard), ready, -1, 0] for (other, _, ready), was_heard in zip(peers, heard)]
+    return {"probe": {"faction": "probe", **probe}, "peers": {"faction": "peers", "peers": rows}}
 
 
 def _silence(heard: bytes) -> str:
