@@ -14,6 +14,7 @@ import serial
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
+PATIENCE_S = 3  # with a board that is busy with its flash; without a limit a silent line would be waited for without end
 NEW = ".new"  # behind the name of a file that is not whole, or whose time has not come
 OWN = "lib/faction"  # where nothing but our files may be
 HELLO = b"faction: "  # what the program of a board says first
@@ -85,7 +86,7 @@ class Board:
     def __init__(self, port: str) -> None:
         """Open the port and interrupt whatever runs; raise DeployError."""
         try:
-            self._line = SerialTransport(port, baudrate=115200, timeout=0.1)  # without one, a silent line is waited for without end
+            self._line = SerialTransport(port, baudrate=115200, timeout=PATIENCE_S)
             self._line.enter_raw_repl(soft_reset=False)
         except (TransportError, serial.SerialException, OSError) as error:
             raise DeployError(f"{port}: no MicroPython answers ({error}); is it the right port, free, and readable by you?") from error

@@ -165,6 +165,7 @@ class Line:
 
     def _ask_repl(self, command: str) -> dict[str, Any]:
         if not self._line.in_raw_repl:
+            self._port.timeout = self._seconds  # the protocol of mpremote reads what must come
             self._line.enter_raw_repl(soft_reset=False)
             self._has_console = self._line.exec(_HAS_CONSOLE).strip() != b"None"
         try:
