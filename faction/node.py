@@ -244,6 +244,18 @@ class Node:
         index = self.config.index(peer_id)
         return 0 if index < 0 else self._restarts[index]
 
+    def idle_ms(self) -> int:
+        """Return the ms until a poll has something to do by itself, up to 2**30 - 1: a board may sleep until then, or a frame.
+
+        0 for what is due, or waits for the budget of frames. Allocates nothing; interrupt handlers may call it.
+        """
+        idle_ms = _MAX_MS
+        if not self.machine.is_concluded:
+            idle_ms = self._beacon_in if self._alone and self._from_contact else min(self._beacon_in, self.remaining_ms)
+        elif self._farewells:
+            idle_ms = self._beacon_in
+        return min(idle_ms, self._answer_in) if self._answer_due else idle_ms
+
     def each_missing(self, callback: "Callable[[int, bool], object]") -> None:
         """Call callback(peer_id, heard) for each peer not known to be ready, ascending. Allocates nothing itself.
 

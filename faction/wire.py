@@ -156,12 +156,10 @@ class Wire:
         self.nonce = get(buffer, _NONCE)
         self.sequence = get(buffer, _SEQUENCE)
         self._end = end
-        if not self._same(buffer, _VERSION, _FLAGS):
+        if buffer[_VERSION] != self._ours[_VERSION]:
             return OTHER_VERSION
-        if not self._same(buffer, _CLUSTER, _EXPECTATIONS):
-            return OTHER_CLUSTER
-        if not self._same(buffer, _EXPECTATIONS, _PEER_ID):
-            return OTHER_EXPECTATIONS
+        if not self._same(buffer, _CLUSTER, _PEER_ID):
+            return OTHER_EXPECTATIONS if self._same(buffer, _CLUSTER, _EXPECTATIONS) else OTHER_CLUSTER
         return CORRUPT if self.nonce <= 0 or self.sequence < 0 else BEACON
 
     def is_quoted(self, buffer: "bytes | bytearray", nonce: int) -> bool:

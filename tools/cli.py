@@ -1,4 +1,4 @@
-"""The command faction: new, check, build, dist, deploy, probe, replay."""
+"""The command faction: new, check, build, dist, deploy, probe, replay, simulate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from . import build, deploy, probe, probe_view, replay, roster
+from . import build, deploy, probe, probe_view, replay, roster, scenario, simulate_command
 from .interpreters import PACKAGE, compile_package
 
 DEFAULT = "faction.toml"
@@ -164,7 +164,7 @@ def _save_journals(watch: probe.Watch, survey: probe.Survey, path: Path) -> int:
 def replay_journals(options: argparse.Namespace) -> int:
     """Tell what journals hold."""
     journals = replay.load(options.files)
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=200)
     if options.at is not None:
         console.print(replay.at(journals, options.at), highlight=False)
     elif len(journals) == 1:
@@ -223,6 +223,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--at", type=int, metavar="N", help="the view after N commands")
     command.add_argument("--diagram", metavar="FILE", help="draw the path taken and who told whom: .svg, .png or .md (Mermaid)")
     command.set_defaults(call=replay_journals)
+
+    simulate_command.add(commands)
     return made
 
 
@@ -233,7 +235,7 @@ def main() -> int:
     except FileExistsError as error:
         print(f"{error.filename}: is there; name another file, or remove it", file=sys.stderr)
         return 2
-    except (roster.RosterError, deploy.DeployError, replay.ReplayError, FileNotFoundError) as error:
+    except (roster.RosterError, deploy.DeployError, replay.ReplayError, scenario.ScenarioError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from faction import BOOTSTRAPPED, COLLECTING, INITIAL, NO_PEER, PINGING, READY_O
 from faction.names import state_name
 
 from .diagram import arrows
+from .history import convergence
 from .replay import Journal, events
 from .sequence import taken
 
@@ -19,7 +21,7 @@ matplotlib.use("Agg")  # no window, wherever it runs
 matplotlib.rcParams.update({"svg.hashsalt": "faction", "font.size": 8})
 
 from matplotlib import pyplot  # noqa: E402
-from matplotlib.patches import FancyArrowPatch  # noqa: E402
+from matplotlib.patches import FancyArrowPatch, Rectangle  # noqa: E402
 
 COLOURS = {INITIAL: "#9aa0a6", PINGING: "#e9c46a", COLLECTING: "#4aa3df", BOOTSTRAPPED: "#2a9d8f", TIMED_OUT: "#d1495b"}
 PLACES = {INITIAL: (0, 0), PINGING: (2, 0), COLLECTING: (4, 0), BOOTSTRAPPED: (6, 1.4), TIMED_OUT: (6, -1.4)}
@@ -114,3 +116,55 @@ def _draw_messages(axis: Any, journals: Sequence[Journal]) -> None:
             axis.annotate("", (own, y), (place[step.peer_id], y), arrowprops=arrow)
         if step.state >= BOOTSTRAPPED:
             axis.text(own + 0.05, y + 0.1, state_name(step.state), color=COLOURS[step.state], weight="bold", va="top")
+
+
+def draw_history(run: dict[str, Any], path: Path) -> None:
+    """Draw a simulated run: every node's states and frames, how the cluster got together, and who heard whom."""
+    count = len(run["ids"])
+    tall = max(2.5, 0.2 * count)
+    heights = [tall, 2.2, max(3.0, min(8.0, 0.22 * count))]
+    figure, axes = pyplot.subplots(3, figsize=(10, sum(heights) + 1), gridspec_kw={"height_ratios": heights}, layout="constrained")
+    _draw_bars(axes[0], run)
+    _draw_convergence(axes[1], run)
+    _draw_heard(figure, axes[2], run)
+    figure.suptitle(f"{run['title']}, seed {run['seed']}")
+    save(figure, path)
+
+
+def _draw_bars(axis: Any, run: dict[str, Any]) -> None:
+    for index in range(len(run["ids"])):
+        own = [(at, state) for at, each, state in run["changes"] if each == index]
+        for (start, state), (end, _) in zip(own, [*own[1:], (run["end"], 0)]):
+            axis.barh(index, (end - start) / 1000, left=start / 1000, color=COLOURS.get(state, "#eeeeee"), height=0.8)
+    for ready, colour in ((0, "white"), (2, "black")):
+        marks = [(at / 1000, index) for at, index, flags in run["frames"] if flags & 2 == ready]
+        axis.scatter([at for at, _ in marks], [index for _, index in marks], marker="|", s=30, color=colour, linewidth=0.8)
+    axis.set(yticks=range(len(run["ids"])), yticklabels=run["ids"], xlabel="s", ylabel="node", xlim=(0, run["end"] / 1000))
+    axis.invert_yaxis()
+    handles = [Rectangle((0, 0), 1, 1, color=colour) for colour in COLOURS.values()]
+    names = [state_name(state) for state in COLOURS]
+    axis.legend(handles, names, ncols=5, loc="lower center", bbox_to_anchor=(0.5, 1.02), frameon=False)
+
+
+def _draw_convergence(axis: Any, run: dict[str, Any]) -> None:
+    for (name, curve), colour in zip(convergence(run).items(), (COLOURS[COLLECTING], COLOURS[BOOTSTRAPPED])):
+        points = [*curve, (run["end"], curve[-1][1])]
+        axis.step([at / 1000 for at, _ in points], [number for _, number in points], where="post", label=name, color=colour)
+    axis.set(xlabel="s", ylabel="nodes", xlim=(0, run["end"] / 1000), ylim=(0, len(run["ids"]) * 1.05))
+    axis.legend(loc="lower right", frameon=False)
+
+
+def _draw_heard(figure: Any, axis: Any, run: dict[str, Any]) -> None:
+    shown = axis.imshow(run["heard"], cmap="Greens")
+    axis.set(xlabel="sender", ylabel="receiver", title="frames that arrived")
+    figure.colorbar(shown, ax=axis)
+
+
+def draw_sweep(name: str, values: Sequence[Any], curves: dict[str, list[float | None]], path: Path) -> None:
+    """Draw times over the values of a parameter, in s; a time that does not exist leaves a gap."""
+    figure, axis = pyplot.subplots(figsize=(7, 4), layout="constrained")
+    for label, times in curves.items():
+        axis.plot([str(value) for value in values], [math.nan if time is None else time / 1000 for time in times], marker="o", label=label)
+    axis.set(xlabel=name, ylabel="until the last is Bootstrapped, s", ylim=(0, None))
+    axis.legend(frameon=False)
+    save(figure, path)

@@ -234,7 +234,7 @@ def merged(journals: Sequence[Journal]) -> Table:
 def learned(journals: Sequence[Journal]) -> Table:
     """Return when each board knew which peer to be ready."""
     peers = sorted({peer_id for journal in journals for peer_id in journal.config.peers})
-    table = Table(title="when a board counted a peer as ready, in seconds", title_justify="left")
+    table = Table(title="when a board counted a peer as ready, in seconds", title_justify="left", box=None)
     for name in ("board", *map(str, peers), "verdict"):
         table.add_column(name, justify="left" if name in ("board", "verdict") else "right")
     told = events(journals)

@@ -19,6 +19,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+parse_toml = tomllib.loads
 RULES = {"majority": majority, "byzantine": byzantine, "everyone": everyone}
 KINDS = ("esp32", "rp2040", "circuitpython", "unix")
 
@@ -195,7 +196,7 @@ def load(path: str | Path) -> Roster:
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
-        data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        data = json.loads(text) if path.suffix == ".json" else parse_toml(text)
         return Roster.model_validate(data)
     except OSError as error:
         raise RosterError(f"{path}: {error.strerror}; faction new writes an example") from error
