@@ -2,8 +2,8 @@
 
 What is checked
 
- 1. A member is a machine and what a Node adds to it: a run, and the newest run it has heard of each peer. Whatever a
-    machine does here was done by the shipped class: commands from a fresh machine to the state, then the command.
+ 1. A member is a machine and what a Node adds to it: a run, and a Memory of the runs of each peer. Whatever a machine
+    does here was done by the shipped class: commands from a fresh machine to the state, then the command.
  2. The network is the set of beacons ever sent. Any member may hear any of them at any time, again and again, or never.
     So loss, duplication, delay and reordering are all in it, and it stays finite.
  3. A member may send, hear, complete, miss its deadline or begin another run at any moment.
@@ -340,7 +340,7 @@ class Composition:
         self._places: list[dict[Member, int]] = [{} for _ in range(count)]
         self._members: list[list[Member]] = [[] for _ in range(count)]
         self._used = 2 * count * (restarts + 1)  # the position of the restarts, one bit each, above the beacons
-        self._width = (60 - self._used - restarts) // count
+        self._width = max(12, (60 - self._used - restarts) // count)  # an int of more than 60 bits is larger
         self._network = (1 << self._used + restarts) - 1
         self._shifts = [self._used + restarts + i * self._width for i in range(count)]
         self._masks = [self._network | (1 << self._width) - 1 << shift for shift in self._shifts]
@@ -579,11 +579,8 @@ class Composition:
         return (*self._view(i, member)._replace(pinging=0), member.run, member.known)
 
     def _step_between(self, before: int, after: int) -> str:
-        for i in range(len(self._shifts)):
-            for step in self._steps(i, self._member(i, before), before & self._network):
-                if before + self._delta(before, step) == after:
-                    return str(step)
-        raise LookupError("no step leads from one of these states to the other")
+        steps = (step for i in range(len(self._shifts)) for step in self._steps(i, self._member(i, before), before & self._network))
+        return str(next(step for step in steps if before + self._delta(before, step) == after))
 
 
 def check_cluster(cluster: Cluster, machine: MachineFactory = Faction) -> Coverage:
@@ -591,9 +588,9 @@ def check_cluster(cluster: Cluster, machine: MachineFactory = Faction) -> Covera
     begin = time.perf_counter()
     try:
         composition = Composition(cluster, machine)
-    except Broken as broken:  # already of one machine alone
+        states = composition.check()
+    except Broken as broken:  # by one machine alone, before anybody took a step
         raise Violation(str(broken), [f"{name(command)} {peer_id}" for command, peer_id in broken.commands]) from None
-    states = composition.check()
     return Coverage(cluster, states, composition.transitions, time.perf_counter() - begin)
 
 
