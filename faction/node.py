@@ -9,7 +9,9 @@ Theory of operation
     askers, at most once an interval. So a lost frame strands nobody. Bootstrapped, we say so in two more beacons, which
     saves most of those who missed us the asking; then, and once all have concluded, the air is silent.
  4. ``complete`` says that our own participation is complete. What the machine wants broadcast goes out at once.
- 5. A frame that is damaged, old, of an earlier run, our own, or a stranger's never reaches the machine: it is counted.
+ 5. A frame that is damaged, old, of a run that we know to be over, our own, or a stranger's never reaches the machine: it
+    is counted. Nonces have no order: under a checksum a frame that comes so late that we never heard its run before counts
+    as one of a new run, and its claim with it. Whoever cannot live with that uses a key: see 7.
  6. A node that has heard nobody in its run sends less and less often, down to one beacon in eight intervals; the first
     beacon of a member ends that. A budget may bound the frames of a minute.
  7. Under a seal that quotes (faction.key) a sender counts only after it has proved that its run is alive now, by
@@ -342,8 +344,8 @@ class Node:
     def _returns(self, index: int) -> bool:
         """Tell whether the run before the current one of a peer is alive after all.
 
-        A frame that was delayed over two restarts makes a dead run current, and the living one the one before. Then
-        the living one goes on with new frames, and the dead one does not: seven in a row decide.
+        A frame that was delayed over a restart, of a run that we never heard, makes a dead run current, and the living one
+        the one before. Then the living one goes on with new frames, and the dead one does not: seven in a row decide.
         """
         sequence = self.wire.sequence
         if sequence <= self._other_sequences[index]:

@@ -108,6 +108,7 @@ class Cluster(_Strict):
     deadline_ms: int = Field(60_000, ge=1, le=2**30 - 1)
     deadline_from_contact: bool = False
     frames_per_minute: int = Field(0, ge=0, le=10_000)
+    retries: int = Field(0, ge=0)
     key: bool = False
     power_on_ms: Distribution = Uniform(uniform=[0, 1000])
     start_up_ms: Distribution = Uniform(uniform=[500, 3000])

@@ -83,6 +83,7 @@ class Board:
         self.index = index
         self.node: Node | None = None
         self.changes: list[tuple[int, int | None]] = []
+        self.retries = 0
         self.boots = self.sent = self.received = self.lost = self.collided = 0
         self.booted_at = self.concluded_at = 0
         self.inbox: list[tuple[int, int, bytes]] = []
@@ -287,11 +288,22 @@ class Simulation:
             self._note(board)
         if self._check is not None:
             self._check(board)
+        if node.machine.state == TIMED_OUT and board.retries < self.scenario.cluster.retries:
+            self._retry(board, node)
         self._plan(board, node)
+
+    def _retry(self, board: Board, node: Node) -> None:
+        """Begin a new attempt in the same memory, as the programs in boards/ do."""
+        board.retries += 1
+        node.restart()
+        board.completes_at = self.now + self._poll_us
+        self._note(board)
 
     def _plan(self, board: Board, node: Node) -> None:
         """Find the next moment at which a poll does something."""
         idle_ms = node.idle_ms()
+        if idle_ms < 1 << 29:  # a clock has to be read within half its period
+            idle_ms = min(idle_ms, self.last_tick >> 2)
         due = self.now + max(1, int(idle_ms * US * 1_000_000 / (1_000_000 + board.drift_ppm))) if idle_ms < 1 << 29 else _NEVER
         due = min(due, board.completes_at)
         if board.inbox:
@@ -333,6 +345,7 @@ class Simulation:
             journal.follow(board.node)
             board.journals.append(journal)
         board.boots += 1
+        board.retries = board.received = 0
         board.booted_at = self.now
         board.completes_at = self.now + self._us(board.options["start_up_ms"])
         self._note(board)
