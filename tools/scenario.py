@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -49,7 +50,7 @@ class Normal(_Strict):
 
     def draw(self, random: Callable[[], float]) -> float:
         mean, deviation = self.normal
-        return max(0.0, mean + deviation * (sum([random() for _ in range(12)]) - 6))
+        return max(0.0, mean + deviation * (math.fsum([random() for _ in range(12)]) - 6))
 
 
 class Exponential(_Strict):

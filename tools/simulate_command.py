@@ -6,6 +6,7 @@ import argparse
 import json
 import shlex
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
@@ -65,12 +66,16 @@ def _list() -> int:
 
 def _one(loaded: scenario.Scenario, options: argparse.Namespace) -> int:
     """Run one seed; 0 if all nodes with power are Bootstrapped."""
+    begin = time.perf_counter()
     simulation = Simulation(loaded, options.seed, record=bool(options.picture or options.page or options.journal)).run()
+    seconds = time.perf_counter() - begin
     result = outcome(simulation)
     if options.json:
         print(json.dumps(result))
     else:
         Console().print(_summary(simulation, result), highlight=False)
+        rate = f"{result['deliveries'] / seconds:,.0f} delivered frames a second"
+        print(f"{result['ended_ms'] / 1000:.1f} s simulated in {seconds:.1f} s, {rate}", file=sys.stderr)
     for path, write in ((options.picture, _picture), (options.page, _page), (options.journal, _journal)):
         if path:
             write(simulation, Path(path))

@@ -1,0 +1,369 @@
+"""The simulator: one seed is one history, each fault does what it says, and the commands show what happened."""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from test_probe import FACTION, faction
+
+from faction import BOOTSTRAPPED, TIMED_OUT, Config
+from faction.node import RESTART, SAME_ID, STALE, UNPROVEN
+from faction.wire import BEACON, CORRUPT, OTHER_EXPECTATIONS, Checksum
+from faction_tools import campaign, history, scenario
+from faction_tools.scenario import Scenario, ScenarioError
+from faction_tools.simulate import FastChecksum, FastConfig, Simulation, outcome
+
+GREENHOUSE = "greenhouse"
+DIGEST = "417baa59ef416614"  # of its history with seed 1
+
+
+def small(medium=None, **others):
+    """Return a scenario of four nodes on clean air."""
+    cluster = {"nodes": 4, "interval_ms": 100, "deadline_ms": 5000, "power_on_ms": 0.0, "start_up_ms": 100.0, **others.pop("cluster", {})}
+    return Scenario.model_validate({"title": "small", "cluster": cluster, "medium": medium or {}, **others})
+
+
+def told(simulation):
+    """Return everything that happened, as a text."""
+    return json.dumps(history.history(simulation), sort_keys=True)
+
+
+def states(simulation):
+    return [board.state for board in simulation.boards]
+
+
+def test_one_seed_is_one_history():
+    for name in scenario.shipped():
+        first, again, other = (told(Simulation(name, seed, record=True).run()) for seed in (5, 5, 6))
+        assert first == again != other
+
+
+def test_a_history_is_the_same_in_another_process_and_with_another_hash_seed():
+    program = "import sys; sys.path.insert(0, %r); from test_simulate import *; print(told(Simulation(GREENHOUSE, 1, record=True).run()))"
+    here = os.path.dirname(__file__)
+    said = []
+    for hash_seed in ("1", "2"):
+        environment = dict(os.environ, PYTHONHASHSEED=hash_seed)
+        command = [sys.executable, "-c", program % here]
+        said.append(subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout)
+    assert said[0] == said[1] and len(said[0]) > 5000
+
+
+def test_a_history_is_the_same_on_every_machine():
+    """The digest stands here since it was first computed; a change of the node or the simulator that moves a frame changes it."""
+    digest = hashlib.sha256(told(Simulation(GREENHOUSE, 1, record=True).run()).encode()).hexdigest()
+    assert digest[:16] == DIGEST
+
+
+def test_recording_changes_nothing():
+    for name in scenario.shipped():
+        assert outcome(Simulation(name, 3).run()) == outcome(Simulation(name, 3, record=True).run())
+
+
+def test_the_fast_checksum_and_configuration_are_the_same_as_the_shipped_ones():
+    chance = random.Random(1)
+    for length in range(200):
+        data = bytearray(chance.randbytes(length) + b"\0\0")
+        other = bytearray(data)
+        Checksum().sign(data, length)
+        FastChecksum().sign(other, length)
+        assert data == other and FastChecksum().verify(data, length)
+        data[chance.randrange(length + 2)] ^= 1 << chance.randrange(8)
+        assert not FastChecksum().verify(data, length) and not Checksum().verify(data, length)
+    for peers in (range(3, 9), [1, 5, 2**30 - 1]):
+        shipped, fast = Config(5, peers, 2), FastConfig(min(peers), peers, 1).of(5, 2)
+        assert (fast.peer_id, fast.quorum, list(fast.peers)) == (5, 2, list(shipped.peers))
+        assert [fast.index(i) for i in range(-1, 12)] == [shipped.index(i) for i in range(-1, 12)]
+
+
+@pytest.mark.parametrize("name", scenario.shipped())
+def test_the_shipped_scenarios_end_as_they_are_told(name):
+    verdicts = {outcome(Simulation(name, seed).run())["verdict"] for seed in range(1, 11)}
+    assert verdicts == ({"all", "some"} if name == "split" else {"all"})
+    assert len(scenario.load(name).about) > 100
+
+
+def test_loss_duplication_and_corruption_are_as_frequent_as_they_should_be():
+    def count(**medium):
+        run = Simulation(small(medium, cluster={"start_up_ms": 200_000.0, "deadline_ms": 100_000})).run()
+        return sum(board.lost for board in run.boards), run.deliveries, sum(board.node.counters[CORRUPT] for board in run.boards)
+
+    clean = count()
+    assert clean[0] == clean[2] == 0 and clean[1] > 8000
+    lost, delivered, _ = count(loss=0.3)
+    assert 0.28 < lost / (lost + delivered) < 0.32
+    assert 1.18 < count(duplication=0.2)[1] / clean[1] < 1.22
+    _, delivered, corrupt = count(corruption=0.1)
+    assert 0.08 < corrupt / delivered < 0.12
+
+
+def test_delays_reorder_frames():
+    run = Simulation(small({"delay_ms": {"exponential": [1.0, 300.0]}}, cluster={"deadline_ms": 20_000, "start_up_ms": 10_000.0})).run()
+    assert sum(board.node.counters[STALE] for board in run.boards) > 20 and states(run) == [BOOTSTRAPPED] * 4
+
+
+def test_a_one_way_link():
+    run = Simulation(small({"links": [{"sources": [0, 1, 2], "targets": [3], "loss": 1.0}]}), record=True).run()
+    assert run.heard[3] == [0, 0, 0, 0] and run.heard[0][3] > 0
+    assert states(run) == [BOOTSTRAPPED, BOOTSTRAPPED, BOOTSTRAPPED, TIMED_OUT]
+
+
+@pytest.mark.parametrize(("topology", "reached"), [("all", [1, 2, 3]), ("line", [1]), ("ring", [1, 3]), ("grid", [1, 2])])
+def test_who_reaches_whom(topology, reached):
+    run = Simulation(small({"topology": topology}), record=True).run()
+    assert [i for i in range(4) if run.heard[i][0]] == reached
+
+
+def test_a_partition_and_its_end():
+    cut = {"at_ms": 0.0, "kind": "partition", "groups": [[0, 1], [2, 3]]}
+    assert states(Simulation(small(events=[cut])).run()) == [TIMED_OUT] * 4
+    healed = Simulation(small(events=[cut, {"at_ms": 3000.0, "kind": "heal"}])).run()
+    assert states(healed) == [BOOTSTRAPPED] * 4 and outcome(healed)["ready_ms"] > 3000
+
+
+def test_power():
+    crashed = Simulation(small(events=[{"at_ms": 50.0, "kind": "crash", "nodes": [2]}])).run()
+    assert states(crashed) == [TIMED_OUT, TIMED_OUT, None, TIMED_OUT] and outcome(crashed)["off"] == 1
+    restarted = Simulation(small(events=[{"at_ms": 1000.0, "kind": "restart", "nodes": [2]}])).run()
+    assert states(restarted) == [BOOTSTRAPPED] * 4 and restarted.boards[2].boots == 2
+    assert restarted.boards[0].node.counters[RESTART] == 1
+    dimmed = Simulation(small(events=[{"at_ms": 50.0, "kind": "brownout", "nodes": [1, 2], "for_ms": 700.0}])).run()
+    assert states(dimmed) == [BOOTSTRAPPED] * 4 and 750 < outcome(dimmed)["ready_ms"] < 1500
+
+
+def test_a_clone_and_a_wrong_roster_are_noticed():
+    cloned = Simulation(small(nodes=[{"id": 3, "clone_of": 1}])).run()
+    assert cloned.boards[1].node.counters[SAME_ID] and cloned.boards[3].node.counters[SAME_ID]
+    wrong = Simulation(small(nodes=[{"id": 3, "quorum": 2}])).run()
+    assert wrong.boards[0].node.counters[OTHER_EXPECTATIONS] and states(wrong) == [TIMED_OUT] * 4
+
+
+def test_an_intruder_reaches_nothing():
+    run = Simulation("intruder", 2).run()
+    for board in run.boards:
+        assert board.node.counters[CORRUPT] > 10 and board.node.counters[UNPROVEN] + board.node.counters[STALE] > 10
+        assert board.node.counters[BEACON] and board.state == BOOTSTRAPPED
+
+
+def test_clocks_that_drift_and_wrap():
+    def ends(**cluster):
+        run = Simulation(small(cluster={"quorum": 4, "start_up_ms": 60_000.0, **cluster}, nodes=[{"id": 0, "drift_ppm": 100_000.0}])).run()
+        assert states(run) == [TIMED_OUT] * 4
+        return [board.concluded_at / 1e6 for board in run.boards]
+
+    fast, *others = ends()
+    assert 4.5 < fast < 4.6 and all(4.99 < each < 5.02 for each in others)
+    wrapped = ends(ticks_before_wrap_ms=2000.0, tick_bits=16)
+    assert wrapped == pytest.approx([fast, *others], abs=0.02)
+
+
+def two_at_once(access):
+    """Two nodes that speak at the same moment, in polls on the same grid point."""
+    run = Simulation(small({"access": access, "bitrate": 10_000}, cluster={"nodes": 2, "start_up_ms": 0.0, "deadline_ms": 60_000}))
+    for board in run.boards:
+        board.phase = 0
+    frame = bytes(26)
+    run.now = 1_000_000
+    for board in run.boards:
+        run.transmit(board, frame)
+    later = run.boards[0]
+    run.now += 1000
+    run.transmit(later, frame)
+    return run
+
+
+def test_frames_that_overlap_destroy_each_other():
+    run = two_at_once("blind").run()
+    assert sum(board.collided for board in run.boards) >= 2 and outcome(run)["verdict"] == "all"
+    assert run.air_time(26) == 20_800 and run.air_us > 4 * 20_800
+
+
+def test_who_listens_waits_for_the_others():
+    run = Simulation(small({"access": "listen", "bitrate": 10_000}, cluster={"deadline_ms": 30_000, "interval_ms": 500})).run()
+    blind = Simulation(small({"access": "blind", "bitrate": 10_000}, cluster={"deadline_ms": 30_000, "interval_ms": 500})).run()
+    collided = [sum(board.collided for board in each.boards) for each in (run, blind)]
+    assert states(run) == [BOOTSTRAPPED] * 4 and collided[0] < collided[1], collided
+
+
+def test_the_air_time_counts_every_frame():
+    run = Simulation(small({"access": "listen", "overhead_us": 100})).run()
+    assert run.air_us == sum(board.sent for board in run.boards) * (100 + 26 * 8)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("loss = 0.1", "loss = 1.5"), ":17: medium.loss: 1.5: input should be less than or equal to 1"),
+        (("loss = 0.1", "los = 0.1"), ":17: medium.los: 0.1: extra inputs are not permitted"),
+        (("nodes = 12", 'nodes = "a dozen"'), ":8: cluster.nodes: 'a dozen': input should be a valid integer"),
+        (("nodes = 12", ""), ":7: cluster.nodes: missing; add it"),
+        (('quorum = "everyone"', "quorum = 13"), ":9: cluster.quorum: 13: not from 1 to 12, the number of nodes"),
+        (("[500, 3000]", "[3000, 500]"), ":13: cluster.start_up_ms.uniform: [3000, 500]: the first must be from 0 to the second"),
+        (("nodes = [5, 7]", "nodes = [5, 70]"), ":26: events[1]: 70: no such node; there are 0 to 11"),
+        (('kind = "brownout"\nnodes = [5', 'kind = "melt"\nnodes = [5'), ":28: events[1].kind: 'melt': input should be 'crash', "),
+        (
+            ("nodes = [5, 7]", ""),
+            ":26: events[1]: {'at_ms': 4000, 'kind': 'brownout', 'for_ms': {'uniform': [200, 1000]}}: nodes: missing ",
+        ),
+        (("loss = 0.1", "loss = "), ": Invalid value (at line 17, column 8)"),
+    ],
+)
+def test_a_fault_in_a_scenario_is_named_with_line_and_field(tmp_path, change, said):
+    text = (scenario.SCENARIOS / "brownout.toml").read_text()
+    assert change[0] in text
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace(*change))
+    with pytest.raises(ScenarioError) as caught:
+        scenario.load(str(path))
+    assert str(caught.value).startswith(f"{path}{said}"), caught.value
+
+
+def test_distributions_have_their_means():
+    draw = random.Random(1).random
+    for value, low, high, mean in (
+        ({"uniform": [2.0, 4.0]}, 2, 4, 3),
+        ({"normal": [10.0, 2.0]}, 0, 25, 10),
+        ({"exponential": [1.0, 3.0]}, 1, 60, 4),
+        (7.0, 7, 7, 7),
+    ):
+        distribution = small(cluster={"start_up_ms": value}).cluster.start_up_ms
+        drawn = [scenario.draw(distribution, draw) for _ in range(20_000)]
+        assert low <= min(drawn) and max(drawn) <= high and abs(sum(drawn) / 20_000 - mean) < 0.1, value
+
+
+# The commands
+
+
+def test_the_list_of_scenarios():
+    done = faction("simulate")
+    assert done.returncode == 0 and all(name in done.stdout for name in scenario.shipped())
+    nobody = faction("simulate", "orchard")
+    assert (
+        nobody.returncode == 2 and "orchard: No such file or directory; give a .toml file, or one of brownout, greenhouse" in nobody.stderr
+    )
+
+
+def test_one_run_with_everything_that_it_leaves(tmp_path):
+    files = {"--picture": tmp_path / "run.svg", "--page": tmp_path / "run.html", "--journal": tmp_path / "run.journal"}
+    options = [each for pair in files.items() for each in pair]
+    done = faction("simulate", "brownout", "--seed", "3", *options)
+    assert done.returncode == 0 and "12 of 12 nodes Bootstrapped, the last at " in done.stdout, done.stdout + done.stderr
+    first = files["--picture"].read_bytes()
+    assert b"<svg" in first and len(first) > 30_000
+    replayed = faction("replay", files["--journal"])
+    assert replayed.returncode == 0 and replayed.stdout.startswith("12 boards"), replayed.stderr
+    # The last of them is bootstrapped in the merged journals when it was in the run.
+    run = Simulation("brownout", 3, record=True).run()
+    zero = min(next(at for at, index, *_ in run.learned if index == board.index and at >= board.booted_at) for board in run.boards)
+    last = max((board.concluded_at - zero) / 1e6 for board in run.boards)
+    times = [float(line.split("│")[1].split()[0]) for line in replayed.stdout.splitlines() if "│ bootstrapped │" in line]
+    assert len(times) == 12 and abs(max(times) - last) < 0.03
+    assert faction("simulate", "brownout", "--seed", "3", "--journal", files["--journal"]).returncode == 2
+
+
+def test_a_run_that_fails_says_so_with_its_exit_code():
+    done = faction("simulate", "greenhouse", "--set", "medium.loss=1.0", "--json")
+    assert done.returncode == 1 and json.loads(done.stdout)["verdict"] == "none"
+
+
+def test_many_runs_are_the_runs_one_by_one():
+    done = faction("simulate", "split", "--runs", "45", "--json", "--seed", "7")
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1 and [each["seed"] for each in said] == list(range(7, 52))
+    assert said[3] == outcome(Simulation("split", 10).run())
+    people = faction("simulate", "split", "--runs", "45", "--set", "medium.loss=0.25", width=120)
+    assert "split: 45 runs" in people.stdout and "(a split verdict)" in people.stdout
+    repeat = next(
+        line for line in people.stdout.splitlines() if line.startswith("  some: faction simulate split --set medium.loss=0.25 --seed ")
+    )
+    again = faction(*repeat.split()[2:], "--json")
+    assert again.returncode == 1 and json.loads(again.stdout)["verdict"] == "some"
+
+
+def test_the_recommended_deadline_holds():
+    done = faction("simulate", "greenhouse", "--runs", "200", "--confidence", "0.95", "--set", "medium.loss=0.4")
+    deadline_ms = int(done.stdout.split("deadline_ms = ")[1].replace("_", ""))
+    assert "for 95.00% of the starts to succeed" in done.stdout and 3000 < deadline_ms < 20_000
+    loaded = scenario.load("greenhouse", ["medium.loss=0.4", f"cluster.deadline_ms={deadline_ms}"])
+    verdicts = [each["verdict"] for each in campaign.outcomes(loaded, range(1000, 1100))]
+    assert verdicts.count("all") >= 88
+    never = faction("simulate", "greenhouse", "--runs", "4", "--confidence", "0.95", "--set", "medium.loss=1.0", "--set", "cluster.nodes=2")
+    assert "no deadline does: too many runs never get there" in never.stdout
+
+
+def test_a_sweep_draws_its_curve(tmp_path):
+    picture = tmp_path / "sweep.png"
+    done = faction("simulate", "greenhouse", "--sweep", "medium.loss=0.0,0.3", "--runs", "20", "--picture", picture)
+    assert done.returncode == 0 and picture.read_bytes()[:4] == b"\x89PNG", done.stderr
+    rows = [line.split("│")[1:-1] for line in done.stdout.splitlines() if line.startswith("│")]
+    assert [row[0].strip() for row in rows] == ["0.0", "0.3"] and float(rows[0][4]) < float(rows[1][4])
+    wrong = faction("simulate", "greenhouse", "--sweep", "medium.loss=0.0,3.0")
+    assert wrong.returncode == 2 and "medium.loss: 3.0: input should be less than or equal to 1" in wrong.stderr
+
+
+def test_ctrl_c_keeps_what_was_computed():
+    child = subprocess.Popen(
+        [*FACTION, "simulate", "greenhouse", "--runs", "100000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(5)
+    child.send_signal(signal.SIGINT)
+    said, complained = child.communicate(timeout=30)
+    assert child.returncode == 130 and " runs of 100,000" in said and "all Bootstrapped in 100.00% of the runs" in said, said + complained
+    assert "Traceback" not in complained
+
+
+def test_a_dask_cluster_runs_the_same():
+    pytest.importorskip("distributed", reason="no distributed: Python 3.10 and pip install faction[dask]")
+    scheduler = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    workers = []
+    try:
+        address = next(line.split()[-1] for line in scheduler.stderr if "Scheduler at:" in line)
+        worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nworkers", "1", "--nthreads", "1", "--no-dashboard"]
+        workers = [subprocess.Popen(worker, stderr=subprocess.DEVNULL) for _ in range(2)]
+        remote = faction("simulate", "greenhouse", "--runs", "60", "--json", "--dask", address)
+        assert remote.returncode == 0, remote.stderr
+        assert remote.stdout == faction("simulate", "greenhouse", "--runs", "60", "--json").stdout
+    finally:
+        for process in [*workers, scheduler]:
+            process.terminate()
+            process.wait()
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="no chromium: apt-get install chromium")
+def test_the_page_is_stepped_through_in_a_browser(tmp_path):
+    run = history.history(Simulation("greenhouse", 1, record=True).run())
+    steps = len(run["changes"]) + len(run["frames"]) + len(run["learned"])
+    page = tmp_path / "run.html"
+
+    def seen(script="", step=""):
+        page.write_text(history.page(run) + f"<script>{script}</script>")
+        options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
+        return subprocess.run([CHROMIUM, *options, f"file://{page}{step}"], capture_output=True, text=True, timeout=60).stdout
+
+    start = seen()
+    assert f"step 0 of {steps}" in start and "before the start" in start and run["title"] in start
+    stepped = seen("for (let i = 0; i < 3; i++) document.getElementById('next').click(); document.getElementById('back').click();")
+    assert f"step 2 of {steps}" in stepped and " s: node " in stepped
+    end = seen("document.getElementById('last').click()")
+    assert end.count(">12 of 12<") == 12 and end.count(">bootstrapped<") == 13, end[-3000:]
+    assert f"step 40 of {steps}" in seen(step="#40")
+    assert (
+        seen("document.getElementById('slider').value = 7; document.getElementById('slider').oninput({target: {value: 7}})").count(
+            "step 7 of"
+        )
+        == 1
+    )
