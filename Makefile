@@ -7,7 +7,7 @@ RUNTIMES := tests/runtimes
 NODE_MODULES := $(RUNTIMES)/node_modules/.installed
 STUBS := $(VENV)/stubs/.installed
 
-.PHONY: help demo test mpy size bench dist lint clean node stubs
+.PHONY: help demo test verify mpy size bench dist lint clean node stubs
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -17,6 +17,9 @@ demo: $(PACKAGES) ## A cluster of MicroPython processes boots; NODES=5 QUORUM=4 
 
 test: $(PACKAGES) node $(STUBS) ## The one suite, on CPython and on every MicroPython
 	@$(RUN) -m pytest -n 2 --dist loadfile
+
+verify: $(PACKAGES) ## Every state of small clusters, storms of faults, deliberate bugs, a formal model; STORMS=1000000 FULL=1 take longer
+	@$(RUN) -m faction_tools.verify $(foreach option,STORMS,$(call pass,$(option))) $(if $(FULL),--full)
 
 mpy: $(PACKAGES) ## Compile faction/ to build/mpy/faction
 	@$(RUN) -m faction_tools.interpreters

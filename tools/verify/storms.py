@@ -250,6 +250,7 @@ def simpler(scenario: Scenario) -> Iterator[Scenario]:
         ("cluster", "deadline_from_contact", False),
         ("cluster", "power_on_ms", 0.0),
         ("cluster", "start_up_ms", 0.0),
+        ("cluster", "quorum", max(1, scenario.cluster.quorum_count() - 1)),
         ("cluster", "nodes", data["cluster"]["nodes"] - 1),
     ):
         if data[table].get(name) != value:
@@ -275,7 +276,7 @@ def shrink(scenario: Scenario, seed: int) -> tuple[Scenario, int]:
 def keep(scenario: Scenario, seed: int, text: str, folder: Path = REGRESSIONS) -> Path:
     """Write a storm to the folder of those that are run for ever."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{scenario.title.replace(' ', '_')}.json"
+    path = folder / f"{scenario.title.replace(' ', '_')}_{seed}.json"
     path.write_text(json.dumps({"seed": seed, "broke": text, "scenario": scenario.model_dump(exclude_unset=True)}, indent=1) + "\n")
     return path
 
