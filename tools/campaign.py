@@ -44,7 +44,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
     """Give the workers of a Dask cluster, at the address of its scheduler."""
     from distributed import Client
 
-    with Client(address) as client:
+    with Client(address) as client:  # type: ignore[no-untyped-call]
         yield client.get_executor()
 
 

@@ -1,98 +1,76 @@
-"""How fast clusters converge: the shipped Node on a lossy network in memory, under a virtual clock, many seeded runs."""
+"""How fast clusters converge, and how fast the simulator tells: many seeded runs of the shipped node."""
 
 from __future__ import annotations
 
 import math
-import random
 import statistics
+import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from itertools import repeat
+from typing import Any
 
-from faction import BOOTSTRAPPED, Config
-from faction.clock import Clock
-from faction.node import SENT, Node
-from faction.transports.loopback import Hub, Port
-
-from .figures import Figure
+from .campaign import outcomes
+from .figures import Figure, from_rounds
+from .scenario import Scenario
+from .simulate import Simulation
 
 INTERVAL_MS = 500
-POLL_MS = 10
-DELIVERY_MS = 2 * POLL_MS  # the next poll of the receiver, and the one in which it concludes
-START_UP_MS = 3000  # the last node is done at about this time
-LIMIT_MS = 120_000
+POLL_MS = 5
+CHUNK = 5  # runs that a worker does at a time
 
 
-class LossyHub(Hub):
-    """A network that loses a share of the frames, for each receiver on its own."""
-
-    def __init__(self, loss: float, chance: random.Random) -> None:
-        super().__init__(slots=64)
-        self._loss = loss
-        self._chance = chance
-
-    def carry(self, sender: Port, buffer: bytes | bytearray, length: int) -> None:
-        for port in self.ports:
-            if port is not sender and self._chance.random() >= self._loss:
-                port.put(buffer, length)
-
-
-@dataclass(frozen=True)
-class Run:
-    """What became of one cluster: ms from the last completion to the last conclusion, and the frames of each node."""
-
-    convergence_ms: int
-    frames: float
-
-
-def run(nodes: int, loss: float, seed: int) -> Run:
-    """Boot a cluster whose quorum is everyone, until all have concluded and the air is silent."""
-    chance = random.Random(seed)
-    now = [chance.randrange(1 << 29)]
-    hub = LossyHub(loss, chance)
-    clock = Clock(lambda: now[0] & 0x3FFFFFFF, 0x3FFFFFFF)
-    cluster = [
-        Node(Config(i, range(nodes), nodes), hub.join(), "bench", LIMIT_MS, INTERVAL_MS, clock=clock, seed=chance.randrange(1, 1 << 30))
-        for i in range(nodes)
-    ]
-    begin = now[0]
-    done_at = sorted(chance.randrange(START_UP_MS) for _ in range(nodes))
-    silent_since = 0
-    concluded_ms = -1
-    while now[0] - begin < LIMIT_MS and now[0] - begin - silent_since < 3 * INTERVAL_MS:
-        now[0] += POLL_MS
-        elapsed = now[0] - begin
-        sent = sum(node.counters[SENT] for node in cluster)
-        for node, done in zip(cluster, done_at):
-            if not node.machine.is_pinging_completed and elapsed >= done:
-                node.complete()
-            node.poll()
-        if concluded_ms < 0 and all(node.machine.is_concluded for node in cluster):
-            concluded_ms = elapsed
-        if concluded_ms < 0 or sum(node.counters[SENT] for node in cluster) > sent:
-            silent_since = elapsed
-    if any(node.machine.state != BOOTSTRAPPED for node in cluster):
-        raise RuntimeError(f"seed {seed}: not all of {nodes} nodes bootstrapped at {loss:.0%} loss")
-    return Run(concluded_ms - -(-done_at[-1] // POLL_MS) * POLL_MS, sum(node.counters[SENT] for node in cluster) / nodes)
+def scenario(nodes: int, loss: float, start_up_ms: float = 3000.0) -> Scenario:
+    """Return a cluster whose quorum is everyone, on air that loses frames and is otherwise ideal."""
+    cluster = {
+        "nodes": nodes,
+        "interval_ms": INTERVAL_MS,
+        "deadline_ms": 120_000,
+        "power_on_ms": 0.0,
+        "start_up_ms": {"uniform": [0.0, start_up_ms]},
+        "poll_ms": POLL_MS,
+    }
+    return Scenario.model_validate({"title": "convergence", "cluster": cluster, "medium": {"loss": loss, "delay_ms": 0.1}})
 
 
 def figures(runs: int) -> list[Figure]:
-    """Return the convergence of 5 and 20 nodes at three losses, over so many seeded runs of each, on all cores."""
+    """Return the convergence of 5 and 20 nodes at three losses, over so many runs of each, on all cores."""
     found = []
+    seeds = [range(start, min(start + CHUNK, runs + 1)) for start in range(1, runs + 1, CHUNK)]
     with ProcessPoolExecutor() as pool:
         for nodes in (5, 20):
             for loss in (0.0, 0.2, 0.4):
-                done = list(pool.map(run, repeat(nodes), repeat(loss), range(runs), chunksize=5))
-                found += _rows(f"{nodes} nodes, {loss:.0%} loss: ", loss, done)
+                chunks = pool.map(outcomes, [scenario(nodes, loss)] * len(seeds), seeds)
+                done = [each for chunk in chunks for each in chunk]
+                found += _rows(f"{nodes} nodes, {loss:.0%} loss: ", nodes, loss, done)
     return found
 
 
-def _rows(name: str, loss: float, runs: list[Run]) -> list[Figure]:
+def _rows(name: str, nodes: int, loss: float, runs: list[dict[str, Any]]) -> list[Figure]:
     """Return median and 99th percentile of the convergence, and the frames; the runs are seeded, so there is no noise."""
-    intervals = sorted(each.convergence_ms / INTERVAL_MS for each in runs)
-    limit = {0.0: DELIVERY_MS / INTERVAL_MS, 0.2: 4.0}.get(loss)
+    bad = [each["seed"] for each in runs if each["verdict"] != "all"]
+    if bad:
+        raise RuntimeError(f"{name}not all bootstrapped with the seeds {bad}")
+    intervals = sorted(each["convergence_ms"] / INTERVAL_MS for each in runs)
+    limit = {0.0: 2 * POLL_MS / INTERVAL_MS, 0.2: 4.0}.get(loss)  # the next poll of the receiver, and one to spare
     return [
         Figure(name + "median", statistics.median(intervals), "intervals"),
         Figure(name + "99th percentile", intervals[math.ceil(0.99 * len(runs)) - 1], "intervals", limit, limit),
-        Figure(name + "frames of a node", statistics.median(each.frames for each in runs), "frames"),
+        Figure(name + "frames of a node", statistics.median(each["frames"] / nodes for each in runs), "frames"),
     ]
+
+
+def speed(rounds: int) -> list[Figure]:
+    """Return what a delivered frame costs the simulator, and whether that stays so in longer runs."""
+    short = [_cost(scenario(20, 0.1, 30_000.0), seed) for seed in range(1, rounds + 1)]
+    long = [_cost(scenario(20, 0.1, 120_000.0), seed) for seed in range(1, max(3, rounds // 5) + 1)]
+    ratio = statistics.median(long) / statistics.median(short)
+    return [
+        from_rounds("simulator, 20 nodes: a delivered frame", short, "µs", 50, 25),
+        Figure("simulator: a frame in a run four times as long", ratio, "times", 1.3, 1.1, 0.3),
+    ]
+
+
+def _cost(cluster: Scenario, seed: int) -> float:
+    simulation = Simulation(cluster, seed)
+    start = time.process_time()
+    simulation.run()
+    return (time.process_time() - start) / simulation.deliveries * 1e6

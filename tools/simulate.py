@@ -85,7 +85,7 @@ class Board:
         self.changes: list[tuple[int, int | None]] = []
         self.retries = 0
         self.boots = self.sent = self.received = self.lost = self.collided = 0
-        self.booted_at = self.concluded_at = 0
+        self.booted_at = self.completed_at = self.concluded_at = 0
         self.inbox: list[tuple[int, int, bytes]] = []
         self.wake = _NEVER
         self.completes_at = _NEVER
@@ -284,6 +284,7 @@ class Simulation:
         if self.now >= board.completes_at:
             board.completes_at = _NEVER
             node.complete()
+            board.completed_at = self.now
         if node.machine.state != before:
             self._note(board)
         if self._check is not None:
@@ -506,14 +507,16 @@ def outcome(simulation: Simulation) -> dict[str, Any]:
     bootstrapped = states.count(BOOTSTRAPPED)
     waits = [(board.concluded_at - board.booted_at) / US for board in boards if board.state == BOOTSTRAPPED]
     is_all = bool(powered) and bootstrapped == len(powered)
+    concluded = max((board.concluded_at for board in boards if board.state == BOOTSTRAPPED), default=0)
     return {
         "seed": simulation.seed,
         "bootstrapped": bootstrapped,
         "timed_out": states.count(TIMED_OUT),
         "off": states.count(None),
         "verdict": "all" if is_all else "some" if bootstrapped else "none",
-        "ready_ms": max(board.concluded_at for board in boards if board.state == BOOTSTRAPPED) / US if is_all else None,
+        "ready_ms": concluded / US if is_all else None,
         "longest_wait_ms": max(waits) if is_all else None,
+        "convergence_ms": max(0, concluded - max(board.completed_at for board in boards)) / US if is_all else None,
         "frames": sum(board.sent for board in boards),
         "frames_of_a_node": max(board.sent for board in boards),
         "deliveries": simulation.deliveries,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 
 from . import exhaustive, mutants, promela, storms
 
@@ -14,7 +15,7 @@ def main() -> int:
     parser.add_argument("--storms", type=int, default=20_000, metavar="N", help="clusters with every fault (20,000)")
     parser.add_argument("--full", action="store_true", help="larger clusters in the exhaustive part: minutes, and 2 GB of memory")
     options = parser.parse_args()
-    parts = (
+    parts: tuple[tuple[str, Callable[[list[str]], int], list[str]], ...] = (
         ("Every state of small clusters of the shipped machine", exhaustive.main, ["--full"] if options.full else []),
         ("The formal model", promela.main, []),
         ("Storms", storms.main, ["--runs", str(options.storms)]),
