@@ -14,10 +14,11 @@ import termios
 import threading
 import time
 import tty
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 
 from faction_tools import build, interpreters
+from faction_tools.cluster import local
 
 
 class Board:
@@ -164,3 +165,40 @@ class Bridge:
                     self._socket.sendall(os.read(self._host, 64))
                 else:
                     os.write(self._host, self._socket.recv(4096))
+
+
+NAMES = ["north", "south", "east", "west", "door"]
+
+
+def settings_of(count, **changes):
+    """Return settings of boards that find each other; changes go into all of them."""
+    return local(count, count, **{"interval_ms": 100, "deadline_ms": 60_000, "names": NAMES[:count], **changes})
+
+
+@contextmanager
+def powered(tmp_path, settings):
+    """Give boards that run with these settings, one each, as soon as all have greeted."""
+    with ExitStack() as stack:
+        boards = []
+        for number, each in enumerate(settings):
+            furnish(tmp_path / str(number), each)
+        for number in range(len(settings)):
+            boards.append(stack.enter_context(Board(tmp_path / str(number))))
+        wait(lambda: all(b"faction: node" in board.said for board in boards))
+        yield boards
+
+
+def wait(condition, seconds=20):
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit, "waited in vain"
+        time.sleep(0.02)
+
+
+def states(boards, state):
+    """Tell whether every board has said that it is in this state."""
+    return all(b'"state": %d' % state in board.said for board in boards)
+
+
+def ports(boards):
+    return [board.port for board in boards]

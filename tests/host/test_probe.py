@@ -6,62 +6,19 @@ import re
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager
 
 import pexpect
 import pyte
 import pytest
 import serial
-from emulated import Board, Bridge, furnish
+from command import FACTION, faction, matrix
+from emulated import NAMES, Board, Bridge, ports, powered, settings_of, states, wait
 from needs import require_micropython
 
 from faction import BOOTSTRAPPED, COLLECTING, TIMED_OUT
 from faction_tools import microbit, probe
-from faction_tools.cluster import local
 
 require_micropython()
-
-NAMES = ["north", "south", "east", "west", "door"]
-FACTION = [sys.executable, "-m", "faction_tools.cli"]
-
-
-def faction(*words, width=100):
-    environment = dict(os.environ, COLUMNS=str(width))
-    return subprocess.run([*FACTION, *map(str, words)], capture_output=True, text=True, timeout=60, env=environment)
-
-
-def settings_of(count, **changes):
-    """Return settings of boards that find each other; changes go into all of them."""
-    return local(count, count, **{"interval_ms": 100, "deadline_ms": 60_000, "names": NAMES[:count], **changes})
-
-
-@contextmanager
-def powered(tmp_path, settings):
-    """Give boards that run with these settings, one each, as soon as all have greeted."""
-    with ExitStack() as stack:
-        boards = []
-        for number, each in enumerate(settings):
-            furnish(tmp_path / str(number), each)
-        for number in range(len(settings)):
-            boards.append(stack.enter_context(Board(tmp_path / str(number))))
-        wait(lambda: all(b"faction: node" in board.said for board in boards))
-        yield boards
-
-
-def wait(condition, seconds=20):
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < limit, "waited in vain"
-        time.sleep(0.02)
-
-
-def states(boards, state):
-    """Tell whether every board has said that it is in this state."""
-    return all(b'"state": %d' % state in board.said for board in boards)
-
-
-def ports(boards):
-    return [board.port for board in boards]
 
 
 def shown(done, boards):
@@ -85,11 +42,6 @@ HEALTHY = """\
 └───────────┴────────────┴──────────────┴───────┴────────┴──────┘
 all bootstrapped
 """
-
-
-def matrix(text):
-    """Return a matrix as lines of cells, whatever the widths of its columns."""
-    return [[cell.strip() for cell in re.split("[│┃]", line)[1:-1]] or line.strip() for line in text.splitlines() if line[:1] not in "┏┡└"]
 
 
 def test_five_healthy_boards(tmp_path):

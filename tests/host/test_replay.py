@@ -7,9 +7,9 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 import serial
-from emulated import Board, furnish
+from command import faction, matrix
+from emulated import Board, furnish, ports, powered, settings_of, states, wait
 from needs import needs_micropython
-from test_probe import faction, matrix, ports, powered, settings_of, states, wait
 
 from faction import BOOTSTRAPPED, COLLECTING, PINGING, TIMED_OUT
 from faction_tools import replay, sequence
@@ -75,9 +75,9 @@ def test_two_journals_merge_by_the_time_they_were_taken(tmp_path):
         ["0.90 s", "0 (north)"],
         ["1.00 s", "1 (south)"],
     ], done.stdout
-    assert lines[-2:] == [
-        ["0 (north)", "0.40", "0.20", "0.90", "bootstrapped 0.90"],
-        ["1 (south)", "", "0.50", "", "timed out 1.00"],
+    assert done.stdout.splitlines()[-2:] == [
+        " 0 (north)  0.40  0.20  0.90  bootstrapped 0.90 ",
+        " 1 (south)        0.50        timed out 1.00    ",
     ]
 
 
