@@ -1,1 +1,1 @@
-"""Checks of every state rather than of some: python -m faction_tools.verify.exhaustive walks through all that a small cluster can do."""
+"""Checks that go further than tests: every state, every order, every fault. python -m faction_tools.verify runs them all."""

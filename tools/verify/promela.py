@@ -1,0 +1,284 @@
+"""The protocol of the node, searched to the end by spin: python -m faction_tools.verify.promela prints what holds.
+
+The model is node.pml, beside this file. It takes spin and gcc: apt-get install spin gcc.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+MODEL = Path(__file__).with_name("node.pml")
+SAFETY = "safety"  # every assertion of the model
+EVERYONE = "everyone"  # its ltl formulas
+SILENCE = "silence"
+WITNESS = "witness"  # something that must be possible: a model in which it is not says nothing about it
+
+LIMIT_S = 120
+_DEPTH = 1_000_000
+_MEGABYTES = 2000
+_OPERATORS: Mapping[type[ast.operator], Callable[[int, int], int]] = {
+    ast.BitOr: operator.or_,
+    ast.LShift: operator.lshift,
+    ast.Add: operator.add,
+    ast.Mult: operator.mul,
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One search: the property that is claimed, and the cluster that it is claimed of."""
+
+    claim: str
+    nodes: int
+    quorum: int
+    about: str
+    defines: Mapping[str, object] = field(default_factory=dict)
+    is_long: bool = False  # and so worth the seconds that an optimizing compiler takes
+
+    @property
+    def preamble(self) -> str:
+        """Return what goes before the model."""
+        values = {"N": self.nodes, "Q": self.quorum, "RESTARTS": 0, **self.defines}
+        return "".join(f"#define {name} {value}\n" for name, value in values.items())
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a search found. violation: the first one, in the words of the checker; truncation: why it saw only a part."""
+
+    check: Check
+    errors: int
+    states: int
+    transitions: int
+    seconds: float
+    violation: str = ""
+    truncation: str = ""
+
+    @property
+    def verdict(self) -> str:
+        if self.truncation:
+            return "truncated: " + self.truncation
+        if self.check.claim == WITNESS:
+            return "possible" if self.errors else "never happens"
+        return "violated: " + self.violation if self.errors else "holds"
+
+    @property
+    def is_good(self) -> bool:
+        return self.verdict in ("holds", "possible")
+
+
+def _safety(nodes: int, quorum: int, about: str, **defines: object) -> Check:
+    return Check(SAFETY, nodes, quorum, about, defines)
+
+
+def _fair(name: str, nodes: int, quorum: int, about: str, **defines: object) -> Check:
+    return Check(name, nodes, quorum, about, {"FAIR": 1, "FAREWELLS": 2, **defines})
+
+
+def _witness(about: str, expression: str, **defines: object) -> Check:
+    return Check(WITNESS, 2, 2, about, {"RESTARTS": 1, "DEADLINES": 1, **defines, "WITNESS": expression})
+
+
+_SPLIT = "state[0] == BOOTSTRAPPED && state[1] == TIMED_OUT"
+_KEPT = "state[1] == PINGING && (collecting[1] & 1) && counted[AT(1, 0)] == 2 && !completed[0]"
+_BACK = "counted[AT(1, 0)] == 1 && replaced[AT(1, 0)] == 2"
+_MISSED = "IS_QUIET(0) && state[0] == BOOTSTRAPPED && state[1] == INITIAL && state[2] == BOOTSTRAPPED"
+
+# Those that take a second or two, and those that take longer.
+QUICK = (
+    _safety(2, 2, "2 restarts or boots, deadlines", RESTARTS=2, BOOTS=1, DEADLINES=1),
+    _safety(3, 3, "deadlines", DEADLINES=1),
+    _fair(EVERYONE, 2, 2, "loss, a restart or boot", RESTARTS=1, BOOTS=1),
+    _fair(EVERYONE, 2, 2, "loss and delays", DELAYS=1),
+    _fair(SILENCE, 2, 2, "loss, deadlines, a restart", RESTARTS=1, DEADLINES=1),
+    _witness("a verdict may be split", _SPLIT),
+    _witness("a restart takes no claim back", _KEPT),
+    _witness("a run that is over may count once more", _BACK),
+    Check(WITNESS, 3, 2, "all farewells may be lost", {"FAIR": 1, "FAREWELLS": 2, "WITNESS": _MISSED}),
+)
+_LONG = (
+    _safety(2, 1, "2 restarts or boots, deadlines", RESTARTS=2, BOOTS=1, DEADLINES=1),
+    _safety(3, 2, "a restart", RESTARTS=1),
+    _safety(3, 3, "a restart", RESTARTS=1),
+    _fair(EVERYONE, 2, 2, "loss and delays, a restart", RESTARTS=1, DELAYS=1, FAREWELLS=0),
+    _fair(EVERYONE, 3, 2, "loss", FAREWELLS=0),
+)
+THOROUGH = tuple(replace(check, is_long=True) for check in _LONG)
+
+
+def missing() -> str:
+    """Return what is not installed, with the remedy, in one line; nothing if all is there."""
+    names = [name for name in ("spin", "gcc") if shutil.which(name) is None]
+    return f"{' and '.join(names)}: not found; apt-get install {' '.join(names)}" if names else ""
+
+
+def search(check: Check, model: str | None = None) -> Result:
+    """Search all that the model can do. model: its text, if not that of MODEL.
+
+    Raises FileNotFoundError where spin or gcc is missing, RuntimeError with the message for a model that is no Promela.
+    """
+    if missing():
+        raise FileNotFoundError(missing())
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "model.pml").write_text(check.preamble + (MODEL.read_text() if model is None else model))
+        _call(folder, "spin", "-a", "model.pml")
+        _call(folder, "gcc", "-w", "-O1" if check.is_long else "-O0", *_options(check), "-o", "pan", "pan.c")
+        return _search(check, folder)
+
+
+def _options(check: Check) -> list[str]:
+    # No reduction: there is little to save where each step touches what others read, and there is one thing less to trust.
+    common = [f"-DMEMLIM={_MEGABYTES}", "-DNOREDUCE"]
+    # Without fairness every index is checked, so where it takes long that need not be done once more.
+    fair = ["-DNFAIR=4", "-DNOBOUNDCHECK"]
+    return common + (fair if "FAIR" in check.defines else []) + (["-DSAFETY"] if check.claim == SAFETY else [])
+
+
+def _arguments(check: Check) -> list[str]:
+    if check.claim == SAFETY:
+        return []
+    fairness = [] if check.claim == WITNESS else ["-f"]
+    return ["-a", *fairness, "-N", check.claim]
+
+
+def _call(folder: str, *command: str) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LIMIT_S)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]}: {(done.stdout + done.stderr).strip()}")
+
+
+def _search(check: Check, folder: str) -> Result:
+    started = time.monotonic()
+    command = ["./pan", "-n", f"-m{_DEPTH}", *_arguments(check)]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        return Result(check, 0, 0, 0, LIMIT_S, truncation=f"not done after {LIMIT_S} s")
+    return read(check, done.stdout + done.stderr, time.monotonic() - started)
+
+
+def read(check: Check, report: str, seconds: float) -> Result:
+    """Read the report of a search. What does not say that it saw everything saw a part, unless that part was enough."""
+    counts = [re.search(pattern, report) for pattern in (r"errors: (\d+)", r"(\S+) states, stored", r"(\S+) transitions \(=")]
+    errors, states, transitions = (int(float(found[1])) if found else 0 for found in counts)
+    violation = re.search(r"^pan:\d+: (.+?) \(at depth", report, re.MULTILINE)
+    truncation = "" if errors and violation else _truncation(report, all(counts))
+    return Result(check, errors, states, transitions, seconds, violation[1] if violation else "", truncation)
+
+
+def _truncation(report: str, is_whole: bool) -> str:
+    """Return why a search without a violation did not see everything, or nothing."""
+    complaint = re.search(r"^(?:pan: )?(error: .+|reached .+|out of memory.*|Warning: Search not completed)", report, re.MULTILINE)
+    if complaint:
+        return complaint[1]
+    if not is_whole or "Full statespace search" not in report or "errors: 0" not in report:
+        return "no report of a full search"
+    return ""
+
+
+def table_of(model: str) -> tuple[int, ...]:
+    """Return the transition table in the text of a model, as the numbers that its own names and macros make of it.
+
+    Raises ValueError for a text that has no such table, or not each cell of it once.
+    """
+    text = _plain(model)
+    macros = _macros(text)
+    columns = _columns(text)
+    cells = {}
+    rows = re.findall(r"^ +ROW\((\w+), ([^;\n]+)\);?$", text, re.MULTILINE)
+    for state, arguments in rows:
+        for column, argument in zip(columns, arguments.split(",")):
+            cells[_value(f"{state} * COMMANDS + {column}", macros)] = _value(argument, macros)
+    if sorted(cells) != list(range(len(rows) * len(columns))) or not cells:
+        raise ValueError(f"table: the cells {sorted(cells)}, not each of a whole one")
+    return tuple(cells[cell] for cell in sorted(cells))
+
+
+def value_of(name: str, model: str) -> int:
+    """Return the number that a name stands for in the text of a model."""
+    return _value(name, _macros(_plain(model)))
+
+
+def _plain(model: str) -> str:
+    """Return the text without comments and with each macro on one line."""
+    return re.sub(r"/\*.*?\*/", "", model, flags=re.DOTALL).replace("\\\n", " ")
+
+
+def _macros(text: str) -> dict[str, tuple[str, str]]:
+    """Return the parameter, if any, and the expression of each macro that is a number or makes one of a number."""
+    found = re.findall(r"^#define (\w+)(?:\((\w+)\))? ([\w()|<+* ]+)$", text, re.MULTILINE)
+    return {name: (parameter, expression) for name, parameter, expression in found}
+
+
+def _columns(text: str) -> list[int]:
+    """Return into which column the macro ROW writes each of its arguments."""
+    macro = re.search(r"^#define ROW\(state, ([^)]+)\) (.+)$", text, re.MULTILINE)
+    if macro is None:
+        raise ValueError("table: no macro ROW")
+    assignments = re.findall(r"table\[state \* COMMANDS(?: \+ (\d))?\] = (\w+)", macro[2])
+    columns = {parameter: int(column or 0) for column, parameter in assignments}
+    return [columns[parameter] for parameter in macro[1].split(", ")]
+
+
+def _value(expression: str, macros: Mapping[str, tuple[str, str]]) -> int:
+    """Return the value of an expression of C as far as Python has the same: numbers, names, calls, |, <<, +, *."""
+    return _evaluate(ast.parse(expression.strip(), mode="eval").body, macros)
+
+
+def _evaluate(tree: ast.expr, macros: Mapping[str, tuple[str, str]]) -> int:
+    if isinstance(tree, ast.Constant) and isinstance(tree.value, int):
+        return tree.value
+    if isinstance(tree, ast.Name) and tree.id in macros:
+        return _value(macros[tree.id][1], macros)
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+        parameter, expression = macros[tree.func.id]
+        return _value(expression, {**macros, parameter: ("", str(_evaluate(tree.args[0], macros)))})
+    if isinstance(tree, ast.BinOp) and type(tree.op) in _OPERATORS:
+        return _OPERATORS[type(tree.op)](_evaluate(tree.left, macros), _evaluate(tree.right, macros))
+    raise ValueError(f"table: {ast.unparse(tree)} is no number")
+
+
+def show(results: Iterable[Result], console: Console) -> bool:
+    """Print the table, row by row as it comes, and return whether all is good."""
+    table = Table(title="The node's protocol, in every order of events", title_justify="left")
+    for name in ("property", "with", "N", "Q", "states", "transitions", "s", "verdict"):
+        table.add_column(name, justify="right" if name in ("N", "Q", "states", "transitions", "s") else "left")
+    good = True
+    with Live(table, console=console, auto_refresh=False) as live:
+        for result in results:
+            good = good and result.is_good
+            table.add_row(*_row(result), style="" if result.is_good else "bold red")
+            live.refresh()
+    return good
+
+
+def _row(result: Result) -> list[str]:
+    check = result.check
+    counts = [f"{count:,}" for count in (result.states, result.transitions)]
+    return [check.claim, check.about, str(check.nodes), str(check.quorum), *counts, f"{result.seconds:.1f}", result.verdict]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Search them all; return 1 if something does not hold, or was not seen to the end."""
+    if missing():
+        print(missing(), file=sys.stderr)
+        return 1
+    return 0 if show(map(search, QUICK + THOROUGH), Console()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
