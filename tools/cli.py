@@ -151,13 +151,17 @@ def _look_on(watch: probe.Watch, options: argparse.Namespace) -> probe.Survey:
 
 
 def _save_journals(watch: probe.Watch, survey: probe.Survey, path: Path) -> int:
-    """Write the journals of all boards that answered to a new file."""
+    """Write the journals of all boards that keep one to a new file, and name those that do not."""
     journals = watch.survey(("probe", "peers", "journal"))
+    kept = [board for board in journals.boards if "journal" in board.answers]
     with path.open("x", encoding="utf-8") as file:
-        for board in journals.boards:
+        for board in kept:
             file.write(replay.heading(board.name, board.taken))
             file.write("\n".join(board.answers["journal"]["lines"]) + "\n")
-    print(f"{path}: {len(journals.boards)} journals; faction replay {path}", file=sys.stderr)
+    for report in journals.reports:
+        if report not in kept:
+            print(report.fault or f"{report.port}: keeps no journal", file=sys.stderr)
+    print(f"{path}: {len(kept)} journals; faction replay {path}", file=sys.stderr)
     return max(survey.exit_code, journals.exit_code)
 
 

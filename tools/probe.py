@@ -56,15 +56,18 @@ class Report:
 
     @property
     def peer_id(self) -> int:
+        """Return the id that the board says it has."""
         return int(self.answers["probe"]["id"])
 
     @property
     def name(self) -> str:
+        """Return its id, and its name if it has one."""
         name = self.answers["probe"].get("name")
         return str(self.peer_id) if name is None else f"{self.peer_id} ({name})"
 
     @property
     def state(self) -> int:
+        """Return its state code."""
         return int(self.answers["probe"]["state"])
 
     @property
@@ -73,6 +76,7 @@ class Report:
         return {row[0]: row for row in self.answers["peers"]["peers"]}
 
     def hears(self, peer_id: int) -> bool:
+        """Tell whether it has heard a peer in this run."""
         return bool(self.peers[peer_id][2])
 
 
@@ -125,6 +129,7 @@ class Line:
         self.close()
 
     def close(self) -> None:
+        """Let go of the port, gone or not; a REPL is left as it was found."""
         with suppress(OSError, serial.SerialException):
             if self._line.in_raw_repl:
                 self._line.exit_raw_repl()

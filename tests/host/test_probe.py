@@ -173,7 +173,7 @@ def test_a_program_that_does_not_answer(tmp_path):
 
 
 @pytest.mark.skipif(microbit.is_missing() and not os.environ.get("CI"), reason=f"no emulated micro:bit: {microbit.REMEDY}")
-def test_an_emulated_microbit():
+def test_an_emulated_microbit(tmp_path):
     with microbit.Microbit() as board:
         board.load_machine()
         board.run("make(1, (0, 1, 2), 2)\ndo(0, 2)\ndo(1, 2)")
@@ -182,7 +182,8 @@ def test_an_emulated_microbit():
             [said] = answer["boards"]
             assert said["is_at_repl"] and said["state"] == "pinging" and answer["exit"] == 1, answer
             assert said["peers"]["peers"] == [[0, None, 0, 0, -1, 0], [1, None, 0, 0, -1, 0], [2, None, 1, 1, -1, 0]]
-            page = faction("probe", bridge.port)
+            page = faction("probe", bridge.port, "--journal", tmp_path / "run.journal")
+            assert page.stderr.startswith(f"{bridge.port}: keeps no journal\n") and (tmp_path / "run.journal").read_text() == ""
             assert "1 on" in page.stdout and "ready 1 of 2" in page.stdout, page.stdout
 
 

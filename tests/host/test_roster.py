@@ -49,6 +49,11 @@ def fault(tmp_path, old, new):
             "",
             "boards[2].kind: 'rp2040': has no ESP-NOW; give this board a transport of its own",
         ),
+        (
+            '# console = "off"',
+            'console = "data"',
+            'console: \'data\': boards[0] is no circuitpython board; take "repl" or "off"',
+        ),
         ("[transport]", "[transports]", "transports: {'kind': 'espnow', 'channel': 6}: extra inputs are not permitted"),
     ],
 )
