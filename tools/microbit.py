@@ -7,11 +7,14 @@ its constants put in, one function at a time.
 from __future__ import annotations
 
 import ast
+import fcntl
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import time
 from pathlib import Path
 
@@ -26,7 +29,7 @@ QEMU = "qemu-system-arm"
 FIRMWARE = Path(os.environ.get("MICROBIT_FIRMWARE", "/usr/share/firmware-microbit-micropython/firmware.hex"))
 GLUE = BOARDS / "microbit" / "glue.py"
 REMEDY = "apt-get install qemu-system-arm firmware-microbit-micropython"
-_CHUNK = 24  # bytes sent at a time: the line has no flow control
+_CHUNK = 16  # bytes sent at a time; the board has a buffer of 64
 _PATIENCE_S = 30
 
 
@@ -37,6 +40,15 @@ def is_missing() -> bool:
 
 class DeviceError(RuntimeError):
     """What the board's interpreter says."""
+
+
+def send(line: socket.socket, data: bytes) -> None:
+    """Send bytes to a board in small chunks, each after the emulator has taken the one before: there is no flow control."""
+    for start in range(0, len(data), _CHUNK):
+        line.sendall(data[start : start + _CHUNK])
+        while struct.unpack("i", fcntl.ioctl(line, termios.TIOCOUTQ, bytes(4)))[0]:
+            time.sleep(0.001)
+        time.sleep(0.003)
 
 
 class Microbit:
@@ -97,9 +109,7 @@ class Microbit:
         """Run a source on the board and return what it prints; raise DeviceError with its traceback."""
         data = source.encode() + b"\x04"
         self._heard = b""
-        for start in range(0, len(data), _CHUNK):
-            self._socket.sendall(data[start : start + _CHUNK])
-            time.sleep(0.002)
+        send(self._socket, data)
         self._listen(_PATIENCE_S, b"\x04>")
         answer, _, fault = self._heard.partition(b"\x04")
         fault = fault.rstrip(b"\x04>")

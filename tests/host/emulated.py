@@ -17,7 +17,7 @@ import tty
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 
-from faction_tools import build, interpreters
+from faction_tools import build, interpreters, microbit
 from faction_tools.cluster import local
 
 
@@ -162,7 +162,7 @@ class Bridge:
         while not self._ended.is_set():
             for source in select.select([self._host, self._socket], [], [], 0.05)[0]:
                 if source == self._host:
-                    self._socket.sendall(os.read(self._host, 64))
+                    microbit.send(self._socket, os.read(self._host, 64))
                 else:
                     os.write(self._host, self._socket.recv(4096))
 
