@@ -299,7 +299,8 @@ inline forget_peers(me) {
 
 /* Who takes part */
 
-#if RESTARTS
+/* Its last choice, always open, is time that passes while nobody acts: without it, and with fairness, spin passes over a
+   cluster that is stuck. */
 proctype Restarter(byte i) {
 end:
     do
@@ -308,11 +309,10 @@ end:
     :: d_step { restarts < RESTARTS -> restarts++; forget_peers(i); begin_run(i) }
 #endif
 #ifdef FAIR
-    :: break    /* so that fairness forces nobody to begin anew */
+    :: nonce[i] > 0
 #endif
     od
 }
-#endif
 
 #if !defined(FAIR) || defined(DELAYS)
 #define BRING(k, flags) :: d_step { AIRED(j, k) & (1 << (flags)) -> hear(i, j, k, flags); speak(i) }
@@ -393,13 +393,6 @@ end:
     od
 }
 
-/* Time goes on: where nothing more happens that is no end, and the formulas hold of it, too. */
-proctype Clock() {
-    do
-    :: restarts <= RESTARTS    /* always; spin takes no plain true */
-    od
-}
-
 #ifdef DEADLINES
 proctype Deadline(byte i) {
 end:
@@ -424,12 +417,10 @@ ltl witness { [] !(WITNESS) }
 
 inline start(me) {
     d_step { begin_run(me) };
-#if RESTARTS
     if
     :: RESTARTS > 1 || me == 0 -> run Restarter(me)    /* who restarts once is all the same */
     :: else
     fi;
-#endif
 #ifdef FAIR
     run Timer(me);
 #else
@@ -463,7 +454,6 @@ init {
         od;
 #ifdef FAIR
         run Chores();
-        run Clock();
 #endif
         i = 0; j = 0
     }
