@@ -73,7 +73,7 @@ def _one(loaded: scenario.Scenario, options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(result))
     else:
-        Console().print(_summary(simulation, result), highlight=False)
+        Console().print(_summary(simulation, result), highlight=False, soft_wrap=True)
         rate = f"{result['deliveries'] / seconds:,.0f} delivered frames a second"
         print(f"{result['ended_ms'] / 1000:.1f} s simulated in {seconds:.1f} s, {rate}", file=sys.stderr)
     for path, write in ((options.picture, _picture), (options.page, _page), (options.journal, _journal)):
@@ -98,6 +98,7 @@ def _journal(simulation: Simulation, path: Path) -> None:
 
 def _summary(simulation: Simulation, result: dict[str, Any]) -> str:
     ready = f", the last at {result['ready_ms'] / 1000:.2f} s" if result["ready_ms"] is not None else ""
+    air = f"; {result['air_ms'] / 1000:.2f} s on the air" if result["air_ms"] else ""
     states = ", ".join(
         f"{board.peer_id} {'off' if board.state is None else state_name(board.state)}"
         for board in simulation.boards
@@ -107,7 +108,7 @@ def _summary(simulation: Simulation, result: dict[str, Any]) -> str:
         f"{simulation.scenario.title}, seed {simulation.seed}\n"
         f"{result['bootstrapped']} of {len(simulation.boards)} nodes Bootstrapped{ready}{'; ' + states if states else ''}\n"
         f"{result['frames']} frames sent, {result['frames_of_a_node']} by the busiest node, {result['deliveries']} delivered, "
-        f"{result['lost']} lost; {result['air_ms'] / 1000:.2f} s on the air"
+        f"{result['lost']} lost{air}"
     )
 
 
