@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -189,11 +190,14 @@ def check(mutant: Mutant, source: Path = PACKAGE) -> list[str]:
 def passes(arguments: list[str], folder: str) -> bool:
     """Tell whether a check is content with the package in a folder."""
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join([folder, str(PORTABLE)]), PYTHONDONTWRITEBYTECODE="1")
+    quiet = subprocess.DEVNULL
+    child = subprocess.Popen([sys.executable, *arguments], cwd=folder, env=environment, stdout=quiet, stderr=quiet, start_new_session=True)
     try:
-        done = subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, timeout=PATIENCE_S)
+        return child.wait(PATIENCE_S) == 0
     except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)  # and its workers
+        child.wait()
         return False
-    return done.returncode == 0
 
 
 def main(arguments: list[str] | None = None) -> int:
