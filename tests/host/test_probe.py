@@ -224,8 +224,8 @@ def test_the_cable_is_pulled_at_every_point_of_an_exchange(tmp_path):
         whole = faction("probe", board.port)
         assert whole.returncode == 0
         to_board, to_host = board.bytes_to_board, board.bytes_to_host
-        cuts = [("pull_after", at) for at in range(1, to_board, max(1, to_board // 12))]
-        cuts += [("pull_at", at) for at in range(1, to_host - 40, max(1, to_host // 25))]
+        cuts = [("pull_after", at) for at in range(1, to_board, max(1, to_board // 8))]
+        cuts += [("pull_at", at) for at in range(1, to_host - 40, max(1, to_host // 16))]
         for name, at in cuts:
             board.plug_in()
             board.said.clear()

@@ -23,7 +23,7 @@ from rich.table import Table
 from ..interpreters import PACKAGE, ROOT
 
 PORTABLE = ROOT / "tests" / "portable"
-PATIENCE_S = 30  # with a check: a bug may hang it, which is caught, too
+PATIENCE_S = 20  # with a check: a bug may hang it, which is caught, too
 
 
 @dataclass(frozen=True)
