@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -214,6 +215,13 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--wait", type=float, default=15, metavar="SECONDS", help="for the board's first words (15)")
     command.set_defaults(call=deploy_board)
 
+    _add_asking(commands)
+    simulate_command.add(commands)
+    return made
+
+
+def _add_asking(commands: Any) -> None:
+    """Add the commands that ask boards, and tell what they said."""
     command = commands.add_parser("probe", help="ask boards how they are, over their serial lines")
     command.add_argument("port", nargs="*", help="serial ports (all on USB)")
     command.add_argument("--watch", type=float, nargs="?", const=1, metavar="SECONDS", help="again and again, until ctrl-C (1)")
@@ -227,9 +235,6 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--at", type=int, metavar="N", help="the view after N commands")
     command.add_argument("--diagram", metavar="FILE", help="draw the path taken and who told whom: .svg, .png or .md (Mermaid)")
     command.set_defaults(call=replay_journals)
-
-    simulate_command.add(commands)
-    return made
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ from faction.names import state_name
 
 from .diagram import arrows
 from .history import convergence
-from .replay import Journal, events
+from .replay import Journal, events, everybody
 from .sequence import taken
 
 matplotlib.use("Agg")  # no window, wherever it runs
@@ -96,7 +96,7 @@ def _numbers(numbers: list[int]) -> str:
 
 
 def _draw_messages(axis: Any, journals: Sequence[Journal]) -> None:
-    peers = sorted({peer_id for journal in journals for peer_id in journal.config.peers})
+    peers = everybody(journals)
     names = {journal.config.peer_id: journal.name for journal in journals}
     place = {peer_id: x for x, peer_id in enumerate(peers)}
     told = events(journals)

@@ -65,9 +65,10 @@ def journals(simulation: Simulation) -> str:
     parts = []
     for board in simulation.boards:
         if board.node is not None and board.journals:
-            age_cs = next(iter(board.journals[-1].lines())).rpartition("age_cs=")[2]
+            lines = list(board.journals[-1].lines())
+            age_cs = lines[0].rpartition("age_cs=")[2]
             first = next((at for at, index, *_ in simulation.learned if index == board.index and at >= board.booted_at), simulation.now)
             # The node's clock stands at its last poll; the first command of the record is what both clocks share.
             parts.append(heading(str(board.peer_id), first / 1e6 + int(age_cs) / 100))
-            parts += [line + "\n" for line in board.journals[-1].lines()]
+            parts += [line + "\n" for line in lines]
     return "".join(parts)

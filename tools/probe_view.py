@@ -12,7 +12,7 @@ from faction import BOOTSTRAPPED
 from faction.names import state_name
 
 from .demo import STYLES
-from .probe import ALL_BOOTSTRAPPED, BAD, NO_ANSWER, NOT_YET, Report, Survey
+from .probe import ALL_BOOTSTRAPPED, BAD, NO_ANSWER, NOT_YET, Report, Survey, call
 
 LEGEND = "· silent  ○ heard  ● ready  ✗ one-way"
 VERDICTS = {
@@ -48,11 +48,7 @@ def _waited_for(board: Report) -> Iterator[str]:
     if board.state != BOOTSTRAPPED:
         for peer_id, name, _, ready, *_ in board.peers.values():
             if not ready:
-                yield _call(peer_id, name)
-
-
-def _call(peer_id: int, name: str | None) -> str:
-    return str(peer_id) if name is None else f"{peer_id} ({name})"
+                yield call(peer_id, name)
 
 
 def page(board: Report) -> list[RenderableType]:
@@ -80,7 +76,7 @@ def _peers(board: Report) -> Table:
         else:
             standing = "ready" if ready else "heard, not ready" if heard else "never heard"
             age = f"{age_cs / 100:.1f} s ago" if age_cs >= 0 else ""
-        table.add_row(_call(peer_id, name), Text(standing, STYLES[BOOTSTRAPPED] if ready else ""), age, str(restarts or ""))
+        table.add_row(call(peer_id, name), Text(standing, STYLES[BOOTSTRAPPED] if ready else ""), age, str(restarts or ""))
     return table
 
 

@@ -12,7 +12,17 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from faction import BROADCAST_READY, CONCLUDED_BOOTSTRAPPED, CONCLUDED_TIMED_OUT, INITIAL, NO_PEER, READY_OBSERVED, Config, Faction
+from faction import (
+    BROADCAST_READY,
+    CONCLUDED_BOOTSTRAPPED,
+    CONCLUDED_TIMED_OUT,
+    INITIAL,
+    LOCAL_COMPLETED,
+    NO_PEER,
+    READY_ACCEPTED,
+    Config,
+    Faction,
+)
 from faction.journal import replay
 from faction.names import command_name, describe, state_name
 from faction.view import ClusterView
@@ -61,7 +71,12 @@ class Step:
     @property
     def words(self) -> str:
         """Say what happened: "ready observed of 1"."""
-        return command_name(self.command) + (f" of {self.peer_id}" if self.peer_id != NO_PEER else "")
+        return in_words(self.command, self.peer_id)
+
+
+def in_words(command: int, peer_id: int) -> str:
+    """Return the words for a command and the peer that it is about, if any."""
+    return command_name(command) + (f" of {peer_id}" if peer_id != NO_PEER else "")
 
 
 def heading(name: str, taken: float) -> str:
@@ -173,8 +188,7 @@ def timeline(journal: Journal) -> Table:
 def _add_rejections(table: Table, journal: Journal, number: int) -> None:
     for before, command, peer_id, result in journal.rejections:
         if before == number:
-            words = command_name(command) + (f" of {peer_id}" if peer_id != NO_PEER else "")
-            table.add_row("", "", Text(words, "dim"), "", "", Text(describe(result), "dim"))
+            table.add_row("", "", Text(in_words(command, peer_id), "dim"), "", "", Text(describe(result), "dim"))
 
 
 def _consequence(step: Step) -> str:
@@ -200,6 +214,11 @@ def at(journals: Sequence[Journal], number: int) -> str:
 
 def _ids(ids: Sequence[int]) -> str:
     return ", ".join(map(str, ids)) or "nobody"
+
+
+def everybody(journals: Sequence[Journal]) -> list[int]:
+    """Return the ids of all peers of all boards."""
+    return sorted({peer_id for journal in journals for peer_id in journal.config.peers})
 
 
 def events(journals: Sequence[Journal]) -> list[tuple[float, Journal, Step]]:
@@ -233,7 +252,7 @@ def merged(journals: Sequence[Journal]) -> Table:
 
 def learned(journals: Sequence[Journal]) -> Table:
     """Return when each board knew which peer to be ready."""
-    peers = sorted({peer_id for journal in journals for peer_id in journal.config.peers})
+    peers = everybody(journals)
     table = Table(title="when a board counted a peer as ready, in seconds", title_justify="left", box=None)
     for name in ("board", *map(str, peers), "verdict"):
         table.add_column(name, justify="left" if name in ("board", "verdict") else "right")
@@ -248,7 +267,7 @@ def learned(journals: Sequence[Journal]) -> Table:
 
 
 def _is_ready(step: Step) -> bool:
-    return step.command == READY_OBSERVED or (step.peer_id == NO_PEER and "local" in describe(step.result))
+    return bool(step.result & (READY_ACCEPTED | LOCAL_COMPLETED))
 
 
 def draw(journals: Sequence[Journal], path: Path) -> None:

@@ -8,7 +8,7 @@ from faction import BOOTSTRAPPED, NO_PEER
 from faction.names import state_name
 
 from .diagram import mermaid
-from .replay import Journal, events, steps
+from .replay import Journal, events, everybody, steps
 
 
 def markdown(journals: Sequence[Journal]) -> str:
@@ -33,7 +33,7 @@ def states(journal: Journal) -> str:
 def sequence(journals: Sequence[Journal]) -> str:
     """Return who told whom, in order of time."""
     names = {journal.config.peer_id: journal.name for journal in journals}
-    peers = sorted({peer_id for journal in journals for peer_id in journal.config.peers})
+    peers = everybody(journals)
     lines = ["sequenceDiagram", *[f"    participant {peer_id} as {names.get(peer_id, peer_id)}" for peer_id in peers]]
     for seconds, journal, step in events(journals):
         own = journal.config.peer_id

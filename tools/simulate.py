@@ -310,10 +310,10 @@ class Simulation:
     def _plan(self, board: Board, node: Node) -> None:
         """Find the next moment at which a poll does something."""
         idle_ms = node.idle_ms()
-        if idle_ms < 1 << 29:  # a clock has to be read within half its period
-            idle_ms = min(idle_ms, self.last_tick >> 2)
-        due = self.now + max(1, int(idle_ms * US * 1_000_000 / (1_000_000 + board.drift_ppm))) if idle_ms < 1 << 29 else _NEVER
-        due = min(due, board.completes_at)
+        due = board.completes_at
+        if idle_ms < 1 << 29:
+            idle_ms = min(idle_ms, self.last_tick >> 2)  # a clock has to be read within half its period
+            due = min(due, self.now + max(1, int(idle_ms * US * 1_000_000 / (1_000_000 + board.drift_ppm))))
         if board.inbox:
             due = min(due, max(board.inbox[0][0], self.now + 1))
         if due < _NEVER:
@@ -332,10 +332,10 @@ class Simulation:
             return
         cluster = self.scenario.cluster
         config = self._config.of(board.peer_id, board.quorum)
-        journal = Journal(config)
         observer = self._observe(board, config) if self._observe else None
         if self._record:
-            observer = Observers(journal, Learning(self, board.index))
+            board.journals.append(Journal(config))
+            observer = Observers(board.journals[-1], Learning(self, board.index))
         board.node = Node(
             config,
             board,
@@ -350,8 +350,7 @@ class Simulation:
             observer,
         )
         if self._record:
-            journal.follow(board.node)
-            board.journals.append(journal)
+            board.journals[-1].follow(board.node)
         board.boots += 1
         board.retries = board.received = 0
         board.booted_at = self.now

@@ -49,7 +49,7 @@ def simulate(options: argparse.Namespace) -> int:
     options.seed = 1 if options.seed is None else options.seed
     loaded = scenario.load(options.scenario, options.set)
     if options.sweep:
-        return _sweep(loaded, options)
+        return _sweep(options)
     if options.runs or options.confidence:
         return _many(loaded, options)
     return _one(loaded, options)
@@ -76,24 +76,28 @@ def _one(loaded: scenario.Scenario, options: argparse.Namespace) -> int:
         Console().print(_summary(simulation, result), highlight=False, soft_wrap=True)
         rate = f"{result['deliveries'] / seconds:,.0f} delivered frames a second"
         print(f"{result['ended_ms'] / 1000:.1f} s simulated in {seconds:.1f} s, {rate}", file=sys.stderr)
-    for path, write in ((options.picture, _picture), (options.page, _page), (options.journal, _journal)):
-        if path:
-            write(simulation, Path(path))
-            print(f"{path}: written", file=sys.stderr)
+    _write(simulation, options)
     return 0 if result["verdict"] == "all" else 1
 
 
-def _picture(simulation: Simulation, path: Path) -> None:
-    draw_history(history.history(simulation), path)
+def _write(simulation: Simulation, options: argparse.Namespace) -> None:
+    """Write the files that the options ask for."""
+    if options.picture or options.page:
+        told = history.history(simulation)
+    if options.picture:
+        draw_history(told, Path(options.picture))
+        _say(options.picture)
+    if options.page:
+        Path(options.page).write_text(history.page(told), encoding="utf-8")
+        _say(options.page)
+    if options.journal:
+        with Path(options.journal).open("x", encoding="utf-8") as file:
+            file.write(history.journals(simulation))
+        _say(options.journal)
 
 
-def _page(simulation: Simulation, path: Path) -> None:
-    path.write_text(history.page(history.history(simulation)), encoding="utf-8")
-
-
-def _journal(simulation: Simulation, path: Path) -> None:
-    with path.open("x", encoding="utf-8") as file:
-        file.write(history.journals(simulation))
+def _say(path: str) -> None:
+    print(f"{path}: written", file=sys.stderr)
 
 
 def _summary(simulation: Simulation, result: dict[str, Any]) -> str:
@@ -168,7 +172,7 @@ def _show(done: campaign.Campaign, options: argparse.Namespace) -> None:
         console.print(f"for {options.confidence:.2%} of the starts to succeed: {text.replace(',', '_')}", highlight=False)
 
 
-def _sweep(loaded: scenario.Scenario, options: argparse.Namespace) -> int:
+def _sweep(options: argparse.Namespace) -> int:
     """Run many seeds for each value of a field, and show the curve."""
     name, _, texts = options.sweep.partition("=")
     values = [scenario.value_of(text) for text in texts.split(",") if text]
@@ -183,5 +187,5 @@ def _sweep(loaded: scenario.Scenario, options: argparse.Namespace) -> int:
     if options.picture:
         curves = {label: [done.quantile("ready_ms", share) for _, done in campaigns] for label, share in (("median", 0.5), ("99th", 0.99))}
         draw_sweep(name, values, curves, Path(options.picture))
-        print(f"{options.picture}: written", file=sys.stderr)
+        _say(options.picture)
     return 0
