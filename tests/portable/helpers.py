@@ -1,6 +1,34 @@
-"""What the portable tests of the machine share: rosters, ids that nobody expects, chance, and snapshots."""
+"""What the tests of the machine share: its results, rosters, ids that nobody expects, chance, and snapshots."""
 
-from faction import NO_PEER
+from faction import (
+    ACCEPTED,
+    BROADCAST_READY,
+    CONCLUDED,
+    CONCLUDED_BOOTSTRAPPED,
+    CONCLUDED_TIMED_OUT,
+    DUPLICATE,
+    LOCAL_COMPLETED,
+    NO_PEER,
+    NON_MEMBER,
+    NOT_ADMISSIBLE,
+    PARTICIPATION_ACCEPTED,
+    READY_ACCEPTED,
+    REJECTED,
+    UNKNOWN_COMMAND,
+)
+
+# The results that a machine gives: what was accepted, and what was rejected and why.
+HEARD = ACCEPTED | PARTICIPATION_ACCEPTED
+READY = ACCEPTED | READY_ACCEPTED
+LAST_READY = READY | CONCLUDED_BOOTSTRAPPED
+LOCAL = ACCEPTED | LOCAL_COMPLETED | BROADCAST_READY
+LAST_LOCAL = LOCAL | CONCLUDED_BOOTSTRAPPED
+LATE = ACCEPTED | CONCLUDED_TIMED_OUT
+AGAIN = REJECTED | DUPLICATE
+STRANGER = REJECTED | NON_MEMBER
+REFUSED = REJECTED | NOT_ADMISSIBLE
+CLOSED = REJECTED | CONCLUDED
+UNKNOWN = REJECTED | UNKNOWN_COMMAND
 
 MAX_ID = 0x3FFFFFFF  # the greatest legal id
 

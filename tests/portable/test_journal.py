@@ -5,20 +5,11 @@ import gc
 from faction import (
     ACCEPTED,
     BOOTSTRAPPED,
-    BROADCAST_READY,
-    CONCLUDED,
-    CONCLUDED_BOOTSTRAPPED,
-    CONCLUDED_TIMED_OUT,
     DEADLINE_EXPIRED,
-    DUPLICATE,
-    LOCAL_COMPLETED,
     LOCAL_PARTICIPATION_COMPLETED,
     NO_PEER,
-    NON_MEMBER,
-    PARTICIPATION_ACCEPTED,
     PARTICIPATION_OBSERVED,
     PROBE,
-    READY_ACCEPTED,
     READY_OBSERVED,
     REJECTED,
     TIMED_OUT,
@@ -27,16 +18,22 @@ from faction import (
     Faction,
 )
 from faction.journal import Journal, replay
-from helpers import HOSTILE, Chance, message_of, rosters, snapshot, strangers
-
-HEARD = ACCEPTED | PARTICIPATION_ACCEPTED
-READY = ACCEPTED | READY_ACCEPTED
-LAST_READY = READY | CONCLUDED_BOOTSTRAPPED
-LOCAL = ACCEPTED | LOCAL_COMPLETED | BROADCAST_READY
-LATE = ACCEPTED | CONCLUDED_TIMED_OUT
-AGAIN = REJECTED | DUPLICATE
-STRANGER = REJECTED | NON_MEMBER
-CLOSED = REJECTED | CONCLUDED
+from helpers import (
+    AGAIN,
+    CLOSED,
+    HEARD,
+    HOSTILE,
+    LAST_READY,
+    LATE,
+    LOCAL,
+    READY,
+    STRANGER,
+    Chance,
+    message_of,
+    rosters,
+    snapshot,
+    strangers,
+)
 
 
 def _recorded(config, commands, rejections=0):

@@ -5,46 +5,40 @@ import gc
 from faction import (
     ACCEPTED,
     BOOTSTRAPPED,
-    BROADCAST_READY,
     COLLECTING,
-    CONCLUDED,
-    CONCLUDED_BOOTSTRAPPED,
-    CONCLUDED_TIMED_OUT,
     DEADLINE_EXPIRED,
-    DUPLICATE,
     INITIAL,
-    LOCAL_COMPLETED,
     LOCAL_PARTICIPATION_COMPLETED,
     NO_PEER,
-    NON_MEMBER,
-    NOT_ADMISSIBLE,
-    PARTICIPATION_ACCEPTED,
     PARTICIPATION_OBSERVED,
     PINGING,
     PROBE,
     PROBED,
-    READY_ACCEPTED,
     READY_OBSERVED,
-    REJECTED,
     TIMED_OUT,
-    UNKNOWN_COMMAND,
     Config,
     Faction,
 )
 from faction.machine import TABLE
-from helpers import HOSTILE, Chance, own_ids, rosters, snapshot, strangers
-
-HEARD = ACCEPTED | PARTICIPATION_ACCEPTED
-READY = ACCEPTED | READY_ACCEPTED
-LAST_READY = READY | CONCLUDED_BOOTSTRAPPED
-LOCAL = ACCEPTED | LOCAL_COMPLETED | BROADCAST_READY
-LAST_LOCAL = LOCAL | CONCLUDED_BOOTSTRAPPED
-LATE = ACCEPTED | CONCLUDED_TIMED_OUT
-AGAIN = REJECTED | DUPLICATE
-STRANGER = REJECTED | NON_MEMBER
-REFUSED = REJECTED | NOT_ADMISSIBLE
-CLOSED = REJECTED | CONCLUDED
-UNKNOWN = REJECTED | UNKNOWN_COMMAND
+from helpers import (
+    AGAIN,
+    CLOSED,
+    HEARD,
+    HOSTILE,
+    LAST_LOCAL,
+    LAST_READY,
+    LATE,
+    LOCAL,
+    READY,
+    REFUSED,
+    STRANGER,
+    UNKNOWN,
+    Chance,
+    own_ids,
+    rosters,
+    snapshot,
+    strangers,
+)
 
 # A standing is a state and how many readinesses the quorum lacks, our own counted as if it were there.
 # One row each: the answers to the five commands, and the state that follows them if it is another.

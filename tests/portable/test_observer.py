@@ -3,7 +3,6 @@
 from faction import (
     ACCEPTED,
     BOOTSTRAPPED,
-    BROADCAST_READY,
     COLLECTING,
     CONCLUDED,
     CONCLUDED_BOOTSTRAPPED,
@@ -11,17 +10,14 @@ from faction import (
     DEADLINE_EXPIRED,
     DUPLICATE,
     INITIAL,
-    LOCAL_COMPLETED,
     LOCAL_PARTICIPATION_COMPLETED,
     NO_PEER,
     NON_MEMBER,
     NOT_ADMISSIBLE,
-    PARTICIPATION_ACCEPTED,
     PARTICIPATION_OBSERVED,
     PINGING,
     PROBE,
     PROBED,
-    READY_ACCEPTED,
     READY_OBSERVED,
     REJECTED,
     TIMED_OUT,
@@ -30,7 +26,7 @@ from faction import (
     Faction,
 )
 from faction.observer import Observer, Observers
-from helpers import HOSTILE, snapshot
+from helpers import HEARD, HOSTILE, LOCAL, READY, snapshot
 
 
 class Recorder:
@@ -49,9 +45,6 @@ class Recorder:
         self.calls.append(("rejected", machine, snapshot(machine), command, peer_id, result))
 
 
-HEARD = ACCEPTED | PARTICIPATION_ACCEPTED
-READY = ACCEPTED | READY_ACCEPTED
-LOCAL = ACCEPTED | LOCAL_COMPLETED | BROADCAST_READY
 RUNS = (
     # a quorum of three of four peers, we are 2; each command with its result, the state before and the state after
     (
