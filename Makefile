@@ -13,22 +13,22 @@ help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
 
 demo: $(PACKAGES) ## A cluster of MicroPython processes boots; NODES=5 QUORUM=4 LOSS=0.2 SEED=1 change it
-	@$(RUN) -m faction_tools.demo $(foreach option,NODES QUORUM LOSS SEED,$(call pass,$(option)))
+	@$(RUN) -m faction_tools.dev.demo $(foreach option,NODES QUORUM LOSS SEED,$(call pass,$(option)))
 
 test: $(PACKAGES) node $(STUBS) ## The one suite, on CPython and on every MicroPython
 	@$(RUN) -m pytest -n 2 --dist loadfile
 
 verify: $(PACKAGES) ## Every state of small clusters, storms of faults, deliberate bugs, a formal model; STORMS=1000000 FULL=1 take longer
-	@$(RUN) -m faction_tools.verify $(foreach option,STORMS,$(call pass,$(option))) $(if $(FULL),--full)
+	@$(RUN) -m faction_tools.dev.verify $(foreach option,STORMS,$(call pass,$(option))) $(if $(FULL),--full)
 
 mpy: $(PACKAGES) ## Compile faction/ to build/mpy/faction
-	@$(RUN) -m faction_tools.interpreters
+	@$(RUN) -m faction_tools.dev.interpreters
 
 size: $(PACKAGES) node ## Bytes of code and of heap, against their budgets
-	@$(RUN) -m faction_tools.size
+	@$(RUN) -m faction_tools.dev.size
 
 bench: $(PACKAGES) ## Speed of the machine, against its budgets
-	@$(RUN) -m faction_tools.bench
+	@$(RUN) -m faction_tools.dev.bench
 
 dist: $(PACKAGES) ## What a release has, in dist/: for boards, for mip, for CPython
 	@$(RUN) -m faction_tools.cli dist

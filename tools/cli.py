@@ -17,8 +17,13 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from . import build, deploy, probe, probe_view, replay, roster, scenario, simulate_command
-from .interpreters import PACKAGE, compile_package
+from .commands import simulate as simulate_command
+from .fleet import build, deploy, roster
+from .fleet.compile import PACKAGE, compile_package
+from .journals import replay
+from .serial import survey as probe
+from .shown import survey as probe_view
+from .simulator import scenario
 
 DEFAULT = "faction.toml"
 CONFIGURATION = "faction.json"

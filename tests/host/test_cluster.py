@@ -9,7 +9,7 @@ import pytest
 from needs import require_micropython
 
 from faction import BOOTSTRAPPED, COLLECTING, TIMED_OUT
-from faction_tools.cluster import Cluster, Member, local, udp
+from faction_tools.dev.cluster import Cluster, Member, local, udp
 
 INTERVAL_MS = 200
 ENOUGH_S = 25

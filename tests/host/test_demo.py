@@ -11,7 +11,7 @@ import pexpect
 import pytest
 from needs import require_micropython
 
-DEMO = [sys.executable, "-m", "faction_tools.demo"]
+DEMO = [sys.executable, "-m", "faction_tools.dev.demo"]
 
 require_micropython()
 
@@ -71,7 +71,7 @@ def test_a_value_that_makes_no_sense_gets_one_line(argument, named):
 
 
 def test_a_cluster_that_times_out_is_no_success(tmp_path):
-    script = "import sys; from faction_tools import demo; demo.DEADLINE_MS = 900; sys.exit(demo.main())"
+    script = "import sys; from faction_tools.dev import demo; demo.DEADLINE_MS = 900; sys.exit(demo.main())"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "timed out" in done.stdout

@@ -9,8 +9,8 @@ import pytest
 from emulated import Board
 from needs import require_micropython
 
-from faction_tools import build
-from faction_tools.cluster import free_ports
+from faction_tools.dev.cluster import free_ports
+from faction_tools.fleet import build
 
 require_micropython()
 

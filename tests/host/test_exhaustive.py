@@ -15,8 +15,8 @@ from faction.clock import Clock
 from faction.node import BEACON, Node
 from faction.transports.loopback import Hub
 from faction.wire import READY, Checksum, Wire
-from faction_tools.verify import exhaustive
-from faction_tools.verify.exhaustive import LAST_TWO, NEWEST, Behaviour, Cluster, Composition, Memory, Violation, check
+from faction_tools.dev.verify import exhaustive
+from faction_tools.dev.verify.exhaustive import LAST_TWO, NEWEST, Behaviour, Cluster, Composition, Memory, Violation, check
 
 SOURCE = Path(faction.machine.__file__).read_text(encoding="utf-8")
 

@@ -9,8 +9,8 @@ import sys
 import pytest
 from needs import needs_micropython
 
-from faction_tools import interpreters
-from faction_tools.figures import NOISY, Figure, exit_code, from_rounds
+from faction_tools.dev import interpreters
+from faction_tools.dev.figures import NOISY, Figure, exit_code, from_rounds
 
 needs_node = pytest.mark.skipif(
     (interpreters.node() is None or interpreters.WEBASSEMBLY is None) and not os.environ.get("CI"),
@@ -20,7 +20,7 @@ needs_node = pytest.mark.skipif(
 
 def run(command, *arguments):
     return subprocess.run(
-        [sys.executable, "-m", f"faction_tools.{command}", "--json", *arguments], capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", f"faction_tools.dev.{command}", "--json", *arguments], capture_output=True, text=True, timeout=120
     )
 
 

@@ -11,7 +11,7 @@ from needs import needs_micropython
 
 from faction import Config
 from faction.wire import BEACON, CORRUPT, MALFORMED, Checksum, Wire
-from faction_tools import interpreters
+from faction_tools.dev import interpreters
 
 FUZZ = Path(__file__).parent / "device" / "fuzz.py"
 # Every verdict of a frame occurs, or the fuzzer is too tame: by the codes of faction.wire and faction.node.
@@ -37,7 +37,7 @@ def test_a_million_frames_on_cpython():
 
 @needs_micropython
 def test_a_hundred_thousand_frames_on_micropython(tmp_path):
-    interpreters.compile_package(out_dir=tmp_path)
+    interpreters.compile_package(interpreters.PACKAGE, tmp_path)
     environment = dict(os.environ, MICROPYPATH=str(tmp_path))
     counts = fuzz([interpreters.micropython()], environment, ("3", "80000"), ("4", "20000", "key"))
     assert sum(counts) == 100_000

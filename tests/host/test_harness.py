@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from faction_tools import interpreters
+from faction_tools.dev import interpreters
 from runtimes import PORTABLE, ROOT, RUNTIMES
 
 TIMEOUT_S = 3

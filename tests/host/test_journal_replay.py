@@ -12,7 +12,7 @@ import pytest
 
 from faction import ACCEPTED, NO_PEER, READY_OBSERVED, REJECTED, Config, Faction
 from faction.journal import replay
-from faction_tools.interpreters import micropython
+from faction_tools.dev.interpreters import micropython
 from runtimes import RUNTIMES
 
 RUNTIME = next(runtime for runtime in RUNTIMES if runtime.name == "micropython-mpy")

@@ -23,8 +23,8 @@ from faction import (
 )
 from faction.node import Node
 from faction.transports.udp import UDP
-from faction_tools import microbit
-from faction_tools.cluster import Cluster, Member, local
+from faction_tools.dev import microbit
+from faction_tools.dev.cluster import Cluster, Member, local
 from portable.helpers import AGAIN, CLOSED, HEARD, LATE, LOCAL, READY, REFUSED, STRANGER
 
 ROOT = Path(__file__).parents[2]

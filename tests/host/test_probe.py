@@ -16,7 +16,8 @@ from emulated import NAMES, Board, Bridge, ports, powered, settings_of, states, 
 from needs import require_micropython
 
 from faction import BOOTSTRAPPED, COLLECTING, TIMED_OUT
-from faction_tools import microbit, probe
+from faction_tools.dev import microbit
+from faction_tools.serial import survey as probe
 
 require_micropython()
 

@@ -9,8 +9,8 @@ import pytest
 
 import faction
 from faction import machine, wire
-from faction_tools.verify import promela
-from faction_tools.verify.promela import EVERYONE, QUICK, SAFETY, SILENCE, THOROUGH, WITNESS, Check, read, search, table_of, value_of
+from faction_tools.dev.verify import promela
+from faction_tools.dev.verify.promela import EVERYONE, QUICK, SAFETY, SILENCE, THOROUGH, WITNESS, Check, read, search, table_of, value_of
 
 MODEL = promela.MODEL.read_text()
 CODES = (

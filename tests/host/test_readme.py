@@ -8,7 +8,7 @@ from pathlib import Path
 from faction import BOOTSTRAPPED, Config
 from faction.key import Key
 from faction.node import Node
-from faction_tools import diagram
+from faction_tools.shown import diagram
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -12,7 +12,8 @@ from emulated import Board, furnish, ports, powered, settings_of, states, wait
 from needs import needs_micropython
 
 from faction import BOOTSTRAPPED, COLLECTING, PINGING, TIMED_OUT
-from faction_tools import replay, sequence
+from faction_tools.journals import replay
+from faction_tools.shown import sequence
 
 RECORD = """\
 board 0 (north) at 1000.500

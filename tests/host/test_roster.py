@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from faction_tools import roster
+from faction_tools.fleet import roster
 
 
 def fault(tmp_path, old, new):

@@ -16,9 +16,9 @@ from command import FACTION, faction
 from faction import BOOTSTRAPPED, TIMED_OUT, Config
 from faction.node import RESTART, SAME_ID, STALE, UNPROVEN
 from faction.wire import BEACON, CORRUPT, OTHER_EXPECTATIONS, Checksum
-from faction_tools import campaign, history, scenario
-from faction_tools.scenario import Scenario, ScenarioError
-from faction_tools.simulate import FastChecksum, FastConfig, Simulation, outcome
+from faction_tools.simulator import campaign, history, scenario
+from faction_tools.simulator.scenario import Scenario, ScenarioError
+from faction_tools.simulator.simulation import FastChecksum, FastConfig, Simulation, outcome
 
 GREENHOUSE = "greenhouse"
 DIGEST = "06ea81b6a9b5c53e"  # of its events with seed 1

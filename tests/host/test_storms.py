@@ -8,8 +8,8 @@ from faction import BOOTSTRAPPED
 from faction.machine import Faction
 from faction.node import Node
 from faction.wire import BEACON
-from faction_tools.scenario import Scenario
-from faction_tools.verify import mutants, storms
+from faction_tools.dev.verify import mutants, storms
+from faction_tools.simulator.scenario import Scenario
 
 SEEDS = range(1, 201)
 KEPT = sorted(storms.REGRESSIONS.glob("*.json"))

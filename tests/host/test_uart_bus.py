@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from needs import require_micropython
 
-from faction_tools import interpreters
+from faction_tools.dev import interpreters
 
 NODE = Path(__file__).parent / "device" / "uart_node.py"
 
@@ -62,7 +62,7 @@ class Bus:
 
 @pytest.mark.parametrize(("count", "noise"), [(4, 0.0), (4, 0.005), (6, 0.01)])
 def test_nodes_on_one_bus_bootstrap(tmp_path, count, noise):
-    interpreters.compile_package(out_dir=tmp_path)
+    interpreters.compile_package(interpreters.PACKAGE, tmp_path)
     bus = Bus(count, noise, seed=count)
     environment = dict(os.environ, MICROPYPATH=str(tmp_path))
     processes = [

@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from faction_tools import interpreters
+from faction_tools.dev import interpreters
 
 ROOT = interpreters.ROOT
 PORTABLE = ROOT / "tests" / "portable"
@@ -32,7 +32,7 @@ _NO_WEBASSEMBLY = "32-bit MicroPython not found: install Node.js and npm, then m
 @functools.cache
 def compiled() -> Path:
     """Compile faction, once in a session, and return the folder that holds it."""
-    interpreters.compile_package()
+    interpreters.compile_all()
     return interpreters.COMPILED
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Optional, Union
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
-from .roster import RULES, parse_toml
+from ..fleet.roster import RULES, parse_toml
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 US = 1000  # microseconds of a millisecond: the simulator counts in whole microseconds

@@ -1,4 +1,4 @@
-"""All checks: python -m faction_tools.verify [--storms N] [--full]."""
+"""All checks: python -m faction_tools.dev.verify [--storms N] [--full]."""
 
 from __future__ import annotations
 

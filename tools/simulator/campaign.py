@@ -14,7 +14,7 @@ from typing import Any
 from rich.table import Table
 
 from .scenario import Scenario
-from .simulate import Simulation, outcome
+from .simulation import Simulation, outcome
 
 CHUNK = 20  # runs that a worker does at a time
 NO_DEADLINE_MS = 2**29 - 1

@@ -1,4 +1,4 @@
-"""The protocol of the node, searched to the end by spin: python -m faction_tools.verify.promela prints what holds.
+"""The protocol of the node, searched to the end by spin: python -m faction_tools.dev.verify.promela prints what holds.
 
 The model is node.pml, beside this file. It takes spin and gcc: apt-get install spin gcc.
 """

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from faction import BOOTSTRAPPED, NO_PEER
 from faction.names import state_name
 
+from ..journals.replay import Journal, events, everybody, steps
 from .diagram import mermaid
-from .replay import Journal, events, everybody, steps
 
 
 def markdown(journals: Sequence[Journal]) -> str:

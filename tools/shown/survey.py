@@ -11,8 +11,8 @@ from rich.text import Text
 from faction import BOOTSTRAPPED
 from faction.names import state_name
 
-from .demo import STYLES
-from .probe import ALL_BOOTSTRAPPED, BAD, NO_ANSWER, NOT_YET, Report, Survey, call
+from ..serial.survey import ALL_BOOTSTRAPPED, BAD, NO_ANSWER, NOT_YET, Report, Survey, call
+from .palette import STYLES
 
 LEGEND = "· silent  ○ heard  ● ready  ✗ one-way"
 VERDICTS = {

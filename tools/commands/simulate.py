@@ -19,9 +19,9 @@ from rich.table import Table
 
 from faction.names import state_name
 
-from . import campaign, history, scenario
-from .drawing import draw_history, draw_sweep
-from .simulate import Simulation, outcome
+from ..shown.plots import draw_history, draw_sweep
+from ..simulator import campaign, history, scenario
+from ..simulator.simulation import Simulation, outcome
 
 
 def add(commands: Any) -> None:

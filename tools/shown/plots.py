@@ -12,9 +12,10 @@ import matplotlib
 from faction import BOOTSTRAPPED, COLLECTING, INITIAL, NO_PEER, PINGING, READY_OBSERVED, TIMED_OUT
 from faction.names import state_name
 
+from ..journals.replay import Journal, events, everybody
+from ..simulator.history import convergence
 from .diagram import arrows
-from .history import convergence
-from .replay import Journal, events, everybody
+from .palette import COLOURS
 from .sequence import taken
 
 matplotlib.use("Agg")  # no window, wherever it runs
@@ -23,7 +24,6 @@ matplotlib.rcParams.update({"svg.hashsalt": "faction", "font.size": 8})
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.patches import FancyArrowPatch, Rectangle  # noqa: E402
 
-COLOURS = {INITIAL: "#9aa0a6", PINGING: "#e9c46a", COLLECTING: "#4aa3df", BOOTSTRAPPED: "#2a9d8f", TIMED_OUT: "#d1495b"}
 PLACES = {INITIAL: (0, 0), PINGING: (2, 0), COLLECTING: (4, 0), BOOTSTRAPPED: (6, 1.4), TIMED_OUT: (6, -1.4)}
 BENDS = {(INITIAL, COLLECTING): 0.35, (INITIAL, BOOTSTRAPPED): -0.3, (INITIAL, TIMED_OUT): 0.3}
 INCHES_AN_EVENT = 0.22

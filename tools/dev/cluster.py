@@ -77,7 +77,7 @@ class Cluster:
         return time.monotonic() - self._start
 
     async def __aenter__(self) -> Cluster:
-        interpreters.compile_package()
+        interpreters.compile_all()
         self._start = time.monotonic()
         for member in self.members:
             await self.launch(member)

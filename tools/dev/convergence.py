@@ -8,10 +8,10 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from .campaign import outcomes
+from ..simulator.campaign import outcomes
+from ..simulator.scenario import Scenario
+from ..simulator.simulation import Simulation
 from .figures import Figure, from_rounds
-from .scenario import Scenario
-from .simulate import Simulation
 
 INTERVAL_MS = 500
 POLL_MS = 5

@@ -27,7 +27,7 @@ from faction.journal import replay
 from faction.names import command_name, describe, state_name
 from faction.view import ClusterView
 
-from .demo import STYLES
+from ..shown.palette import STYLES
 
 _HEAD = re.compile(r"journal 1 id=(\d+) quorum=(\d+) peers=([\d,]+) dropped=(\d+) lost=(\d+)(?: age_cs=(\d+))?$")
 _ENTRY = re.compile(r"(command|rejection) (\d+) (-?\d+) (-?\d+) (\d+)$")
@@ -273,11 +273,11 @@ def _is_ready(step: Step) -> bool:
 def draw(journals: Sequence[Journal], path: Path) -> None:
     """Write the state diagram with the paths taken, and who told whom; raise ReplayError for a suffix that is none."""
     if path.suffix == ".md":
-        from .sequence import markdown
+        from ..shown.sequence import markdown
 
         path.write_text(markdown(journals), encoding="utf-8")
     elif path.suffix in (".svg", ".png"):
-        from .drawing import draw_run
+        from ..shown.plots import draw_run
 
         draw_run(journals, path)
     else:

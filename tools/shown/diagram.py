@@ -1,4 +1,4 @@
-"""The state diagram, drawn from the table that the machine obeys: python -m faction_tools.diagram prints it as Mermaid."""
+"""The state diagram, drawn from the table that the machine obeys: python -m faction_tools.shown.diagram prints it as Mermaid."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import python_minifier
 
 from faction import __version__
 
-from .interpreters import BOARDS, PACKAGE, compile_package
+from .compile import BOARDS, PACKAGE, compile_package
 
 _NODE = ("__init__.py", "machine.py", "clock.py", "wire.py", "node.py", "wait.py", "key.py")
 SLICES = {

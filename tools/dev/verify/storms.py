@@ -1,6 +1,6 @@
 """Storms: clusters of the shipped node with every fault at once, watched at every poll.
 
-    python -m faction_tools.verify.storms [--runs 20000] [--seed 1]
+    python -m faction_tools.dev.verify.storms [--runs 20000] [--seed 1]
 
 What must hold, whatever happens:
 
@@ -33,10 +33,10 @@ from faction import BOOTSTRAPPED, COLLECTING, READY_OBSERVED, Config, Faction
 from faction.node import SENT
 from faction.observer import Observer
 
-from ..campaign import local_executor
+from ...simulator.campaign import local_executor
+from ...simulator.scenario import Scenario
+from ...simulator.simulation import Board, Simulation
 from ..interpreters import ROOT
-from ..scenario import Scenario
-from ..simulate import Board, Simulation
 
 REGRESSIONS = ROOT / "tests" / "host" / "regressions"
 CHUNK = 250

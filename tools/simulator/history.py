@@ -9,10 +9,10 @@ from typing import Any
 from faction import BOOTSTRAPPED, DEADLINE_EXPIRED, LOCAL_PARTICIPATION_COMPLETED, READY_OBSERVED
 from faction.names import state_name
 
-from .replay import heading
-from .simulate import Simulation, outcome
+from ..journals.replay import heading
+from .simulation import Simulation, outcome
 
-TEMPLATE = Path(__file__).parent / "page.html"
+TEMPLATE = Path(__file__).parent.parent / "shown" / "page.html"
 OFF = -1  # as a state
 
 

@@ -1,6 +1,6 @@
 """Deliberate bugs: each is put into a copy of the package, and at least one check must catch it.
 
-python -m faction_tools.verify.mutants [NAME ...]
+python -m faction_tools.dev.verify.mutants [NAME ...]
 """
 
 from __future__ import annotations
@@ -167,8 +167,8 @@ MUTANTS = (
 # What is tried: a name, the files whose bugs it may catch (none: all others), and the arguments of Python.
 CHECKS = (
     ("machine tests", ("machine.py", "journal.py"), [str(PORTABLE / "run.py"), "test_machine", "test_admissible", "test_journal"]),
-    ("exhaustive", ("machine.py",), ["-m", "faction_tools.verify.exhaustive", "--quick"]),
-    ("storms", (), ["-m", "faction_tools.verify.storms", "--runs", "250", "--no-shrink"]),
+    ("exhaustive", ("machine.py",), ["-m", "faction_tools.dev.verify.exhaustive", "--quick"]),
+    ("storms", (), ["-m", "faction_tools.dev.verify.storms", "--runs", "250", "--no-shrink"]),
     ("node tests", (), [str(PORTABLE / "run.py"), "test_node", "test_node_time", "test_node_everyone", "test_node_conflicts", "test_wire"]),
 )
 

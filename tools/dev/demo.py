@@ -13,9 +13,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from faction import BOOTSTRAPPED, COLLECTING, INITIAL, PINGING, TIMED_OUT
+from faction import BOOTSTRAPPED, INITIAL
 from faction.names import state_name
 
+from ..shown.palette import BARS, STYLES
 from .cluster import Cluster, Member, local
 from .interpreters import micropython
 
@@ -25,9 +26,6 @@ PATIENCE_S = 30  # with processes that say nothing, not even that their deadline
 START_UP_MS = (300, 1_200)  # of all but one
 LATE_MS = 1_500  # by how much the last one is later than the slowest other
 TABLE_WIDTH = 56  # of the last table without its timeline, in characters
-
-STYLES = {INITIAL: "dim", PINGING: "yellow", COLLECTING: "cyan", BOOTSTRAPPED: "bold green", TIMED_OUT: "bold red"}
-BARS = {INITIAL: "·", PINGING: "─", COLLECTING: "═", BOOTSTRAPPED: "█", TIMED_OUT: "×"}
 
 
 def marks(member: Member, peers: list[int]) -> Text:

@@ -1,0 +1,1 @@
+"""From a roster to boards: check, build, deploy."""

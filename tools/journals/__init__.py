@@ -1,0 +1,1 @@
+"""Journals as files, and the steps in them."""

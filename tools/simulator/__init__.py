@@ -1,0 +1,1 @@
+"""A cluster on the desk: the shipped node under a virtual clock, on a simulated medium."""

@@ -1,1 +1,0 @@
-"""Checks that go further than tests: every state, every order, every fault. python -m faction_tools.verify runs them all."""
