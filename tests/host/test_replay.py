@@ -160,7 +160,7 @@ def test_a_journal_from_micropython_replays_to_the_same_state(tmp_path):
         assert done.returncode == 2 and done.stderr == f"{path}: 3 journals; faction replay {path}\n", done.stderr
         said = json.loads(done.stdout)["boards"]
         again = faction("probe", "--journal", path, *ports(boards))
-        assert again.returncode == 2 and again.stderr == f"{path}: is there; name another file, or remove it\n"
+        assert again.returncode == 2 and again.stderr == f"{path}: already exists; choose another name or delete it\n"
     journals = replay.load([path])
     for board, recorded in zip(said, journals):
         steps = list(replay.steps(recorded))

@@ -111,4 +111,4 @@ def test_the_command(tmp_path):
     assert faction("new").returncode == 0
     assert faction("check").stdout == "faction.toml: good: 3 boards, quorum 2\n"
     again = faction("new")
-    assert again.returncode == 2 and again.stderr == "faction.toml: is there; name another file, or remove it\n"
+    assert again.returncode == 2 and again.stderr == "faction.toml: already exists; choose another name or delete it\n"

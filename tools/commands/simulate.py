@@ -8,42 +8,42 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from faction.names import state_name
 
-from ..shown.plots import draw_history, draw_sweep
-from ..simulator import campaign, history, scenario
-from ..simulator.simulation import Simulation, outcome
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from rich.progress import Progress
+
+    from ..simulator.campaign import Campaign
+    from ..simulator.scenario import Scenario
+    from ..simulator.simulation import Simulation
 
 
-def add(commands: Any) -> None:
-    """Add the command to a parser."""
-    command = commands.add_parser("simulate", help="run a cluster on the desk, every fault on demand")
-    command.add_argument("scenario", nargs="?", help="a .toml file, or the name of one that comes along; none: list those")
-    command.add_argument("--seed", type=int, help="of one run, or of the first of many (1)")
-    command.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change the scenario: medium.loss=0.2")
-    command.add_argument("--picture", metavar="FILE", help="draw the run, or the sweep: .svg or .png")
-    command.add_argument("--page", metavar="FILE", help="write a page in which the run can be stepped through: .html")
-    command.add_argument("--journal", metavar="FILE", help="save every node's record, for faction replay")
-    command.add_argument("--runs", type=int, metavar="N", help="run N seeds, and show the distribution")
-    command.add_argument("--sweep", metavar="FIELD=VALUE,VALUE,...", help="do so for each value of a field")
-    command.add_argument("--confidence", type=float, metavar="SHARE", help="recommend a deadline that so large a share of runs meets")
-    command.add_argument("--jobs", type=int, metavar="N", help="processes (all cores)")
-    command.add_argument("--dask", metavar="ADDRESS", help="run on the Dask cluster of this scheduler")
-    command.add_argument("--json", action="store_true", help="the outcome of each run as an object on a line")
-    command.set_defaults(call=simulate)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("scenario", nargs="?", help="a .toml file, or the name of one that comes along; none: list those")
+    parser.add_argument("--seed", type=int, help="of one run, or of the first of many (1)")
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change the scenario: medium.loss=0.2")
+    parser.add_argument("--picture", metavar="FILE", help="draw the run, or the sweep: .svg or .png")
+    parser.add_argument("--page", metavar="FILE", help="write a page in which the run can be stepped through: .html")
+    parser.add_argument("--journal", metavar="FILE", help="save every node's record, for faction replay")
+    parser.add_argument("--runs", type=int, metavar="N", help="run N seeds, and show the distribution")
+    parser.add_argument("--sweep", metavar="FIELD=VALUE,VALUE,...", help="do so for each value of a field")
+    parser.add_argument("--confidence", type=float, metavar="SHARE", help="recommend a deadline that so large a share of runs meets")
+    parser.add_argument("--jobs", type=int, metavar="N", help="processes (all cores)")
+    parser.add_argument("--dask", metavar="ADDRESS", help="run on the Dask cluster of this scheduler")
+    parser.add_argument("--json", action="store_true", help="the outcome of each run as an object on a line")
 
 
-def simulate(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Do what the options ask for."""
+    from ..simulator import scenario
+
     if options.scenario is None:
         return _list()
     options.seed = 1 if options.seed is None else options.seed
@@ -56,16 +56,25 @@ def simulate(options: argparse.Namespace) -> int:
 
 
 def _list() -> int:
+    """List the scenarios that come along."""
+    from rich.table import Table
+
+    from ..shown.terminal import terminal
+    from ..simulator import scenario
+
     table = Table("scenario", "nodes", "what it shows", title="faction simulate SCENARIO", title_justify="left")
     for name in scenario.shipped():
         loaded = scenario.load(name)
         table.add_row(name, str(loaded.cluster.nodes), " ".join(loaded.about.split()))
-    Console().print(table)
+    terminal().print(table)
     return 0
 
 
-def _one(loaded: scenario.Scenario, options: argparse.Namespace) -> int:
+def _one(loaded: Scenario, options: argparse.Namespace) -> int:
     """Run one seed; 0 if all nodes with power are Bootstrapped."""
+    from ..shown.terminal import terminal
+    from ..simulator.simulation import Simulation, outcome
+
     begin = time.perf_counter()
     simulation = Simulation(loaded, options.seed, record=bool(options.picture or options.page or options.journal)).run()
     seconds = time.perf_counter() - begin
@@ -73,7 +82,7 @@ def _one(loaded: scenario.Scenario, options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(result))
     else:
-        Console().print(_summary(simulation, result), highlight=False, soft_wrap=True)
+        terminal().print(_summary(simulation, result), highlight=False, soft_wrap=True)
         rate = f"{result['deliveries'] / seconds:,.0f} delivered frames a second"
         print(f"{result['ended_ms'] / 1000:.1f} s simulated in {seconds:.1f} s, {rate}", file=sys.stderr)
     _write(simulation, options)
@@ -82,9 +91,13 @@ def _one(loaded: scenario.Scenario, options: argparse.Namespace) -> int:
 
 def _write(simulation: Simulation, options: argparse.Namespace) -> None:
     """Write the files that the options ask for."""
+    from ..simulator import history
+
     if options.picture or options.page:
         told = history.history(simulation)
     if options.picture:
+        from ..shown.plots import draw_history
+
         draw_history(told, Path(options.picture))
         _say(options.picture)
     if options.page:
@@ -117,17 +130,23 @@ def _summary(simulation: Simulation, result: dict[str, Any]) -> str:
 
 
 def _executor(options: argparse.Namespace) -> AbstractContextManager[Executor]:
+    from ..simulator import campaign
+
     return campaign.dask_executor(options.dask) if options.dask else campaign.local_executor(options.jobs)
 
 
-def _run(
-    loaded: scenario.Scenario, options: argparse.Namespace, executor: Executor, runs: int, progress: Callable[[int], object]
-) -> campaign.Campaign:
+def _run(loaded: Scenario, options: argparse.Namespace, executor: Executor, runs: int, progress: Callable[[int], object]) -> Campaign:
+    from ..simulator import campaign
+
     return campaign.run(loaded, options.scenario, runs, executor, options.seed, progress)
 
 
 def _progress(total: int) -> tuple[Progress, Callable[[int], object]]:
-    console = Console(stderr=True)
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from ..shown.terminal import terminal
+
+    console = terminal(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     progress = Progress(*columns, console=console, disable=not console.is_terminal)
     task = progress.add_task("runs", total=total)
@@ -140,8 +159,10 @@ def _command(options: argparse.Namespace) -> str:
     return f"faction simulate {shlex.quote(options.scenario)}{changes}"
 
 
-def _many(loaded: scenario.Scenario, options: argparse.Namespace) -> int:
+def _many(loaded: Scenario, options: argparse.Namespace) -> int:
     """Run many seeds, and show what they say; 0 if all nodes are Bootstrapped in all of them."""
+    from ..simulator import campaign
+
     runs = options.runs or 1000
     if options.confidence is not None:
         loaded = campaign.without_deadline(loaded)
@@ -161,8 +182,11 @@ def _many(loaded: scenario.Scenario, options: argparse.Namespace) -> int:
     return 0 if done.share("all") == 1 else 1
 
 
-def _show(done: campaign.Campaign, options: argparse.Namespace) -> None:
-    console = Console()
+def _show(done: Campaign, options: argparse.Namespace) -> None:
+    from ..shown.terminal import terminal
+    from ..simulator import campaign
+
+    console = terminal()
     console.print(campaign.report(done), highlight=False)
     for line in campaign.verdicts(done, _command(options)):
         console.print(line, highlight=False, soft_wrap=True)
@@ -174,6 +198,9 @@ def _show(done: campaign.Campaign, options: argparse.Namespace) -> None:
 
 def _sweep(options: argparse.Namespace) -> int:
     """Run many seeds for each value of a field, and show the curve."""
+    from ..shown.terminal import terminal
+    from ..simulator import campaign, scenario
+
     name, _, texts = options.sweep.partition("=")
     values = [scenario.value_of(text) for text in texts.split(",") if text]
     if not values:
@@ -183,8 +210,10 @@ def _sweep(options: argparse.Namespace) -> int:
     progress, advance = _progress(runs * len(values))
     with progress, _executor(options) as executor:
         campaigns = [(value, _run(variant, options, executor, runs, advance)) for value, variant in zip(values, variants)]
-    Console().print(campaign.sweep_table(name, campaigns), highlight=False)
+    terminal().print(campaign.sweep_table(name, campaigns), highlight=False)
     if options.picture:
+        from ..shown.plots import draw_sweep
+
         curves = {label: [done.quantile("ready_ms", share) for _, done in campaigns] for label, share in (("median", 0.5), ("99th", 0.99))}
         draw_sweep(name, values, curves, Path(options.picture))
         _say(options.picture)

@@ -9,8 +9,6 @@ import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import python_minifier
-
 from faction import __version__
 
 from .compile import BOARDS, PACKAGE, compile_package
@@ -85,6 +83,8 @@ def board(kind: str, slice_name: str = "full") -> dict[str, bytes]:
 
 def minified(path: Path) -> str:
     """Return a source without comments, docstrings and annotations, for boards that compile it themselves."""
+    import python_minifier  # here, for it takes long to start
+
     text: str = python_minifier.minify(
         path.read_text(encoding="utf-8"),
         filename=path.name,

@@ -14,13 +14,15 @@ import serial
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
+from ..errors import CommandError
+
 PATIENCE_S = 3  # with a board that is busy with its flash; without a limit a silent line would be waited for without end
 NEW = ".new"  # behind the name of a file that is not whole, or whose time has not come
 OWN = "lib/faction"  # where nothing but our files may be
 HELLO = b"faction: "  # what the program of a board says first
 
 
-class DeployError(RuntimeError):
+class DeployError(CommandError):
     """What went wrong on the way to a board, in one line, with what to do."""
 
 

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from faction import byzantine, everyone, majority
 
+from ..errors import CommandError
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -72,7 +74,7 @@ transport = { kind = "uart", uart = 1, tx = 4, rx = 5 }
 """
 
 
-class RosterError(ValueError):
+class RosterError(CommandError, ValueError):
     """What is wrong with a roster: one line for each fault, with file, field, value and remedy."""
 
 

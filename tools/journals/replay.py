@@ -27,6 +27,7 @@ from faction.journal import replay
 from faction.names import command_name, describe, state_name
 from faction.view import ClusterView
 
+from ..errors import CommandError
 from ..shown.palette import STYLES
 
 _HEAD = re.compile(r"journal 1 id=(\d+) quorum=(\d+) peers=([\d,]+) dropped=(\d+) lost=(\d+)(?: age_cs=(\d+))?$")
@@ -34,7 +35,7 @@ _ENTRY = re.compile(r"(command|rejection) (\d+) (-?\d+) (-?\d+) (\d+)$")
 _HEADING = re.compile(r"board (.*) at (\d+\.\d+)$")
 
 
-class ReplayError(ValueError):
+class ReplayError(CommandError):
     """What is wrong with a journal: file and line, and what to do."""
 
 

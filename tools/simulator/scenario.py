@@ -12,13 +12,14 @@ from typing import Annotated, Any, Literal, Optional, Union
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
+from ..errors import CommandError
 from ..fleet.roster import RULES, parse_toml
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 US = 1000  # microseconds of a millisecond: the simulator counts in whole microseconds
 
 
-class ScenarioError(ValueError):
+class ScenarioError(CommandError, ValueError):
     """What is wrong with a scenario: one line for each fault, with file, line, field, value and remedy."""
 
 
