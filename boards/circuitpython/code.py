@@ -1,4 +1,4 @@
-"""A CircuitPython board as a member: reads faction.json, runs the node, and hands over to application.py."""
+"""The program of a CircuitPython board: it reads faction.json, makes the node, and runs it with the hooks of application.py."""
 
 from application import Application
 from member import load, run, serve

@@ -1,4 +1,4 @@
-# On the micro:bit, behind machine.py: the machine answers a gateway, which is its radio and its clock.
+# Runs on the micro:bit, after machine.py: the machine answers a gateway, a computer that is its radio and its clock.
 def make(peer_id, peers, quorum):
     global m
     m = Faction(Config(peer_id, peers, quorum))

@@ -1,9 +1,9 @@
-"""The unix port of MicroPython as a board: read a configuration, run a node, say what changes.
+"""The program of a process that is a board: it reads a configuration, runs a node, and prints what changes.
 
     micropython main.py [faction.json]
 
-Greets, then prints one JSON object a line whenever something has changed, and ends when its standard input does. On that
-line its console answers, too.
+It greets. Then it prints a JSON object, on one line, whenever something has changed. Its console answers on the same line:
+standard input and output. The process ends when its standard input ends.
 """
 
 import json
@@ -18,7 +18,7 @@ from faction.transports.udp import UDP
 
 
 class Lossy:
-    """A transport that loses some of what another one receives."""
+    """A transport that drops a share of the frames that another one receives."""
 
     def __init__(self, transport, loss, seed):
         self._transport = transport
@@ -45,7 +45,7 @@ class Lossy:
 
 
 def report(node, transport):
-    """Return what there is to say about a node, as a JSON line."""
+    """Return the JSON object about a node, as README.md describes it."""
     unheard, unready = node.missing()
     return json.dumps(
         {
@@ -61,7 +61,7 @@ def report(node, transport):
 
 
 def signature(node):
-    """Return a number that changes when the state or a peer's standing does."""
+    """Return a number that changes when the state changes, or when a peer becomes heard or ready."""
     unheard, _ = node.missing()
     return node.machine.state + 8 * (node.machine.collecting.count + 1024 * len(unheard))
 

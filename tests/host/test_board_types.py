@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from faction_tools.fleet import build
+
 ROOT = Path(__file__).parents[2]
 STUBS = ROOT / ".venv" / "stubs"  # made by the Makefile
 
@@ -145,30 +147,22 @@ def test_a_wrong_call_is_caught(tmp_path, stubs, firmware, module, old, new, com
     assert errors and any(complaint in error for error in errors), errors
 
 
-# The programs of the boards: the firmware's stubs, the folder in boards/, and who does the wiring.
-PROGRAMS = {
-    "esp32": ("esp32", "wiring.py"),
-    "rp2": ("rp2040", "wiring.py"),
-    "circuitpython": ("circuitpython", "wiring_circuitpython.py"),
-}
+# The kind of board whose programs a firmware runs.
+KINDS = {"esp32": "esp32", "rp2": "rp2040", "circuitpython": "circuitpython"}
 
 
 def check_programs(folder, firmware, search):
     """Return what mypy says of a board's programs, which stand in folder as they do on the board."""
-    programs, wiring = PROGRAMS[firmware]
-    for path in (*(ROOT / "boards" / programs).glob("*.py"), ROOT / "boards/member.py"):
-        shutil.copy(path, folder)
-    if wiring == "wiring.py":
-        shutil.copy(ROOT / "boards/terminal.py", folder)
-    if not (folder / "wiring.py").exists():
-        shutil.copy(ROOT / "boards" / wiring, folder / "wiring.py")
+    for name, source in build.PROGRAMS[KINDS[firmware]].items():
+        if not (folder / name).exists():  # a test has put its own version there
+            shutil.copy(ROOT / "boards" / source, folder / name)
     shutil.copytree(ROOT / "faction", folder / "faction")
     if firmware == "circuitpython":  # a board with an LED, of the many that have one
         shutil.copytree(search / "board_definitions" / "raspberry_pi_pico_w", search / "board", dirs_exist_ok=True)
     return check(folder, search, *folder.glob("*.py"), strictness="--check-untyped-defs")
 
 
-@pytest.mark.parametrize("firmware", PROGRAMS)
+@pytest.mark.parametrize("firmware", KINDS)
 def test_the_programs_fit_the_firmware(tmp_path, stubs, firmware):
     assert check_programs(tmp_path, firmware, stubs(firmware)) == []
 
@@ -184,7 +178,7 @@ def test_the_programs_fit_the_firmware(tmp_path, stubs, firmware):
     ],
 )
 def test_a_wrong_call_in_a_program_is_caught(tmp_path, stubs, firmware, old, new):
-    source = (ROOT / "boards" / PROGRAMS[firmware][1]).read_text()
+    source = (ROOT / "boards" / build.PROGRAMS[KINDS[firmware]]["wiring.py"]).read_text()
     assert old in source
     (tmp_path / "wiring.py").write_text(source.replace(old, new))
     assert check_programs(tmp_path, firmware, stubs(firmware))

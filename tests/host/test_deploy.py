@@ -9,11 +9,13 @@ import pytest
 from emulated import Board
 from needs import require_micropython
 
+from faction_tools.dev import interpreters
 from faction_tools.dev.cluster import free_ports
 from faction_tools.fleet import build
 
 require_micropython()
 
+ROOT = interpreters.ROOT
 FILES = len(build.board("unix")) + 1  # and the configuration
 ROSTER = """
 cluster = "desk"
@@ -185,6 +187,20 @@ def test_a_circuitpython_drive(tmp_path, roster):
     assert {"code.py", "wiring.py", "lib/faction/machine.py", "faction.json"} <= names and not [n for n in names if n.endswith(".mpy")]
     again = deploy(drive, "stick", roster())
     assert "copied 0 files" in again.stdout
+
+
+def test_the_package_is_copied_by_hand_as_the_readme_says(board):
+    interpreters.compile_all()
+    mpremote = [sys.executable, "-m", "mpremote", "connect", f"port:{board.port}", "resume"]
+    commands = [line.partition("#")[0].split() for line in (ROOT / "boards/README.md").read_text().splitlines()]
+    commands = [words[1:] for words in commands if words[:2] == ["mpremote", "fs"]]
+    assert len(commands) == 3
+    for words in commands:
+        done = subprocess.run([*mpremote, *words], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+    there = {path.relative_to(board.flash).as_posix() for path in board.flash.rglob("*.mpy")}
+    compiled = {path.relative_to(interpreters.COMPILED).as_posix() for path in interpreters.COMPILED.rglob("*.mpy")}
+    assert there == {"faction.mpy"} | {f"lib/{path}" for path in compiled}
 
 
 def test_mip_installs_the_package(tmp_path, board):

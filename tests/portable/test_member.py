@@ -1,8 +1,8 @@
-"""What the boards' programs share: boards/member.py."""
+"""What the boards' programs share: boards/common/member.py."""
 
 import sys
 
-from faction import BOOTSTRAPPED, Config
+from faction import BOOTSTRAPPED, INITIAL, TIMED_OUT, Config
 from faction.node import Node
 from faction.transports.loopback import Hub
 from helpers import message_of
@@ -10,13 +10,13 @@ from helpers import message_of
 try:
     import member
 except ImportError:
-    sys.path.append("boards")
+    sys.path.append("boards/common")
     try:
         import member
     except ImportError:
         member = None
 
-MISSING = "skip: boards/member.py is not on this port"
+MISSING = "skip: boards/common/member.py is not on this port"
 SETTINGS = {
     "cluster": "greenhouse",
     "key": "sixteen secret characters",
@@ -117,6 +117,39 @@ def test_the_application_is_called_in_order():
         pass
     assert application.calls == ["start_up", "start_up", "start_up", "on_bootstrapped", "step"]
     assert node.machine.state == BOOTSTRAPPED
+    return None
+
+
+def test_an_application_replaces_the_hooks_that_it_needs():
+    if member is None:
+        return MISSING
+
+    class Counting(member.Hooks):
+        steps = 0
+
+        def step(self, node):
+            self.steps += 1
+            if self.steps == 2:
+                raise Enough
+
+    node = Node(Config(0, (0, 1), 1), Hub().join(), "x", 5000, seed=1)
+    application = Counting()
+    try:
+        member.run(node, application)
+    except Enough:
+        pass
+    assert application.steps == 2 and node.machine.state == BOOTSTRAPPED
+    return None
+
+
+def test_without_a_hook_of_its_own_an_application_tries_again():
+    if member is None:
+        return MISSING
+    node = Node(Config(0, (0, 1), 2), Hub().join(), "x", 5000, seed=1)
+    node.cancel()
+    assert node.machine.state == TIMED_OUT
+    member.Hooks().on_timed_out(node)
+    assert node.machine.state == INITIAL
     return None
 
 

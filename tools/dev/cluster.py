@@ -108,7 +108,7 @@ class Cluster:
             str(path),
             stdin=subprocess.PIPE,  # its end tells the process to end, even if we are killed
             stdout=subprocess.PIPE,
-            env=dict(os.environ, MICROPYPATH=f"{interpreters.COMPILED}:{interpreters.BOARDS}"),
+            env=dict(os.environ, MICROPYPATH=f"{interpreters.COMPILED}:{interpreters.BOARDS}/common:{interpreters.BOARDS}/micropython"),
             start_new_session=True,  # ctrl-C is ours alone
         )
         self._tasks.append(asyncio.create_task(self._follow(member, member.process)))

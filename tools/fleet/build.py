@@ -21,18 +21,17 @@ SLICES = {
     "full": tuple(sorted(path.name for path in PACKAGE.glob("*.py"))),
 }
 _EVERYWHERE = ("__init__.py", "ring.py", "stream.py", "udp.py", "uart.py")
-_TERMINAL = {"terminal.py": "terminal.py"}
-# The programs of each kind of board: name on the board, source; and the transports that it can use.
+_COMMON = {"member.py": "common/member.py"}
+_TERMINAL = {"terminal.py": "micropython/terminal.py"}
+_MICROPYTHON = {**_COMMON, **_TERMINAL, "main.py": "micropython/main.py", "wiring.py": "micropython/wiring.py"}
+# The programs of each kind of board: {name on the board: file in boards/}.
 PROGRAMS = {
-    "esp32": {"main.py": "esp32/main.py", "application.py": "esp32/application.py", "wiring.py": "wiring.py", **_TERMINAL},
-    "rp2040": {"main.py": "rp2040/main.py", "application.py": "rp2040/application.py", "wiring.py": "wiring.py", **_TERMINAL},
-    "circuitpython": {
-        "code.py": "circuitpython/code.py",
-        "application.py": "circuitpython/application.py",
-        "wiring.py": "wiring_circuitpython.py",
-    },
-    "unix": {"main.py": "unix/main.py", **_TERMINAL},
+    "esp32": {**_MICROPYTHON, "application.py": "micropython/application_esp32.py"},
+    "rp2040": {**_MICROPYTHON, "application.py": "micropython/application_rp2040.py"},
+    "circuitpython": {**_COMMON, **{name: f"circuitpython/{name}" for name in ("code.py", "application.py", "wiring.py")}},
+    "unix": {**_COMMON, **_TERMINAL, "main.py": "unix/main.py"},
 }
+# The transports that each kind of board can use.
 TRANSPORTS = {
     "esp32": (*_EVERYWHERE, "espnow.py", "espnow_micropython.py"),
     "rp2040": _EVERYWHERE,
@@ -76,7 +75,6 @@ def board(kind: str, slice_name: str = "full") -> dict[str, bytes]:
                 compiled = name.with_suffix(".mpy")
                 files[f"lib/{compiled.as_posix()}"] = (Path(folder) / compiled).read_bytes()
     if slice_name != "core":
-        files["member.py"] = (BOARDS / "member.py").read_bytes()
         files.update({name: (BOARDS / source).read_bytes() for name, source in PROGRAMS[kind].items()})
     return dict(sorted(files.items()))
 

@@ -13,7 +13,7 @@ import faction
 PACKAGE = Path(faction.__file__).resolve().parent
 _HERE = Path(__file__).resolve().parent.parent
 # The programs of the boards: beside the tools in a checkout, within the package where it is installed.
-BOARDS = next(path for path in (_HERE.parent / "boards", _HERE / "boards") if (path / "unix").is_dir())
+BOARDS = next(path for path in (_HERE.parent / "boards", _HERE / "boards") if (path / "common").is_dir())
 
 
 def find(name: str, variable: str) -> str | None:

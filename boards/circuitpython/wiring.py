@@ -1,4 +1,4 @@
-"""From the transport of a configuration to the hardware, on CircuitPython."""
+"""The hardware behind a configuration, on CircuitPython: which radio or UART, and which stream for the console."""
 
 import sys
 
@@ -8,7 +8,11 @@ from member import addresses
 
 
 def transport(settings):
-    """Return the transport that settings, the part of that name in faction.json, ask for; switches the radio on."""
+    """Return the transport of this board, and switch the radio on if it has one.
+
+    settings: the part "transport" of faction.json. Raises ValueError if its kind is unknown, ConnectionError if the network
+    cannot be joined.
+    """
     kind = settings["kind"]
     if kind == "espnow":
         from faction.transports.espnow import ESPNow
@@ -18,7 +22,7 @@ def transport(settings):
         return _udp(settings)
     if kind == "uart":
         return _uart(settings)
-    raise ValueError("faction.json: transport.kind: %s: not espnow, udp or uart" % kind)
+    raise ValueError("faction.json: transport.kind: %s: no such kind; it must be espnow, udp or uart" % kind)
 
 
 def _udp(settings):
@@ -43,7 +47,7 @@ def _uart(settings):
 
 
 def _pin(name):
-    """Return a pin by its name on the board; GP4 is what the Pico calls 4."""
+    """Return a pin of the board by its name. A number N means the pin GPN: 4 is the GP4 of a Pico."""
     return getattr(board, name if isinstance(name, str) else "GP%d" % name)
 
 
@@ -58,26 +62,27 @@ def _direction(name):
 
 
 class Terminal:
-    """The line of the REPL as a stream, on boards without usb_cdc."""
+    """The line of the REPL as a stream, for boards that have no usb_cdc."""
 
     def any(self):
-        """Return how many bytes wait."""
+        """Return how many bytes wait to be read."""
         return supervisor.runtime.serial_bytes_available
 
     def read(self, size):
-        """Read so many bytes."""
+        """Return this many bytes; block until they are there."""
         return sys.stdin.read(size).encode()
 
     def write(self, buffer):
-        """Write all of a buffer."""
+        """Write the whole buffer, and return its length."""
         sys.stdout.write(bytes(buffer).decode())
         return len(buffer)
 
 
 def terminal(settings):
-    """Return the stream of the console: the REPL's, or the second USB port that boot.py has enabled; None if none is wanted.
+    """Return the stream of the console, or None if the configuration says that there is no console.
 
-    Raises ValueError if that port is not enabled.
+    It is the line of the REPL, or the second USB port if the configuration says "data". Raises ValueError if boot.py has
+    not enabled that port.
     """
     kind = settings.get("console", "repl")
     if kind == "off":
@@ -88,7 +93,7 @@ def terminal(settings):
         return Terminal()
     stream = usb_cdc.data if kind == "data" else usb_cdc.console
     if stream is None:
-        raise ValueError("faction.json: console: %s: not enabled; call usb_cdc.enable in boot.py" % kind)
+        raise ValueError("faction.json: console: %s: this USB port is not enabled; call usb_cdc.enable in boot.py" % kind)
     stream.timeout = 0
     stream.write_timeout = 0
     return stream

@@ -1,4 +1,7 @@
-"""What the programs of all boards share: from faction.json to a node that runs."""
+"""What the programs of all boards share: from the configuration in faction.json to a node that runs.
+
+It runs on MicroPython and on CircuitPython, so it uses only what both have. It touches no hardware.
+"""
 
 import json
 import time
@@ -6,16 +9,16 @@ import time
 from faction import BOOTSTRAPPED, Config
 from faction.node import Node
 
-PAUSE_MS = 5  # between two polls: the receive buffers of the firmwares hold that much
+PAUSE_MS = 5  # between two polls: the firmware's receive buffers hold what arrives in this time
 
 
 def load(path="faction.json"):
-    """Return the configuration of this board. Raises ValueError with one line that says what to do."""
+    """Return the configuration of this board as a dict. Raises ValueError with one line that says what to do."""
     try:
         with open(path) as file:
             settings = json.load(file)
     except OSError:
-        raise ValueError("%s: not there; run faction deploy" % path) from None
+        raise ValueError("%s: no such file; run faction deploy" % path) from None
     except ValueError:
         raise ValueError("%s: damaged; run faction deploy again" % path) from None
     for field in ("cluster", "quorum", "peers", "transport"):
@@ -25,7 +28,11 @@ def load(path="faction.json"):
 
 
 def own_id(settings, hardware_id=None):
-    """Return our peer id: of the file, or of the roster's table of hardware ids (bytes); ValueError where they differ."""
+    """Return the peer id of this board.
+
+    It is the peer_id of the configuration. Without one, the table hardware_ids gives the id for this hardware id (bytes).
+    Raises ValueError if neither has an id, or if the two disagree: then these files belong to another board.
+    """
     known = settings.get("hardware_ids", {})
     text = None if hardware_id is None else "".join(["%02x" % byte for byte in hardware_id])
     peer_id = settings.get("peer_id", known.get(text))
@@ -37,12 +44,12 @@ def own_id(settings, hardware_id=None):
 
 
 def addresses(settings):
-    """Return the (address, port) pairs that a UDP transport sends to, from its "address:port" texts."""
+    """Return the list of (address, port) that a UDP transport sends to, from its texts "address:port"."""
     return [(each.split(":")[0], int(each.split(":")[1])) for each in settings["to"]]
 
 
 def make(settings, transport, hardware_id=None, observer=None):
-    """Return the node of this board. Raises ValueError for what the configuration has wrong."""
+    """Return the node of this board. Raises ValueError if a value of the configuration is wrong."""
     seal = None
     if settings.get("key"):
         from faction.key import Key
@@ -60,14 +67,15 @@ def make(settings, transport, hardware_id=None, observer=None):
 
 
 def configure(settings, hardware_id=None):
-    """Return the Config of this board. Raises ValueError."""
+    """Return the Config of this board. Raises ValueError if a value of the configuration is wrong."""
     return Config(own_id(settings, hardware_id), settings["peers"], settings["quorum"])
 
 
 def serve(settings, transport, stream, hardware_id=None):
-    """Return the node of this board and the console that answers for it on stream; no console if stream is None.
+    """Return the node of this board, and the console that answers questions about it on stream.
 
-    The node's journal is the console's. Raises ValueError.
+    If stream is None there is no console, and None stands in its place. The console shows the journal of the node.
+    Raises ValueError if a value of the configuration is wrong.
     """
     if stream is None:
         return make(settings, transport, hardware_id), None
@@ -81,15 +89,39 @@ def serve(settings, transport, stream, hardware_id=None):
 
 
 def greet(node):
-    """Say who we are: the first words of every board, which faction deploy waits for."""
+    """Print who we are. These are the first words of every board, and faction deploy waits for them."""
     print("faction: node %d of %d, quorum %d" % (node.config.peer_id, len(node.config.peers), node.config.quorum))
 
 
-def run(node, application, console=None):
-    """Run a node, its console and its application for ever: poll all, and tell the application of the verdict, once.
+class Hooks:
+    """What run calls. An application is a subclass that replaces some of these methods.
 
-    An application has start_up(node), called until it returns True: our own participation is complete then;
-    on_bootstrapped(node) or on_timed_out(node); and step(node), called after that, again and again.
+    The node is polled between two calls, so a call must not take longer than about 50 ms.
+    """
+
+    def start_up(self, node):
+        """Do a little of this board's own start; return True when it is done. Called until it returns True."""
+        return True
+
+    def on_bootstrapped(self, node):
+        """Begin to work. Called once. All boards come here at nearly the same time: one frame apart, if none is lost."""
+        print("bootstrapped, with", list(node.machine.collecting))
+
+    def on_timed_out(self, node):
+        """Decide what to do without the cluster. Called once. This one prints who is missing, and tries again."""
+        silent, unready = node.missing()
+        print("timed out; never heard", silent, "not ready", unready)
+        node.restart()
+
+    def step(self, node):
+        """Do a little of the work. Called again and again after the verdict."""
+
+
+def run(node, application, console=None):
+    """Poll a node and its console for ever, and call the hooks of its application. Does not return.
+
+    application is a Hooks, or any object with its four methods. If it restarts the node, the hooks are called again
+    for the new attempt.
     """
     greet(node)
     told = False

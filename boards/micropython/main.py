@@ -1,4 +1,4 @@
-"""An RP2040 or RP2350 as a member: reads faction.json, runs the node, and hands over to application.py."""
+"""The program of a MicroPython board: it reads faction.json, makes the node, and runs it with the hooks of application.py."""
 
 from application import Application
 from machine import unique_id

@@ -1,4 +1,4 @@
-"""From the transport of a configuration to the hardware, on MicroPython."""
+"""The hardware behind a configuration, on MicroPython: which radio or UART, and which stream for the console."""
 
 import time
 
@@ -9,7 +9,11 @@ WIFI_TIMEOUT_MS = 30000
 
 
 def transport(settings):
-    """Return the transport that settings, the part of that name in faction.json, ask for; switches the radio on."""
+    """Return the transport of this board, and switch the radio on if it has one.
+
+    settings: the part "transport" of faction.json. Raises ValueError if its kind is unknown, OSError if the network cannot
+    be joined.
+    """
     kind = settings["kind"]
     if kind == "espnow":
         return _espnow(settings)
@@ -17,7 +21,7 @@ def transport(settings):
         return _udp(settings)
     if kind == "uart":
         return _uart(settings)
-    raise ValueError("faction.json: transport.kind: %s: not espnow, udp or uart" % kind)
+    raise ValueError("faction.json: transport.kind: %s: no such kind; it must be espnow, udp or uart" % kind)
 
 
 def _espnow(settings):
@@ -40,7 +44,7 @@ def _udp(settings):
 
 
 def _join(ssid, password):
-    """Join a network. Raises OSError if that takes too long."""
+    """Join a Wi-Fi network. Raises OSError if that takes longer than WIFI_TIMEOUT_MS."""
     import network
 
     station = network.WLAN(network.STA_IF)
@@ -51,7 +55,7 @@ def _join(ssid, password):
         if time.ticks_diff(time.ticks_ms(), start) > WIFI_TIMEOUT_MS:
             raise OSError("ssid %s: not joined within %d s" % (ssid, WIFI_TIMEOUT_MS // 1000))
         time.sleep_ms(50)
-    station.config(pm=station.PM_NONE)  # joining has turned power save on, which loses broadcasts
+    station.config(pm=station.PM_NONE)  # joining has switched power save on, and a radio that sleeps misses broadcasts
 
 
 def _uart(settings):
@@ -60,7 +64,7 @@ def _uart(settings):
 
     from faction.transports.uart import UART
 
-    if settings["tx"] is None:  # and rx, too: the port's own pins
+    if settings["tx"] is None:  # then rx is None, too: the port has pins of its own
         port = Port(settings["uart"], settings["baudrate"])
     else:
         port = Port(settings["uart"], settings["baudrate"], tx=Pin(settings["tx"]), rx=Pin(settings["rx"]))
@@ -69,5 +73,5 @@ def _uart(settings):
 
 
 def terminal(settings):
-    """Return the stream of the console, or None if the configuration wants none."""
+    """Return the stream of the console, or None if the configuration says that there is no console."""
     return Terminal() if settings.get("console", "repl") == "repl" else None

@@ -1,0 +1,33 @@
+"""What this board does: when the cluster is ready, it measures its temperature once a second, in step with all other boards."""
+
+import time
+
+from machine import ADC
+from member import Hooks
+
+SENSOR = 4  # the channel of the temperature sensor in the chip
+PERIOD_MS = 1000
+
+
+class Application(Hooks):
+    """An example: replace it by your own. The other hooks are in member.py."""
+
+    def __init__(self):
+        self.sensor = ADC(SENSOR)
+        self.next_ms = time.ticks_ms()
+
+    def start_up(self, node):
+        """Return True when the sensor gives a plausible value."""
+        return 10000 < self.sensor.read_u16() < 20000
+
+    def on_bootstrapped(self, node):
+        """Measure for the first time now."""
+        super().on_bootstrapped(node)
+        self.next_ms = time.ticks_ms()
+
+    def step(self, node):
+        """Measure when it is time."""
+        if time.ticks_diff(time.ticks_ms(), self.next_ms) >= 0:
+            self.next_ms = time.ticks_add(self.next_ms, PERIOD_MS)
+            millivolts = self.sensor.read_u16() * 3300 // 65535
+            print("temperature", 27 - (millivolts - 706) * 1000 // 1721, "°C")  # RP2040 datasheet, section 4.9.5
