@@ -4,84 +4,138 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import CommandError, named
+
 if TYPE_CHECKING:
-    from ..serial.survey import Survey, Watch
+    from ..serial.survey import Report, Survey, Watch
+
+JOURNAL = ("probe", "peers", "journal")  # the commands whose answers a file of records is made of
+NO_PORT = "no serial port on USB found; use a data cable, install the driver of its chip (CP210x or CH340), or name a port"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("port", nargs="*", help="serial ports (all on USB)")
-    parser.add_argument("--watch", type=float, nargs="?", const=1, metavar="SECONDS", help="again and again, until ctrl-C (1)")
-    parser.add_argument("--json", action="store_true", help="for programs, one object a line")
-    parser.add_argument("--journal", metavar="FILE", help="save the records of all boards, for faction replay")
-    parser.add_argument("--timeout", type=float, default=3, metavar="SECONDS", help="for an answer (3)")
+    parser.add_argument("port", nargs="*", help="serial ports (default: all on USB)")
+    parser.add_argument("--watch", nargs="?", const="1", metavar="SECONDS", help="ask again after so long, until ctrl-C (default: 1)")
+    parser.add_argument("--json", action="store_true", help="for programs: an object on a line")
+    parser.add_argument("--journal", metavar="FILE", help="save the records of all boards in a new file, for faction replay")
+    parser.add_argument("--timeout", default="3", metavar="SECONDS", help="how long an answer may take (default: 3)")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Ask, show, and save the journals if wanted; return what the survey's exit code is."""
-    from ..serial import survey as probe
+    """Ask, show, and save the records if that is wanted. Return the exit code of the survey."""
+    pause = None if options.watch is None else _pause(options.watch)
+    timeout = _seconds("--timeout", options.timeout, 0.1, 3_600)
+    from ..serial import line, survey
 
-    ports = options.port or probe.found()
+    ports = options.port or line.found()
     if not ports:
-        print("no serial port on USB found; is it a data cable, and its driver (CP210x, CH340) installed? Or name a port", file=sys.stderr)
-        return probe.NO_ANSWER
-    with probe.Watch(ports, options.timeout) as watch:
-        survey = _look_on(watch, options) if options.watch else watch.survey()
-        if not options.watch:
-            _show(survey, options)
-        if options.journal:
-            return _save_journals(watch, survey, Path(options.journal))
-    return survey.exit_code
+        print(NO_PORT, file=sys.stderr)
+        return survey.NO_ANSWER
+    file = _reserve(options.journal) if options.journal else None
+    try:
+        with survey.Watch(ports, timeout) as watch:
+            last = _once(watch, options.json) if pause is None else _again_and_again(watch, options.json, pause)
+            return last.exit_code if file is None else max(last.exit_code, _save_records(watch, file))
+    finally:
+        if file is not None and file.stat().st_size == 0:
+            file.unlink()
 
 
-def _show(survey: Survey, options: argparse.Namespace) -> None:
-    from ..shown import survey as probe_view
-    from ..shown.terminal import terminal
-
-    if options.json:
-        print(json.dumps(survey.as_json()), flush=True)
-    else:
-        probe_view.show(survey, terminal())
+def _pause(text: str) -> float:
+    """Return the seconds of --watch. Raises CommandError, also for a port, which argparse takes for the seconds."""
+    if "/" in text or text.upper().startswith("COM"):
+        raise CommandError(f"--watch {text}: not a number of seconds; put the port first, or write --watch=1 {text}")
+    return _seconds("--watch", text, 0, 86_400)
 
 
-def _look_on(watch: Watch, options: argparse.Namespace) -> Survey:
-    """Ask again and again until ctrl-C; return the last survey."""
-    from rich.live import Live
+def _seconds(option: str, text: str, least: float, most: float) -> float:
+    with suppress(ValueError):
+        seconds = float(text)
+        if least <= seconds <= most:
+            return seconds
+    raise CommandError(f"{option} {text}: not a number of seconds from {least} to {most}; write, for example, {option}=1")
 
-    from ..serial.survey import Survey
-    from ..shown import survey as probe_view
-    from ..shown.terminal import terminal
 
-    survey = Survey([])
-    with suppress(KeyboardInterrupt), Live(console=terminal(), auto_refresh=False, screen=False) as live:
-        while True:
-            survey = watch.survey()
-            if options.json:
-                _show(survey, options)
-            else:
-                live.update(probe_view.picture(survey), refresh=True)
-            time.sleep(options.watch)
+def _once(watch: Watch, as_json: bool) -> Survey:
+    """Ask once, and show the answers."""
+    survey = watch.survey()
+    _show(survey, as_json)
     return survey
 
 
-def _save_journals(watch: Watch, survey: Survey, path: Path) -> int:
-    """Write the journals of all boards that keep one to a new file, and name those that do not."""
-    from ..journals import replay
+def _show(survey: Survey, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(survey.as_json()), flush=True)
+        return
+    from ..shown.survey import show
+    from ..shown.terminal import terminal
 
-    journals = watch.survey(("probe", "peers", "journal"))
-    kept = [board for board in journals.boards if "journal" in board.answers]
-    with path.open("x", encoding="utf-8") as file:
-        for board in kept:
-            file.write(replay.heading(board.name, board.taken))
-            file.write("\n".join(board.answers["journal"]["lines"]) + "\n")
-    for report in journals.reports:
+    show(survey, terminal())
+    sys.stdout.flush()
+
+
+def _again_and_again(watch: Watch, as_json: bool, pause: float) -> Survey:
+    """Ask again and again until ctrl-C, and show the answers. Return the last survey."""
+    from rich.live import Live
+
+    from ..serial.survey import Survey
+    from ..shown.survey import picture
+    from ..shown.terminal import terminal
+
+    survey = Survey([])
+    is_live = sys.stdout.isatty() and not as_json  # rich would wrap JSON, and show a file or a pipe nothing until the end
+    with suppress(KeyboardInterrupt), Live(console=terminal(), auto_refresh=False) if is_live else nullcontext() as live:
+        while True:
+            survey = watch.survey()
+            if live is None:
+                _show(survey, as_json)
+            else:
+                live.update(picture(survey), refresh=True)
+            time.sleep(pause)
+    return survey
+
+
+def _reserve(name: str) -> Path:
+    """Create an empty file before anything is asked, so that a bad name is known at once. Raises OSError."""
+    file = Path(name)
+    with named(file):
+        file.open("x").close()
+    return file
+
+
+def _save_records(watch: Watch, file: Path) -> int:
+    """Write the records of all boards that keep one, and name the other boards. Return the exit code of these answers."""
+    survey = watch.survey(JOURNAL)
+    kept = [board for board in survey.boards if "journal" in board.answers]
+    for report in survey.reports:
         if report not in kept:
             print(report.fault or f"{report.port}: keeps no journal", file=sys.stderr)
-    print(f"{path}: {len(kept)} journals; faction replay {path}", file=sys.stderr)
-    return max(survey.exit_code, journals.exit_code)
+    if kept:
+        _write(file, "".join([_record(board) for board in kept]))
+    what = f"{len(kept)} journals; show them with faction replay {file}" if kept else "not written; no board gave a journal"
+    print(f"{file}: {what}", file=sys.stderr)
+    return survey.exit_code
+
+
+def _record(board: Report) -> str:
+    from ..journals.files import heading
+
+    return heading(board.name, board.taken) + "\n".join(board.answers["journal"]["lines"]) + "\n"
+
+
+def _write(file: Path, text: str) -> None:
+    """Write all of it or nothing. Raises OSError."""
+    try:
+        with named(file):
+            file.write_text(text, encoding="utf-8")
+    except OSError:
+        os.truncate(file, 0)  # half a record is of no use; the boards still have all of them
+        raise

@@ -12,11 +12,11 @@ import matplotlib
 from faction import BOOTSTRAPPED, COLLECTING, INITIAL, NO_PEER, PINGING, READY_OBSERVED, TIMED_OUT
 from faction.names import state_name
 
-from ..journals.replay import Journal, events, everybody
+from ..journals.files import RecordedRun
+from ..journals.steps import all_peers, events
 from ..simulator.history import convergence
-from .diagram import arrows
+from .mermaid import arrows, path_of
 from .palette import COLOURS
-from .sequence import taken
 
 matplotlib.use("Agg")  # no window, wherever it runs
 matplotlib.rcParams.update({"svg.hashsalt": "faction", "font.size": 8})
@@ -35,23 +35,23 @@ def save(figure: Any, path: Path) -> None:
     pyplot.close(figure)
 
 
-def draw_run(journals: Sequence[Journal], path: Path) -> None:
+def draw_run(runs: Sequence[RecordedRun], path: Path) -> None:
     """Draw the states of each board, and below them the messages of all."""
-    told = events(journals)
-    heights = [3.2] * len(journals) + [max(2.0, INCHES_AN_EVENT * (len(told) + 3))]
+    told = events(runs)
+    heights = [3.2] * len(runs) + [max(2.0, INCHES_AN_EVENT * (len(told) + 3))]
     figure, axes = pyplot.subplots(
         len(heights), figsize=(9, sum(heights)), gridspec_kw={"height_ratios": heights}, layout="constrained", squeeze=False
     )
-    for axis, journal in zip(axes[:, 0], journals):
-        _draw_states(axis, journal)
-    _draw_messages(axes[-1, 0], journals)
+    for axis, run in zip(axes[:, 0], runs):
+        _draw_states(axis, run)
+    _draw_messages(axes[-1, 0], runs)
     save(figure, path)
 
 
-def _draw_states(axis: Any, journal: Journal) -> None:
-    ways = taken(journal)
+def _draw_states(axis: Any, run: RecordedRun) -> None:
+    ways = path_of(run)
     visited = {INITIAL, *[state for way in ways for state in way]}
-    axis.set_title(f"{journal.name}: the numbers are those of its commands", loc="left")
+    axis.set_title(f"{run.name}: the numbers are those of its commands", loc="left")
     axis.set(xlim=(-0.8, 7), ylim=(-2.1, 2.1), aspect="equal")  # the bends are computed on paper
     axis.axis("off")
     for way in arrows():
@@ -95,19 +95,19 @@ def _numbers(numbers: list[int]) -> str:
     return ", ".join(map(str, numbers)) if len(numbers) < 5 else f"{numbers[0]} … {numbers[-1]}"
 
 
-def _draw_messages(axis: Any, journals: Sequence[Journal]) -> None:
-    peers = everybody(journals)
-    names = {journal.config.peer_id: journal.name for journal in journals}
+def _draw_messages(axis: Any, runs: Sequence[RecordedRun]) -> None:
+    peers = all_peers(runs)
+    names = {run.config.peer_id: run.name for run in runs}
     place = {peer_id: x for x, peer_id in enumerate(peers)}
-    told = events(journals)
+    told = events(runs)
     axis.set_title("who told whom: thin, that it is there; thick, that it is ready", loc="left")
     axis.set(xlim=(-0.9, len(peers) - 0.4), ylim=(len(told) + 0.5, -1.2))
     axis.axis("off")
     for peer_id, x in place.items():
         axis.plot([x, x], [-0.3, len(told)], color="#bbbbbb", linewidth=0.8, zorder=0)
         axis.text(x, -0.5, names.get(peer_id, str(peer_id)), ha="center", va="bottom", weight="bold")
-    for y, (seconds, journal, step) in enumerate(told):
-        own = place[journal.config.peer_id]
+    for y, (seconds, run, step) in enumerate(told):
+        own = place[run.config.peer_id]
         axis.text(-0.85, y, f"{seconds:.2f} s", va="center", color="#666666")
         if step.peer_id == NO_PEER:
             axis.text(own, y, step.words, ha="center", va="center", bbox={"facecolor": "white", "edgecolor": "#999999", "pad": 1.5})

@@ -11,7 +11,7 @@ from rich.text import Text
 from faction import BOOTSTRAPPED
 from faction.names import state_name
 
-from ..serial.survey import ALL_BOOTSTRAPPED, BAD, NO_ANSWER, NOT_YET, Report, Survey, call
+from ..serial.survey import ALL_BOOTSTRAPPED, BAD, NO_ANSWER, NOT_YET, Report, Survey, board_name
 from .palette import STYLES
 
 LEGEND = "· silent  ○ heard  ● ready  ✗ one-way"
@@ -48,7 +48,7 @@ def _waited_for(board: Report) -> Iterator[str]:
     if board.state != BOOTSTRAPPED:
         for peer_id, name, _, ready, *_ in board.peers.values():
             if not ready:
-                yield call(peer_id, name)
+                yield board_name(peer_id, name)
 
 
 def page(board: Report) -> list[RenderableType]:
@@ -76,7 +76,7 @@ def _peers(board: Report) -> Table:
         else:
             standing = "ready" if ready else "heard, not ready" if heard else "never heard"
             age = f"{age_cs / 100:.1f} s ago" if age_cs >= 0 else ""
-        table.add_row(call(peer_id, name), Text(standing, STYLES[BOOTSTRAPPED] if ready else ""), age, str(restarts or ""))
+        table.add_row(board_name(peer_id, name), Text(standing, STYLES[BOOTSTRAPPED] if ready else ""), age, str(restarts or ""))
     return table
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from faction import BOOTSTRAPPED, DEADLINE_EXPIRED, LOCAL_PARTICIPATION_COMPLETED, READY_OBSERVED
 from faction.names import state_name
 
-from ..journals.replay import heading
+from ..journals.files import heading
 from .simulation import Simulation, outcome
 
 TEMPLATE = Path(__file__).parent.parent / "shown" / "page.html"
