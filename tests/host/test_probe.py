@@ -17,7 +17,7 @@ from needs import require_micropython
 
 from faction import BOOTSTRAPPED, COLLECTING, TIMED_OUT
 from faction_tools.dev import microbit
-from faction_tools.serial import survey as probe
+from faction_tools.serial import line, survey
 
 require_micropython()
 
@@ -119,7 +119,7 @@ def test_boards_in_conflict(tmp_path):
         done = faction("probe", *ports(boards))
         assert done.returncode == 2, done.stdout + done.stderr
         text = shown(done, boards)
-        assert "! PORT0 and PORT3 both have the id 0; deploy one of them anew with its own" in text, text
+        assert "! PORT0 and PORT3 both have the id 0; deploy one of them again, with an id of its own" in text, text
         assert "! 2 (east): another roster or quorum, " in text and "! 0 (north) hears another board with its own id 0" in text, text
         assert "! 1 (south) hears a board with another roster or quorum, id 2" in text, text
         assert "timed out, or in conflict" in text
@@ -170,7 +170,10 @@ def test_a_program_that_does_not_answer(tmp_path):
     (tmp_path / "other" / "main.py").write_text("import time\nwhile True:\n    print('temperature 21')\n    time.sleep(0.1)\n")
     with Board(tmp_path / "other") as board:
         done = faction("probe", board.port, "--timeout", "1")
-        assert done.returncode == 3 and "no answer, but 'temperature 21'; is it a board of faction" in done.stdout, done.stdout
+        assert (
+            done.returncode == 3
+            and "no answer, but it prints 'temperature 21'; does it run faction, with its console on? Press its reset button" in done.stdout
+        ), done.stdout
 
 
 @pytest.mark.skipif(microbit.is_missing() and not os.environ.get("CI"), reason=f"no emulated micro:bit: {microbit.REMEDY}")
@@ -184,7 +187,8 @@ def test_an_emulated_microbit(tmp_path):
             assert said["is_at_repl"] and said["state"] == "pinging" and answer["exit"] == 1, answer
             assert said["peers"]["peers"] == [[0, None, 0, 0, -1, 0], [1, None, 0, 0, -1, 0], [2, None, 1, 1, -1, 0]]
             page = faction("probe", bridge.port, "--journal", tmp_path / "run.journal")
-            assert page.stderr.startswith(f"{bridge.port}: keeps no journal\n") and (tmp_path / "run.journal").read_text() == ""
+            said = f"{bridge.port}: keeps no journal\n{tmp_path}/run.journal: not written; no board gave a journal\n"
+            assert page.stderr == said and not (tmp_path / "run.journal").exists()
             assert "1 on" in page.stdout and "ready 1 of 2" in page.stdout, page.stdout
 
 
@@ -206,17 +210,17 @@ def test_a_port_of_somebody_else():
     child = os.fork()
     if child == 0:
         os.setuid(65534)
-        os._exit(0 if "not yours to open; sudo usermod -aG dialout $USER" in probe.explain(port) else 1)
+        os._exit(0 if "you may not open it; run sudo usermod -aG dialout $USER" in line.explain(port) else 1)
     assert os.waitpid(child, 0)[1] == 0
     os.close(host)
     os.close(device)
 
 
 def test_no_port_at_all():
-    if probe.found():
+    if line.found():
         pytest.skip("there are boards on this computer")
     done = faction("probe")
-    assert done.returncode == 3 and done.stderr.startswith("no serial port on USB found; is it a data cable"), done.stderr
+    assert done.returncode == 3 and done.stderr.startswith("no serial port on USB found; use a data cable"), done.stderr
 
 
 def test_the_cable_is_pulled_at_every_point_of_an_exchange(tmp_path):
@@ -277,7 +281,7 @@ def test_watching_a_cluster_boot(tmp_path):
 
 def test_a_cable_that_comes_back_while_watching(tmp_path):
     with powered(tmp_path, settings_of(1)) as [board]:
-        with probe.Watch([board.port], 2) as watch:
+        with survey.Watch([board.port], 2) as watch:
             assert watch.survey().exit_code == 0
             with board._lock:
                 board._pull()
@@ -309,9 +313,9 @@ def test_a_person_at_a_terminal(tmp_path):
 def test_all_ports_are_asked_at_the_same_time():
     ends = [os.openpty() for _ in range(4)]
     begin = time.monotonic()
-    with probe.Watch([os.ttyname(device) for _, device in ends], 1) as watch:
-        survey = watch.survey()
-    assert time.monotonic() - begin < 2.5 and [bool(report.fault) for report in survey.reports] == [True] * 4
+    with survey.Watch([os.ttyname(device) for _, device in ends], 1) as watch:
+        reports = watch.survey().reports
+    assert time.monotonic() - begin < 2.5 and [bool(report.fault) for report in reports] == [True] * 4
     for end in ends:
         os.close(end[0])
         os.close(end[1])

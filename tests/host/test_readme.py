@@ -8,7 +8,7 @@ from pathlib import Path
 from faction import BOOTSTRAPPED, Config
 from faction.key import Key
 from faction.node import Node
-from faction_tools.shown import diagram
+from faction_tools.shown import mermaid
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -20,7 +20,7 @@ def blocks(language):
 
 
 def test_the_diagram_is_that_of_the_table():
-    assert blocks("mermaid") == [diagram.mermaid() + "\n"]
+    assert blocks("mermaid") == [mermaid.states() + "\n"]
 
 
 def test_the_example_is_the_one_that_is_tested():

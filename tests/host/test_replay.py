@@ -12,8 +12,9 @@ from emulated import Board, furnish, ports, powered, settings_of, states, wait
 from needs import needs_micropython
 
 from faction import BOOTSTRAPPED, COLLECTING, PINGING, TIMED_OUT
-from faction_tools.journals import replay
-from faction_tools.shown import sequence
+from faction_tools.journals import files
+from faction_tools.journals.steps import events, steps
+from faction_tools.shown import mermaid
 
 RECORD = """\
 board 0 (north) at 1000.500
@@ -62,7 +63,7 @@ def test_the_view_at_any_command(tmp_path):
     after = faction("replay", path, "--at", "3").stdout
     assert after == "0 (north), after 3 commands: collecting, own part complete\n  heard: 1\n  ready: 0, 1, 3 required\n"
     beyond = faction("replay", path, "--at", "5")
-    assert beyond.returncode == 2 and beyond.stderr == "--at 5: the journal of 0 (north) has 4 commands; 0 is before the first\n"
+    assert beyond.returncode == 2 and beyond.stderr == "--at 5: the journal of 0 (north) has 4 commands; choose a number from 0 to 4\n"
 
 
 def test_two_journals_merge_by_the_time_they_were_taken(tmp_path):
@@ -91,24 +92,24 @@ def test_journals_that_nobody_stamped_say_so(tmp_path):
 def test_a_screen_that_somebody_copied_is_read(tmp_path):
     """With a prompt, an echo, line ends of a terminal, words of the application; and as the answer for programs."""
     noisy = "faction> journal\r\n" + RECORD.split("\n", 1)[1].replace("\n", "\r\n").replace("command 20", "temperature 21\r\ncommand 20")
-    [copied] = replay.load([journal(tmp_path, noisy)])
+    [copied] = files.load([journal(tmp_path, noisy)])
     lines = RECORD.splitlines()[1:]
-    [answer] = replay.load([journal(tmp_path, "faction> " + json.dumps({"faction": "journal", "lines": lines}))])
-    [clean] = replay.load([journal(tmp_path)])
-    assert copied.records == answer.records == clean.records and len(clean.records) == 4
+    [answer] = files.load([journal(tmp_path, "faction> " + json.dumps({"faction": "journal", "lines": lines}))])
+    [clean] = files.load([journal(tmp_path)])
+    assert copied.commands == answer.commands == clean.commands and len(clean.commands) == 4
     assert copied.rejections == answer.rejections == clean.rejections == [(2, 0, 1, 514)]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("end 5\n", "", "2: cut off: there is no end line; take the journal again"),
-        ("command 20 1 1 17\n", "", "2: 4 entries, and 'end 5' behind them; take the journal again"),
+        ("end 5\n", "", "2: cut off: there is no end line; take the journal from the board again"),
+        ("command 20 1 1 17\n", "", "2: 4 entries, but then 'end 5'; take the journal from the board again"),
         ("2 -1 97", "2 -1 225", "2: record 2, local participation completed of peer -1: recorded as accepted: "),
-        ("lost=0", "lost=3", "2: lost=3: it lacks commands, and cannot be replayed; let it follow the node, or clear it"),
-        ("quorum=3", "quorum=4", "2: quorum 4: not an int from 1 to 3; take the journal again"),
-        ("peers=0,1,7", "peers=1,7", "2: peer_id 0: 0x in peers, not 1; take the journal again"),
-        ("journal 1", "journal 2", " no journal in it; faction probe --journal FILE saves one, or the command journal of a console"),
+        ("lost=0", "lost=3", "2: lost=3: commands are missing, so it cannot be replayed; on the board, call Journal.follow(node), or "),
+        ("quorum=3", "quorum=4", "2: quorum 4: not an int from 1 to 3; take the journal from the board again"),
+        ("peers=0,1,7", "peers=1,7", "2: peer_id 0: 0x in peers, not 1; take the journal from the board again"),
+        ("journal 1", "journal 2", " no journal in it; save one with faction probe --journal FILE, or copy one from a console"),
     ],
 )
 def test_a_damaged_journal_is_named(tmp_path, old, new, said):
@@ -119,7 +120,7 @@ def test_a_damaged_journal_is_named(tmp_path, old, new, said):
 
 def test_a_file_that_is_not_there(tmp_path):
     done = faction("replay", tmp_path / "none")
-    assert done.returncode == 2 and "No such file or directory; faction probe --journal" in done.stderr
+    assert done.returncode == 2 and "does not exist; faction probe --journal" in done.stderr
 
 
 def test_the_diagrams_show_the_path(tmp_path):
@@ -139,12 +140,12 @@ def test_the_diagrams_show_the_path(tmp_path):
         assert faction("replay", path, "--diagram", picture).returncode == 0 and picture.read_bytes() == first
     assert ElementTree.fromstring((tmp_path / "run.svg").read_text()).tag.endswith("svg")
     wrong = faction("replay", path, "--diagram", tmp_path / "run.gif")
-    assert wrong.returncode == 2 and "unknown suffix '.gif'; take .svg, .png or .md" in wrong.stderr
+    assert wrong.returncode == 2 and "unknown suffix '.gif'; choose .svg, .png or .md" in wrong.stderr
 
 
 def test_the_path_has_every_command_once(tmp_path):
-    [recorded] = replay.load([journal(tmp_path)])
-    ways = sequence.taken(recorded)
+    [recorded] = files.load([journal(tmp_path)])
+    ways = mermaid.path_of(recorded)
     assert ways == {(0, PINGING): [1], (PINGING, PINGING): [2], (PINGING, COLLECTING): [3], (COLLECTING, BOOTSTRAPPED): [4]}
 
 
@@ -157,20 +158,20 @@ def test_a_journal_from_micropython_replays_to_the_same_state(tmp_path):
         wait(lambda: states(boards, TIMED_OUT))
         path = tmp_path / "taken"
         done = faction("probe", "--journal", path, "--json", *ports(boards))
-        assert done.returncode == 2 and done.stderr == f"{path}: 3 journals; faction replay {path}\n", done.stderr
+        assert done.returncode == 2 and done.stderr == f"{path}: 3 journals; show them with faction replay {path}\n", done.stderr
         said = json.loads(done.stdout)["boards"]
         again = faction("probe", "--journal", path, *ports(boards))
         assert again.returncode == 2 and again.stderr == f"{path}: already exists; choose another name or delete it\n"
-    journals = replay.load([path])
+    journals = files.load([path])
     for board, recorded in zip(said, journals):
-        steps = list(replay.steps(recorded))
-        assert (steps[-1].state, steps[-1].ready) == (board["probe"]["state"], board["probe"]["ready"])
+        done = list(steps(recorded))
+        assert (done[-1].state, done[-1].ready) == (board["probe"]["state"], board["probe"]["ready"])
         assert recorded.config.peer_id == board["probe"]["id"] and recorded.name.startswith(f"{recorded.config.peer_id} (")
-        assert [step.result for step in steps] == [record[3] for record in recorded.records]
+        assert [step.result for step in done] == [record[3] for record in recorded.commands]
     # The deadline of each is 1.5 s after its first poll, and all were switched on within a second.
-    ends = {recorded.config.peer_id: seconds for seconds, recorded, step in replay.events(journals) if step.state == TIMED_OUT}
+    ends = {recorded.config.peer_id: seconds for seconds, recorded, step in events(journals) if step.state == TIMED_OUT}
     assert len(ends) == 3 and max(ends.values()) - min(ends.values()) < 1.5, ends
-    told = [(recorded.config.peer_id, step.peer_id) for _, recorded, step in replay.events(journals) if step.command == 1]
+    told = [(recorded.config.peer_id, step.peer_id) for _, recorded, step in events(journals) if step.command == 1]
     assert (1, 0) in told and (0, 1) in told
 
 
@@ -185,6 +186,6 @@ def test_a_restart_from_the_console_begins_another_journal(tmp_path):
                 time.sleep(0.4)
         text = re.sub(r'\{"state.*?\}\r?\n', "", board.said.decode())
         assert "accepted: concluded timed out" in text and "a new attempt has begun" in text, text
-        [recorded] = replay.parse(text, "screen")
-        assert [step.state for step in replay.steps(recorded)] == [COLLECTING, TIMED_OUT]
+        [recorded] = files.parse(text, "screen")
+        assert [step.state for step in steps(recorded)] == [COLLECTING, TIMED_OUT]
         assert "0 (north): collecting, own part complete" in text.split("a new attempt has begun")[1]
