@@ -16,9 +16,12 @@ from command import FACTION, faction
 from faction import BOOTSTRAPPED, TIMED_OUT, Config
 from faction.node import RESTART, SAME_ID, STALE, UNPROVEN
 from faction.wire import BEACON, CORRUPT, OTHER_EXPECTATIONS, Checksum
+from faction_tools.shown import page as pages
 from faction_tools.simulator import campaign, history, scenario
+from faction_tools.simulator.outcome import outcome
 from faction_tools.simulator.scenario import Scenario, ScenarioError
-from faction_tools.simulator.simulation import FastChecksum, FastConfig, Simulation, outcome
+from faction_tools.simulator.shortcuts import FastChecksum, FastConfig
+from faction_tools.simulator.simulation import Simulation
 
 GREENHOUSE = "greenhouse"
 DIGEST = "06ea81b6a9b5c53e"  # of its events with seed 1
@@ -113,14 +116,14 @@ def test_delays_reorder_frames():
 
 def test_a_one_way_link():
     run = Simulation(small({"links": [{"sources": [0, 1, 2], "targets": [3], "loss": 1.0}]}), record=True).run()
-    assert run.heard[3] == [0, 0, 0, 0] and run.heard[0][3] > 0
+    assert run.medium.heard[3] == [0, 0, 0, 0] and run.medium.heard[0][3] > 0
     assert states(run) == [BOOTSTRAPPED, BOOTSTRAPPED, BOOTSTRAPPED, TIMED_OUT]
 
 
 @pytest.mark.parametrize(("topology", "reached"), [("all", [1, 2, 3]), ("line", [1]), ("ring", [1, 3]), ("grid", [1, 2])])
 def test_who_reaches_whom(topology, reached):
     run = Simulation(small({"topology": topology}), record=True).run()
-    assert [i for i in range(4) if run.heard[i][0]] == reached
+    assert [i for i in range(4) if run.medium.heard[i][0]] == reached
 
 
 def test_a_partition_and_its_end():
@@ -172,19 +175,19 @@ def two_at_once(access):
     for board in run.boards:
         board.phase = 0
     frame = bytes(26)
-    run.now = 1_000_000
-    for board in run.boards:
-        run.transmit(board, frame)
-    later = run.boards[0]
-    run.now += 1000
-    run.transmit(later, frame)
+    run.timeline.now = 1_000_000
+    for radio in run.medium.radios:
+        run.medium.transmit(radio, frame)
+    later = run.medium.radios[0]
+    run.timeline.now += 1000
+    run.medium.transmit(later, frame)
     return run
 
 
 def test_frames_that_overlap_destroy_each_other():
     run = two_at_once("blind").run()
     assert sum(board.collided for board in run.boards) >= 2 and outcome(run)["verdict"] == "all"
-    assert run.air_time(26) == 20_800 and run.air_us > 4 * 20_800
+    assert run.medium.air_time(26) == 20_800 and run.air_us > 4 * 20_800
 
 
 def test_who_listens_waits_for_the_others():
@@ -263,9 +266,11 @@ def test_one_run_with_everything_that_it_leaves(tmp_path):
     assert replayed.returncode == 0 and replayed.stdout.startswith("12 boards"), replayed.stderr
     # The last of them is bootstrapped in the merged journals when it was in the run.
     run = Simulation("brownout", 3, record=True).run()
-    zero = min(next(at for at, index, *_ in run.learned if index == board.index and at >= board.booted_at) for board in run.boards)
+    learned = run.recording.learned
+    zero = min(next(at for at, index, *_ in learned if index == board.index and at >= board.booted_at) for board in run.boards)
     last = max((board.concluded_at - zero) / 1e6 for board in run.boards)
-    times = [float(line.split("│")[1].split()[0]) for line in replayed.stdout.splitlines() if "│ bootstrapped │" in line]
+    lines = [line for line in replayed.stdout.splitlines() if "│ bootstrapped │" in line]
+    times = [float(line.split("│")[1].split()[0]) for line in lines]
     assert len(times) == 12 and abs(max(times) - last) < 0.03
     assert faction("simulate", "brownout", "--seed", "3", "--journal", files["--journal"]).returncode == 2
 
@@ -352,7 +357,7 @@ def test_the_page_is_stepped_through_in_a_browser(tmp_path):
     page = tmp_path / "run.html"
 
     def seen(script="", step=""):
-        page.write_text(history.page(run) + f"<script>{script}</script>")
+        page.write_text(pages.page(run) + f"<script>{script}</script>")
         options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
         return subprocess.run([CHROMIUM, *options, f"file://{page}{step}"], capture_output=True, text=True, timeout=60).stdout
 

@@ -73,7 +73,8 @@ def _list() -> int:
 def _one(loaded: Scenario, options: argparse.Namespace) -> int:
     """Run one seed; 0 if all nodes with power are Bootstrapped."""
     from ..shown.terminal import terminal
-    from ..simulator.simulation import Simulation, outcome
+    from ..simulator.outcome import outcome
+    from ..simulator.simulation import Simulation
 
     begin = time.perf_counter()
     simulation = Simulation(loaded, options.seed, record=bool(options.picture or options.page or options.journal)).run()
@@ -101,7 +102,9 @@ def _write(simulation: Simulation, options: argparse.Namespace) -> None:
         draw_history(told, Path(options.picture))
         _say(options.picture)
     if options.page:
-        Path(options.page).write_text(history.page(told), encoding="utf-8")
+        from ..shown.page import page
+
+        Path(options.page).write_text(page(told), encoding="utf-8")
         _say(options.page)
     if options.journal:
         with Path(options.journal).open("x", encoding="utf-8") as file:
@@ -183,12 +186,12 @@ def _many(loaded: Scenario, options: argparse.Namespace) -> int:
 
 
 def _show(done: Campaign, options: argparse.Namespace) -> None:
+    from ..shown import campaign as tables
     from ..shown.terminal import terminal
-    from ..simulator import campaign
 
     console = terminal()
-    console.print(campaign.report(done), highlight=False)
-    for line in campaign.verdicts(done, _command(options)):
+    console.print(tables.report(done), highlight=False)
+    for line in tables.verdicts(done, _command(options)):
         console.print(line, highlight=False, soft_wrap=True)
     if options.confidence is not None:
         deadline_ms = done.deadline_ms(options.confidence)
@@ -198,8 +201,9 @@ def _show(done: Campaign, options: argparse.Namespace) -> None:
 
 def _sweep(options: argparse.Namespace) -> int:
     """Run many seeds for each value of a field, and show the curve."""
+    from ..shown import campaign as tables
     from ..shown.terminal import terminal
-    from ..simulator import campaign, scenario
+    from ..simulator import scenario
 
     name, _, texts = options.sweep.partition("=")
     values = [scenario.value_of(text) for text in texts.split(",") if text]
@@ -210,7 +214,7 @@ def _sweep(options: argparse.Namespace) -> int:
     progress, advance = _progress(runs * len(values))
     with progress, _executor(options) as executor:
         campaigns = [(value, _run(variant, options, executor, runs, advance)) for value, variant in zip(values, variants)]
-    terminal().print(campaign.sweep_table(name, campaigns), highlight=False)
+    terminal().print(tables.sweep_table(name, campaigns), highlight=False)
     if options.picture:
         from ..shown.plots import draw_sweep
 

@@ -16,7 +16,7 @@ from ..journals.files import RecordedRun
 from ..journals.steps import all_peers, events
 from ..simulator.history import convergence
 from .mermaid import arrows, path_of
-from .palette import COLOURS
+from .palette import COLOURS, OFF_COLOUR
 
 matplotlib.use("Agg")  # no window, wherever it runs
 matplotlib.rcParams.update({"svg.hashsalt": "faction", "font.size": 8})
@@ -135,7 +135,7 @@ def _draw_bars(axis: Any, run: dict[str, Any]) -> None:
     for index in range(len(run["ids"])):
         own = [(at, state) for at, each, state in run["changes"] if each == index]
         for (start, state), (end, _) in zip(own, [*own[1:], (run["end"], 0)]):
-            axis.barh(index, (end - start) / 1000, left=start / 1000, color=COLOURS.get(state, "#eeeeee"), height=0.8)
+            axis.barh(index, (end - start) / 1000, left=start / 1000, color=COLOURS.get(state, OFF_COLOUR), height=0.8)
     for ready, colour in ((0, "white"), (2, "black")):
         marks = [(at / 1000, index) for at, index, flags in run["frames"] if flags & 2 == ready]
         axis.scatter([at for at, _ in marks], [index for _, index in marks], marker="|", s=30, color=colour, linewidth=0.8)

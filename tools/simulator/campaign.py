@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.table import Table
-
+from .outcome import outcome
 from .scenario import Scenario
-from .simulation import Simulation, outcome
+from .simulation import Simulation
 
 CHUNK = 20  # runs that a worker does at a time
 NO_DEADLINE_MS = 2**29 - 1
@@ -112,56 +111,3 @@ def without_deadline(scenario: Scenario) -> Scenario:
     data["cluster"]["deadline_ms"] = NO_DEADLINE_MS
     data["limit_ms"] = LIMIT_MS
     return Scenario.model_validate(data)
-
-
-COLUMNS = ("", "median", "95th", "99th", "longest")
-ROWS = (
-    ("until the last is Bootstrapped, s", "ready_ms", 1000),
-    ("longest wait of a node, s", "longest_wait_ms", 1000),
-    ("frames of all nodes", "frames", 1),
-    ("frames of the busiest node", "frames_of_a_node", 1),
-    ("time on the air, s", "air_ms", 1000),
-)
-
-
-def report(campaign: Campaign) -> Table:
-    """Return the distribution of times and costs."""
-    done = len(campaign.outcomes)
-    title = f"{campaign.name}: {done:,} runs" + (f" of {campaign.wanted:,}" if done < campaign.wanted else "")
-    table = Table(title=title, title_justify="left")
-    for name in COLUMNS:
-        table.add_column(name, justify="right" if name else "left")
-    for text, key, unit in ROWS:
-        values = [campaign.quantile(key, share) for share in (0.5, 0.95, 0.99, 1.0)]
-        if any(values):
-            digits = 2 if unit > 1 else 0
-            table.add_row(text, *["never" if value is None else f"{value / unit:,.{digits}f}" for value in values])
-    return table
-
-
-def verdicts(campaign: Campaign, command: str) -> Iterator[str]:
-    """Iterate lines on the verdicts; command repeats a run when a seed is put behind it."""
-    yield (
-        f"all Bootstrapped in {campaign.share('all'):.2%} of the runs, some in {campaign.share('some'):.2%} (a split verdict), "
-        f"none in {campaign.share('none'):.2%}"
-    )
-    for verdict in ("some", "none"):
-        for seed in campaign.examples(verdict):
-            yield f"  {verdict}: {command} --seed {seed}"
-
-
-def sweep_table(name: str, campaigns: Iterable[tuple[Any, Campaign]]) -> Table:
-    """Return a line for each value of a parameter."""
-    table = Table(title=f"sweep of {name}", title_justify="left")
-    for column in (name, "all", "some", "none", "median, s", "99th, s", "frames of a node"):
-        table.add_column(column, justify="right")
-    for value, campaign in campaigns:
-        times = [campaign.quantile("ready_ms", share) for share in (0.5, 0.99)]
-        frames = campaign.quantile("frames_of_a_node", 0.5)
-        table.add_row(
-            str(value),
-            *[f"{campaign.share(verdict):.1%}" for verdict in ("all", "some", "none")],
-            *["never" if time is None else f"{time / 1000:.2f}" for time in times],
-            f"{frames:.0f}",
-        )
-    return table

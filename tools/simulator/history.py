@@ -1,74 +1,85 @@
-"""What happened in a recorded run, for pictures, pages and journals."""
+"""What happened in a recorded run, as plain data, for pictures, pages and journals."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-from faction import BOOTSTRAPPED, DEADLINE_EXPIRED, LOCAL_PARTICIPATION_COMPLETED, READY_OBSERVED
+from faction import BOOTSTRAPPED, INITIAL, LOCAL_PARTICIPATION_COMPLETED
 from faction.names import state_name
 
 from ..journals.files import heading
-from .simulation import Simulation, outcome
+from .board import SimulatedBoard
+from .outcome import outcome
+from .simulation import Simulation
+from .timeline import US
 
-TEMPLATE = Path(__file__).parent.parent / "shown" / "page.html"
 OFF = -1  # as a state
 
 
 def history(simulation: Simulation) -> dict[str, Any]:
     """Return a run as plain data: times in ms, states and commands in codes, OFF without power."""
-    boards = simulation.boards
+    boards, recording = simulation.boards, simulation.recording
     return {
         "title": simulation.scenario.title,
         "about": " ".join(simulation.scenario.about.split()),
         "seed": simulation.seed,
         "ids": [board.peer_id for board in boards],
         "required": [board.quorum for board in boards],
-        "changes": sorted((at / 1000, board.index, OFF if state is None else state) for board in boards for at, state in board.changes),
-        "frames": [(at / 1000, index, flags) for at, index, flags in simulation.frames],
-        "learned": [(at / 1000, index, command, peer_id) for at, index, command, peer_id in simulation.learned],
-        "heard": simulation.heard,
-        "end": simulation.now / 1000,
+        "changes": sorted((at / US, board.index, OFF if state is None else state) for board in boards for at, state in board.changes),
+        "frames": [(at / US, index, flags) for at, index, flags in recording.frames],
+        "learned": [(at / US, index, command, peer_id) for at, index, command, peer_id in recording.learned],
+        "heard": simulation.medium.heard,
+        "end": simulation.now / US,
         "outcome": outcome(simulation),
         "states": {OFF: "off", **{state: state_name(state) for state in range(5)}},
     }
 
 
 def convergence(run: dict[str, Any]) -> dict[str, list[tuple[float, int]]]:
-    """Return how many nodes were complete and how many Bootstrapped, as (ms, count) at each change."""
+    """Return how many nodes had completed their own part and how many were Bootstrapped, as (ms, count) at each change."""
     curves: dict[str, list[tuple[float, int]]] = {"own part complete": [(0.0, 0)], "bootstrapped": [(0.0, 0)]}
     complete: set[int] = set()
-    state: dict[int, int] = {}
-    events = [(at, index, "learned", command) for at, index, command, _ in run["learned"] if command == LOCAL_PARTICIPATION_COMPLETED]
-    events += [(at, index, "state", code) for at, index, code in run["changes"]]
-    for at, index, kind, code in sorted(events):
+    states: dict[int, int] = {}
+    for at, index, kind, code in _steps(run):
         if kind == "learned":
             complete.add(index)
         else:
-            state[index] = code
-            if code <= 0:  # off, or new
+            states[index] = code
+            if code in (OFF, INITIAL):
                 complete.discard(index)
         curves["own part complete"].append((at, len(complete)))
-        curves["bootstrapped"].append((at, list(state.values()).count(BOOTSTRAPPED)))
+        curves["bootstrapped"].append((at, list(states.values()).count(BOOTSTRAPPED)))
     return curves
 
 
-def page(run: dict[str, Any]) -> str:
-    """Return a page that stands alone, in which the run can be stepped through."""
-    data = json.dumps({**run, "codes": {"ready": READY_OBSERVED, "local": LOCAL_PARTICIPATION_COMPLETED, "deadline": DEADLINE_EXPIRED}})
-    return TEMPLATE.read_text(encoding="utf-8").replace("/*RUN*/null", data.replace("</", "<\\/"))
+def _steps(run: dict[str, Any]) -> list[tuple[float, int, str, int]]:
+    """Return (ms, index, kind, code) of each completed part, as "learned", and of each change of a state, as "state"."""
+    learned = [(at, index, "learned", command) for at, index, command, _ in run["learned"] if command == LOCAL_PARTICIPATION_COMPLETED]
+    return sorted(learned + [(at, index, "state", code) for at, index, code in run["changes"]])
 
 
 def journals(simulation: Simulation) -> str:
-    """Return the record of each board's last boot, as faction replay reads it; the time is that of the simulation."""
-    parts = []
-    for board in simulation.boards:
-        if board.node is not None and board.journals:
-            lines = list(board.journals[-1].lines())
-            age_cs = lines[0].rpartition("age_cs=")[2]
-            first = next((at for at, index, *_ in simulation.learned if index == board.index and at >= board.booted_at), simulation.now)
-            # The node's clock stands at its last poll; the first command of the record is what both clocks share.
-            parts.append(heading(str(board.peer_id), first / 1e6 + int(age_cs) / 100))
-            parts += [line + "\n" for line in lines]
-    return "".join(parts)
+    """Return the record of the latest boot of each board that has power, as faction replay reads it. Times are those of the run."""
+    return "".join(line for board in simulation.boards for line in _journal(simulation, board))
+
+
+def _journal(simulation: Simulation, board: SimulatedBoard) -> Iterator[str]:
+    """Iterate the lines of a board's latest record."""
+    kept = simulation.recording.journals.get(board.index)
+    if board.node is None or not kept:
+        return
+    lines = list(kept[-1].lines())
+    # The record counts from its first command, and its head gives the age of that command at the node's last poll.
+    age_cs = int(lines[0].rpartition("age_cs=")[2])
+    yield heading(str(board.peer_id), _first_command_us(simulation, board) / 1e6 + age_cs / 100)
+    for line in lines:
+        yield line + "\n"
+
+
+def _first_command_us(simulation: Simulation, board: SimulatedBoard) -> int:
+    """Return when a board accepted its first command since it was powered on, or now if it has accepted none."""
+    for at, index, *_ in simulation.recording.learned:
+        if index == board.index and at >= board.booted_at:
+            return at
+    return simulation.now

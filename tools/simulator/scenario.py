@@ -16,7 +16,6 @@ from ..errors import CommandError
 from ..fleet.roster import RULES, parse_toml
 
 SCENARIOS = Path(__file__).parent / "scenarios"
-US = 1000  # microseconds of a millisecond: the simulator counts in whole microseconds
 
 
 class ScenarioError(CommandError, ValueError):
@@ -103,7 +102,7 @@ def draw(distribution: Distribution, random: Callable[[], float]) -> float:
     return distribution if isinstance(distribution, float) else distribution.draw(random)
 
 
-class Cluster(_Strict):
+class ClusterSettings(_Strict):
     nodes: int = Field(ge=1, le=5000)
     quorum: Union[int, Literal["majority", "byzantine", "everyone"]] = "everyone"
     interval_ms: int = Field(500, ge=1, le=3_600_000)
@@ -124,7 +123,7 @@ class Cluster(_Strict):
         return self.quorum if isinstance(self.quorum, int) else RULES[self.quorum](self.nodes)
 
 
-class Link(_Strict):
+class LinkSettings(_Strict):
     """What is different from some nodes to others: one way."""
 
     sources: Ids
@@ -132,20 +131,20 @@ class Link(_Strict):
     loss: Share
 
 
-class Medium(_Strict):
+class MediumSettings(_Strict):
     loss: Share = 0.0
     duplication: Share = 0.0
     corruption: Share = 0.0
     delay_ms: Distribution = 0.5
     topology: Literal["all", "line", "ring", "grid"] = "all"
-    links: list[Link] = []
+    links: list[LinkSettings] = []
     access: Literal["free", "listen", "blind"] = "free"
     bitrate: int = Field(1_000_000, ge=100)
     overhead_us: int = Field(0, ge=0)
     slot_us: int = Field(20, ge=1)
 
 
-class Member(_Strict):
+class NodeSettings(_Strict):
     """What is different about one node."""
 
     id: int = Field(ge=0)
@@ -156,7 +155,7 @@ class Member(_Strict):
     drift_ppm: Optional[float] = None
 
 
-class Event(_Strict):
+class EventSettings(_Strict):
     """What befalls some nodes: crash, restart, brownout (off for_ms, and on again), partition into groups, heal."""
 
     at_ms: Number
@@ -166,7 +165,7 @@ class Event(_Strict):
     groups: list[list[int]] = []
 
     @model_validator(mode="after")
-    def _has_what_it_needs(self) -> Event:
+    def _has_what_it_needs(self) -> EventSettings:
         if self.kind in ("crash", "restart", "brownout") and not self.nodes:
             raise ValueError(f"nodes: missing for a {self.kind}; list the ids")
         if self.kind == "partition" and len(self.groups) < 2:
@@ -174,7 +173,7 @@ class Event(_Strict):
         return self
 
 
-class Intruder(_Strict):
+class IntruderSettings(_Strict):
     """Somebody who records what is on the air, plays it back, and makes frames of his own."""
 
     every_ms: Annotated[float, Field(gt=0)] = 50.0
@@ -185,11 +184,11 @@ class Intruder(_Strict):
 class Scenario(_Strict):
     title: str
     about: str = ""
-    cluster: Cluster
-    medium: Medium = Field(default_factory=lambda: Medium.model_validate({}))
-    nodes: list[Member] = []
-    events: list[Event] = []
-    intruder: Optional[Intruder] = None
+    cluster: ClusterSettings
+    medium: MediumSettings = Field(default_factory=lambda: MediumSettings.model_validate({}))
+    nodes: list[NodeSettings] = []
+    events: list[EventSettings] = []
+    intruder: Optional[IntruderSettings] = None
     limit_ms: Number = 3_600_000.0
 
     @model_validator(mode="after")

@@ -33,9 +33,10 @@ from faction import BOOTSTRAPPED, COLLECTING, READY_OBSERVED, Config, Faction
 from faction.node import SENT
 from faction.observer import Observer
 
+from ...simulator.board import SimulatedBoard
 from ...simulator.campaign import local_executor
 from ...simulator.scenario import Scenario
-from ...simulator.simulation import Board, Simulation
+from ...simulator.simulation import Simulation
 from ..interpreters import ROOT
 
 REGRESSIONS = ROOT / "tests" / "host" / "regressions"
@@ -135,7 +136,7 @@ class Watch:
         observe = self._witness if seed % 2 else None
         self.simulation = Simulation(scenario, seed, observe=observe, check=self.check)
 
-    def _witness(self, board: Board, config: Config) -> Observer:
+    def _witness(self, board: SimulatedBoard, config: Config) -> Observer:
         return Witness(self, board)
 
     def run(self) -> Simulation:
@@ -145,11 +146,11 @@ class Watch:
             self._check_end(board)
         return self.simulation
 
-    def fail(self, board: Board, text: str) -> None:
+    def fail(self, board: SimulatedBoard, text: str) -> None:
         """Raise Broken."""
         raise Broken(f"at {self.simulation.now / 1000:.3f} ms, node {board.index} (id {board.peer_id}): {text}")
 
-    def check(self, board: Board) -> None:
+    def check(self, board: SimulatedBoard) -> None:
         """Check a board after its poll."""
         node = board.node
         assert node is not None
@@ -166,7 +167,7 @@ class Watch:
         if node.counters[SENT] > board.sent:
             self.fail(board, "more frames counted as sent than there were")
 
-    def _check_change(self, board: Board, machine: Faction, before: tuple[Any, ...] | None, now: tuple[Any, ...]) -> None:
+    def _check_change(self, board: SimulatedBoard, machine: Faction, before: tuple[Any, ...] | None, now: tuple[Any, ...]) -> None:
         if before is not None and before[0] == now[0]:  # the same run
             if machine.state < before[1] or (before[1] >= BOOTSTRAPPED and machine.state != before[1]):
                 self.fail(board, f"state {before[1]} became {machine.state}")
@@ -181,7 +182,7 @@ class Watch:
             if peer_id not in owners:
                 self.fail(board, f"counts {peer_id} as ready, which never claimed it")
 
-    def _check_end(self, board: Board) -> None:
+    def _check_end(self, board: SimulatedBoard) -> None:
         node = board.node
         waits = self.simulation.scenario.cluster.deadline_from_contact
         if (
@@ -198,7 +199,7 @@ class Watch:
 class Witness(Observer):
     """Checks what an observer is told: readiness against the run that claimed it, and that a rejection changes nothing."""
 
-    def __init__(self, watch: Watch, board: Board) -> None:
+    def __init__(self, watch: Watch, board: SimulatedBoard) -> None:
         self._watch = watch
         self._board = board
         self._snapshot: tuple[Any, ...] = ()

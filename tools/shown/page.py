@@ -1,0 +1,21 @@
+"""A recorded run as a page that stands alone, in which a browser steps through the run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from faction import DEADLINE_EXPIRED, LOCAL_PARTICIPATION_COMPLETED, READY_OBSERVED
+
+from ..simulator.history import OFF
+from .palette import COLOURS, OFF_COLOUR
+
+TEMPLATE = Path(__file__).parent / "page.html"
+CODES = {"ready": READY_OBSERVED, "local": LOCAL_PARTICIPATION_COMPLETED, "deadline": DEADLINE_EXPIRED}
+
+
+def page(run: dict[str, Any]) -> str:
+    """Return the page of a run, as faction_tools.simulator.history tells it."""
+    data = json.dumps({**run, "codes": CODES, "colours": {OFF: OFF_COLOUR, **COLOURS}})
+    return TEMPLATE.read_text(encoding="utf-8").replace("/*RUN*/null", data.replace("</", "<\\/"))
