@@ -7,19 +7,30 @@ the first of its tests is asked for. device_timeout, in seconds, is an option of
 from __future__ import annotations
 
 import ast
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from host.needs import require
 from runtimes import RUNTIMES, ModuleRun, Report, Runtime
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option for the longest time that a module may take on a runtime."""
     parser.addini("device_timeout", "seconds after which a portable module's run is killed", default="60")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known that host/needs.py puts on tests."""
+    config.addinivalue_line("markers", "needs(missing): skip, or fail in CI, where something is missing; see host/needs.py")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test, or fail it in CI, where something is missing that it needs."""
+    for mark in item.iter_markers("needs"):
+        require(mark.args[0])
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -80,11 +91,7 @@ class PortableTest(pytest.Item):
             pytest.skip(report.reason)
 
     def _require_runtime(self) -> None:
-        missing = self._runtime.missing()
-        if missing and os.environ.get("CI") == "true":
-            raise DeviceFailure(missing)
-        if missing:
-            pytest.skip(missing)
+        require(self._runtime.missing())
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show a failure on the device as it was seen there."""

@@ -6,7 +6,7 @@ import subprocess
 from contextlib import contextmanager
 
 import pytest
-from needs import require_micropython
+from needs import NO_MICROPYTHON, require
 
 from faction import BOOTSTRAPPED, COLLECTING, TIMED_OUT
 from faction_tools.dev.cluster import Cluster, Member, local, udp
@@ -14,7 +14,7 @@ from faction_tools.dev.cluster import Cluster, Member, local, udp
 INTERVAL_MS = 200
 ENOUGH_S = 25
 
-require_micropython()
+require(NO_MICROPYTHON)
 
 
 def members(nodes, loss=0.0, quorum=None, **others):

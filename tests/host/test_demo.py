@@ -9,11 +9,11 @@ import time
 
 import pexpect
 import pytest
-from needs import require_micropython
+from needs import NO_MICROPYTHON, require
 
 DEMO = [sys.executable, "-m", "faction_tools.dev.demo"]
 
-require_micropython()
+require(NO_MICROPYTHON)
 
 
 def demo(*arguments):

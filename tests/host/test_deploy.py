@@ -7,13 +7,13 @@ import time
 
 import pytest
 from emulated import Board
-from needs import require_micropython
+from needs import NO_MICROPYTHON, require
 
 from faction_tools.dev import interpreters
 from faction_tools.dev.cluster import free_ports
 from faction_tools.fleet import build
 
-require_micropython()
+require(NO_MICROPYTHON)
 
 ROOT = interpreters.ROOT
 FILES = len(build.board("unix")) + 1  # and the configuration

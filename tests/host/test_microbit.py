@@ -2,12 +2,11 @@
 
 import ast
 import asyncio
-import os
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from needs import require_micropython
+from needs import NO_MICROBIT, NO_MICROPYTHON, require
 
 from faction import (
     BOOTSTRAPPED,
@@ -29,9 +28,8 @@ from portable.helpers import AGAIN, CLOSED, HEARD, LATE, LOCAL, READY, REFUSED, 
 
 ROOT = Path(__file__).parents[2]
 
-require_micropython()
-if microbit.is_missing() and not os.environ.get("CI"):
-    pytest.skip(f"no emulated micro:bit: {microbit.REMEDY}", allow_module_level=True)
+require(NO_MICROPYTHON)
+require(NO_MICROBIT)
 
 # How peers 0, 1, 2, 3 with a quorum of 3 get into each state; then what each command gets there, and the state behind it:
 # (command, peer): a new member, a member that is in the set, and a stranger; then those without a peer; then no command.

@@ -13,13 +13,13 @@ import pytest
 import serial
 from command import FACTION, faction, matrix
 from emulated import NAMES, Board, Bridge, ports, powered, settings_of, states, wait
-from needs import require_micropython
+from needs import NO_MICROPYTHON, needs_microbit, require
 
 from faction import BOOTSTRAPPED, COLLECTING, TIMED_OUT
 from faction_tools.dev import microbit
 from faction_tools.serial import line, survey
 
-require_micropython()
+require(NO_MICROPYTHON)
 
 
 def shown(done, boards):
@@ -176,7 +176,7 @@ def test_a_program_that_does_not_answer(tmp_path):
         ), done.stdout
 
 
-@pytest.mark.skipif(microbit.is_missing() and not os.environ.get("CI"), reason=f"no emulated micro:bit: {microbit.REMEDY}")
+@needs_microbit
 def test_an_emulated_microbit(tmp_path):
     with microbit.Microbit() as board:
         board.load_machine()

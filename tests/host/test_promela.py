@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 
 import pytest
+from needs import needs_spin
 
 import faction
 from faction import machine, wire
@@ -19,8 +22,6 @@ CODES = (
     "CONCLUDED_TIMED_OUT NOT_ADMISSIBLE CONCLUDED"
 ).split()
 CELLS = [(state, column) for state in range(5) for column in range(5)]
-
-needs_spin = pytest.mark.skipif(bool(promela.missing()) and not os.environ.get("CI"), reason=promela.missing())
 
 
 def with_cell(state: int, column: int, cell: str) -> str:
@@ -170,3 +171,18 @@ def test_without_spin_there_is_a_remedy(monkeypatch: pytest.MonkeyPatch, capsys:
     assert capsys.readouterr().err == "spin and gcc: not found; apt-get install spin gcc\n"
     with pytest.raises(FileNotFoundError, match="apt-get install spin gcc"):
         search(QUICK[0])
+
+
+@pytest.mark.parametrize(("environment", "code"), [({}, 0), ({"CI": "true"}, 1)], ids=["here", "ci"])
+def test_a_missing_spin_is_not_a_fault(environment: dict[str, str], code: int) -> None:
+    script = (
+        "import sys; from faction_tools.dev.verify import __main__ as verify; "
+        "verify.STAGES = ((('The formal model', 'promela'),),); sys.argv[1:] = []; sys.exit(verify.main())"
+    )
+    inherited = {name: value for name, value in os.environ.items() if name != "CI"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={**inherited, "PATH": "/nonexistent", **environment}, capture_output=True, text=True
+    )
+    assert done.returncode == code, done.stderr
+    assert "not checked: spin and gcc: not found; apt-get install spin gcc" in done.stdout
+    assert "verify: nothing found; not checked: The formal model; " in done.stdout

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import time
 
 import pytest
 from command import FACTION, faction
+from needs import CHROMIUM, needs_chromium, needs_distributed
 
 from faction import BOOTSTRAPPED, TIMED_OUT, Config
 from faction.node import RESTART, SAME_ID, STALE, UNPROVEN
@@ -326,8 +326,9 @@ def test_ctrl_c_keeps_what_was_computed():
     assert "Traceback" not in complained
 
 
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="distributed needs Python 3.10")
+@needs_distributed
 def test_a_dask_cluster_runs_the_same():
-    pytest.importorskip("distributed", reason="no distributed: Python 3.10 and pip install faction[dask]")
     scheduler = subprocess.Popen(
         [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"],
         stderr=subprocess.PIPE,
@@ -347,10 +348,7 @@ def test_a_dask_cluster_runs_the_same():
             process.wait()
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-
-@pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="no chromium: apt-get install chromium")
+@needs_chromium
 def test_the_page_is_stepped_through_in_a_browser(tmp_path):
     run = history.history(Simulation("greenhouse", 1, record=True).run())
     steps = len(run["changes"]) + len(run["frames"]) + len(run["learned"])

@@ -9,13 +9,13 @@ import tty
 from pathlib import Path
 
 import pytest
-from needs import require_micropython
+from needs import NO_MICROPYTHON, require
 
 from faction_tools.dev import interpreters
 
 NODE = Path(__file__).parent / "device" / "uart_node.py"
 
-require_micropython()
+require(NO_MICROPYTHON)
 
 
 class Bus:

@@ -25,6 +25,7 @@ MODEL = Path(__file__).with_name("node.pml")
 SAFETY = "safety"  # every assertion of the model
 EVERYONE = "everyone"  # its ltl formulas
 SILENCE = "silence"
+NOT_CHECKED = 77  # exit code; automake uses the same one for a test that was skipped
 WITNESS = "witness"  # something that must be possible: a model in which it is not says nothing about it
 
 LIMIT_S = 120
@@ -274,10 +275,10 @@ def _row(result: Result) -> list[str]:
 
 
 def main() -> int:
-    """Search them all; return 1 if something does not hold, or was not seen to the end."""
+    """Search them all; return 1 if something does not hold, or was not seen to the end, NOT_CHECKED without spin or gcc."""
     if missing():
-        print(missing(), file=sys.stderr)
-        return 1
+        print(f"not checked: {missing()}")
+        return NOT_CHECKED
     return 0 if show(map(search, QUICK + THOROUGH), Console()) else 1
 
 
