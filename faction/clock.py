@@ -16,7 +16,7 @@ class Clock:
     def __init__(self, now: "Callable[[], int]", last: int = 0) -> None:
         """now: returns ticks in ms. last: the tick before it wraps to 0, of the form 2**n - 1; 0: it never wraps."""
         self.now = now
-        self._last = last
+        self._mask = last  # of the bits of a tick; 0: ticks never wrap
 
     def diff(self, later: int, earlier: int) -> int:
         """Return the ms between two readings, negative if later is the earlier one; right up to half a period.
@@ -24,11 +24,11 @@ class Clock:
         Allocates nothing; interrupt handlers may call it.
         """
         ms = later - earlier
-        last = self._last
-        if last:
-            ms &= last
-            if ms > last >> 1:
-                ms -= last  # in two steps: the period itself may be no small int
+        mask = self._mask
+        if mask:
+            ms &= mask
+            if ms > mask >> 1:
+                ms -= mask  # in two steps: the period itself may be no small int
                 ms -= 1
         return ms
 
@@ -51,6 +51,3 @@ def system_clock() -> Clock:
 
 def _monotonic_ms() -> int:
     return int(time.monotonic() * 1000)
-
-
-del const

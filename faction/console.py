@@ -53,19 +53,6 @@ COUNTERS = (  # by the codes of faction.wire and faction.node
 )
 CONFLICTS = ("other_cluster", "other_expectations", "same_id")  # by the index in Node.offenders
 
-_HELP = (
-    ("probe", "state, counts, time left"),
-    ("peers", "one line a peer: heard, ready, age of its last frame, restarts"),
-    ("missing", "who was never heard, who is not ready"),
-    ("admissible", "what the machine would accept now"),
-    ("config", "id, cluster, quorum, check of the roster"),
-    ("stats", "every counter of node and transport"),
-    ("journal", "the record, for faction replay"),
-    ("watch N", "probe every N seconds until a key is pressed"),
-    ("restart", "begin a new attempt, if that is allowed"),
-    ("expire", "end the wait now, if that is allowed"),
-    ("help", "this list; json behind a command answers programs"),
-)
 _LINE = const(64)  # characters of a command at most
 _SOME = const(96)  # characters of an answer that a poll gives out, and then the rest of the line
 _PATIENCE_CS = const(200)  # how long a stream may refuse an answer before the rest of it is dropped
@@ -110,11 +97,9 @@ class Answers:
             words.pop()
         if not words:
             return iter(())
-        if words[0] == "watch":
-            return self.refuse("watch: seconds from 1 to %d, as in: watch 5" % _MAX_WATCH_S, as_json)
-        if len(words) == 1 and words[0] in [name for name, _ in _HELP]:
-            answer: Iterator[str] = getattr(self, words[0])(as_json)
-            return answer
+        for usage, _, answer in _COMMANDS:
+            if words == [usage] or words[0] == usage.split(" ")[0] != usage:
+                return answer(self, as_json)
         return self.refuse("%s: unknown; help lists the commands" % " ".join(words), as_json)
 
     def probe(self, as_json: bool) -> "Iterator[str]":
@@ -139,7 +124,7 @@ class Answers:
                 ("uptime_cs", node.uptime_cs),
             )
             return
-        yield "%s: %s, " % (self._call(node.config.peer_id), state_name(machine.state))
+        yield "%s: %s, " % (self._label(node.config.peer_id), state_name(machine.state))
         yield "own part %s, " % ("complete" if machine.is_pinging_completed else "not complete")
         yield "heard %d of %d, ready %d of %d" % (heard, len(peers) - 1, machine.collecting.count, node.config.quorum)
         yield "\r\n" if machine.is_concluded else ", %s left\r\n" % _seconds(left_ms // 10)
@@ -156,7 +141,7 @@ class Answers:
                 yield text + json.dumps(row)
                 text = ", "
             else:
-                yield "%s: %s\r\n" % (self._call(peer_id), self._standing(peer_id, age_cs, ready))
+                yield "%s: %s\r\n" % (self._label(peer_id), self._standing(peer_id, age_cs, ready))
         if as_json:
             yield "]}\r\n"
 
@@ -178,8 +163,8 @@ class Answers:
         if as_json:
             yield _object("missing", ("unheard", unheard), ("unready", unready))
         else:
-            yield "never heard: %s\r\n" % self._call_all(unheard)
-            yield "heard, not ready: %s\r\n" % self._call_all(unready)
+            yield "never heard: %s\r\n" % self._labels(unheard)
+            yield "heard, not ready: %s\r\n" % self._labels(unready)
 
     def admissible(self, as_json: bool) -> "Iterator[str]":
         """The commands that the machine would accept now. As JSON: [command, peer id or -1] of each."""
@@ -190,7 +175,7 @@ class Answers:
         for command in range(5):
             peers = [peer_id for each, peer_id in pairs if each == command]
             if peers:
-                yield command_name(command) + ("\r\n" if peers == [NO_PEER] else ": %s\r\n" % self._call_all(peers))
+                yield command_name(command) + ("\r\n" if peers == [NO_PEER] else ": %s\r\n" % self._labels(peers))
 
     def config(self, as_json: bool) -> "Iterator[str]":
         """Who we are and what we expect of the others; boards whose roster check differs cannot meet. Never the key."""
@@ -202,7 +187,7 @@ class Answers:
             ("name", self._name(node.config.peer_id)),
             ("peers", len(node.config.peers)),
             ("quorum", node.config.quorum),
-            ("roster", "%08x" % node.wire.roster),
+            ("roster", "%08x" % node.wire.roster_check),
             ("interval_ms", node.interval_ms),
             ("deadline_ms", node.deadline_ms),
         )
@@ -225,7 +210,7 @@ class Answers:
         for name, number in pairs:
             yield "%s %d\r\n" % (name, number)
         for name, peer_id in offenders:
-            yield "latest %s: %s\r\n" % (name, self._call(peer_id))
+            yield "latest %s: %s\r\n" % (name, self._label(peer_id))
         for name, number in transport:
             yield "transport: %s %d\r\n" % (name, number)
 
@@ -240,6 +225,10 @@ class Answers:
             text = ", "
         if as_json:
             yield "]}\r\n"
+
+    def watch(self, as_json: bool) -> "Iterator[str]":
+        """How to write it, for a line that is wrong: a console obeys the right ones itself."""
+        return self.refuse("watch: seconds from 1 to %d, as in: watch 5" % _MAX_WATCH_S, as_json)
 
     def restart(self, as_json: bool) -> "Iterator[str]":
         """A new attempt with all forgotten, if the configuration allows it."""
@@ -260,10 +249,10 @@ class Answers:
     def help(self, as_json: bool) -> "Iterator[str]":
         """The commands."""
         if as_json:
-            yield _object("help", ("commands", [name for name, _ in _HELP]))
+            yield _object("help", ("commands", [usage for usage, _, _ in _COMMANDS]))
         else:
-            for name, text in _HELP:
-                yield "%s  %s\r\n" % (name + " " * (10 - len(name)), text)
+            for usage, text, _ in _COMMANDS:
+                yield "%s  %s\r\n" % (usage + " " * (10 - len(usage)), text)
 
     def _forbid(self, word: str, as_json: bool) -> "Iterator[str]":
         return self.refuse("%s: not allowed; set console_control = true in the roster, and deploy" % word, as_json)
@@ -275,12 +264,28 @@ class Answers:
         index = self._node.config.index(peer_id)
         return self._names[index] if self._names and index >= 0 else None
 
-    def _call(self, peer_id: int) -> str:
+    def _label(self, peer_id: int) -> str:
         name = self._name(peer_id)
         return str(peer_id) if name is None else "%d (%s)" % (peer_id, name)
 
-    def _call_all(self, peer_ids: "Iterable[int]") -> str:
-        return ", ".join([self._call(peer_id) for peer_id in peer_ids]) or "nobody"
+    def _labels(self, peer_ids: "Iterable[int]") -> str:
+        return ", ".join([self._label(peer_id) for peer_id in peer_ids]) or "nobody"
+
+
+# Usage, help, and the method that answers.
+_COMMANDS = (
+    ("probe", "state, counts, time left", Answers.probe),
+    ("peers", "one line a peer: heard, ready, age of its last frame, restarts", Answers.peers),
+    ("missing", "who was never heard, who is not ready", Answers.missing),
+    ("admissible", "what the machine would accept now", Answers.admissible),
+    ("config", "id, cluster, quorum, check of the roster", Answers.config),
+    ("stats", "every counter of node and transport", Answers.stats),
+    ("journal", "the record, for faction replay", Answers.journal),
+    ("watch N", "probe every N seconds until a key is pressed", Answers.watch),
+    ("restart", "begin a new attempt, if that is allowed", Answers.restart),
+    ("expire", "end the wait now, if that is allowed", Answers.expire),
+    ("help", "this list; json behind a command answers programs", Answers.help),
+)
 
 
 class Console:
@@ -303,44 +308,45 @@ class Console:
         self._node = node
         self._stream: Any = stream
         self._reader = ByteReader(stream)
-        self._key = bytearray(1)  # the echo of what was typed
-        self._line = bytearray(_LINE)
-        self._length = 0  # of the line so far; more than _LINE: it is too long
-        self._escape = 0  # steps into a sequence that a cursor key sends
-        self._last = 0  # the key before, as CR LF ends one line
-        self._answer: Iterator[str] | None = None
-        self._unsent = b""
-        self._refused_cs = 0
-        self._watch = ""  # the probe that is to be repeated
-        self._every_cs = self._watched_cs = 0
+        self._echo = bytearray(1)  # the character that goes back to the terminal
+        self._line = bytearray(_LINE)  # what was typed of the present line
+        self._length = 0  # characters of that line; more than _LINE: it is too long
+        self._escape_step = 0  # how far we are in what a cursor key sends; 0: not in it
+        self._last_key = 0  # CR LF ends one line, not two
+        self._answer: Iterator[str] | None = None  # the rest of the answer
+        self._unsent = b""  # what the stream has not taken yet
+        self._taken_cs = 0  # the uptime when the stream took something last
+        self._watch = ""  # the command that is repeated, "" for none
+        self._period_cs = 0  # between two of its answers
+        self._watched_cs = 0  # the uptime when it was answered last
 
     def poll(self) -> None:
         """Do a little: go on with an answer, or take in what was typed. Call it as often as the node's."""
         try:
             if self._unsent:
-                self._send()
+                self._write_unsent()
             elif self._answer is not None:
-                self._speak()
+                self._continue_answer()
             else:
-                self._listen()
+                self._read_keys()
         except OSError:  # the cable is out: whoever asked is gone
-            self._hush()
+            self._drop_all()
 
-    def _hush(self) -> None:
+    def _drop_all(self) -> None:
         self._answer = None
         self._unsent = b""
         self._watch = ""
         self._length = 0
 
-    def _send(self) -> None:
+    def _write_unsent(self) -> None:
         written = self._stream.write(self._unsent)
         if written:
             self._unsent = self._unsent[written:]
-            self._refused_cs = self._node.uptime_cs
-        elif self._node.uptime_cs - self._refused_cs & _MAX_CS > _PATIENCE_CS:
-            self._hush()
+            self._taken_cs = self._node.uptime_cs
+        elif self._node.uptime_cs - self._taken_cs & _MAX_CS > _PATIENCE_CS:
+            self._drop_all()
 
-    def _speak(self) -> None:
+    def _continue_answer(self) -> None:
         """Take the next pieces of the answer."""
         text = ""
         for piece in self._answer or ():
@@ -351,54 +357,54 @@ class Console:
             self._answer = None
             if not self._watch:
                 text += PROMPT
-        self._say(text)
+        self._begin_text(text)
 
-    def _say(self, text: str) -> None:
+    def _begin_text(self, text: str) -> None:
         self._unsent = text.encode()
-        self._refused_cs = self._node.uptime_cs
-        self._send()
+        self._taken_cs = self._node.uptime_cs
+        self._write_unsent()
 
-    def _listen(self) -> None:
+    def _read_keys(self) -> None:
         while self._answer is None and not self._unsent:
             byte = self._reader.next()
             if byte < 0:
                 break
-            self._take(byte)
-        if self._watch and self._answer is None and self._node.uptime_cs - self._watched_cs & _MAX_CS >= self._every_cs:
+            self._take_key(byte)
+        if self._watch and self._answer is None and self._node.uptime_cs - self._watched_cs & _MAX_CS >= self._period_cs:
             self._watched_cs = self._node.uptime_cs
             self._answer = self._answers.to(self._watch)
 
-    def _take(self, byte: int) -> None:
+    def _take_key(self, byte: int) -> None:
         """Take in a key."""
-        if byte == _LINE_FEED and self._last == _RETURN:
+        if byte == _LINE_FEED and self._last_key == _RETURN:
             pass
         elif self._watch:
             self._watch = ""
-            self._say(PROMPT)
+            self._begin_text(PROMPT)
         elif byte == _RETURN or byte == _LINE_FEED:
             self._end_line()
-        elif self._escape or byte == _ESCAPE:
-            self._skip(byte)
+        elif self._escape_step or byte == _ESCAPE:
+            self._skip_escape(byte)
         elif byte == _BACKSPACE or byte == _DELETE:
             self._erase(1)
         elif byte == _KILL or byte == _INTERRUPT:
             self._erase(_LINE)
         elif 32 <= byte < _DELETE:
             self._append(byte)
-        self._last = byte
+        self._last_key = byte
 
-    def _skip(self, byte: int) -> None:
+    def _skip_escape(self, byte: int) -> None:
         """Leave out what a cursor key sends: escape, "[" or "O", numbers, and a letter or "~"."""
-        if self._escape == 0 or (self._escape == 1 and byte in b"[O"):
-            self._escape += 1
-        elif self._escape == 1 or byte >= 64:
-            self._escape = 0
+        if self._escape_step == 0 or (self._escape_step == 1 and byte in b"[O"):
+            self._escape_step += 1
+        elif self._escape_step == 1 or byte >= 64:
+            self._escape_step = 0
 
     def _append(self, byte: int) -> None:
         if self._length < _LINE:
             self._line[self._length] = byte
-            self._key[0] = byte
-            self._stream.write(self._key)
+            self._echo[0] = byte
+            self._stream.write(self._echo)
         self._length = min(self._length + 1, _LINE + 1)
 
     def _erase(self, count: int) -> None:
@@ -410,13 +416,13 @@ class Console:
     def _end_line(self) -> None:
         text = "".join([chr(byte) for byte in self._line[: self._length]])
         is_too_long = self._length > _LINE
-        self._length = self._escape = 0
-        self._say("\r\n")
+        self._length = self._escape_step = 0
+        self._begin_text("\r\n")
         words = text.split()
         if is_too_long:
             self._answer = self._answers.refuse("too long a line, over %d characters; help lists the commands" % _LINE, False)
         elif words[:1] == ["watch"] and _is_period(words[1:2]) and words[2:] in ([], ["json"]):
-            self._every_cs = 100 * int(words[1])
+            self._period_cs = 100 * int(words[1])
             self._watched_cs = self._node.uptime_cs
             self._watch = " ".join(["probe"] + words[2:])
             self._answer = self._answers.to(self._watch)
@@ -450,6 +456,3 @@ def _pairs(pairs: "Iterable[tuple[str, Any]]") -> str:
 
 def _seconds(cs: int) -> str:
     return "%d.%d s" % (cs // 100, cs // 10 % 10)
-
-
-del const

@@ -10,7 +10,7 @@ nothing else does.
 
 import hashlib
 
-from .wire import Checksum
+from .wire import Seal
 
 const = int  # folded away on boards: see machine.py
 
@@ -20,7 +20,7 @@ _LEAST = const(16)  # bytes of a key
 _MOST_QUOTES = const(54)  # what fits a frame of wire.MAX_LENGTH
 
 
-class Key(Checksum):
+class Key(Seal):
     """A seal for Node: every member must have the same secret."""
 
     size = _TAG
@@ -38,14 +38,15 @@ class Key(Checksum):
         if len(secret) > _BLOCK:
             secret = _sha256(secret).digest()
         secret = secret + bytes(_BLOCK - len(secret))
-        self._quotes = quotes
-        self._inner = bytes([byte ^ 0x36 for byte in secret])
-        self._outer = bytes([byte ^ 0x5C for byte in secret])
-        self._word = bytearray(4)
+        self._most_quotes = quotes  # in a frame
+        # The two keys of HMAC, each a block long.
+        self._inner_key = bytes([byte ^ 0x36 for byte in secret])
+        self._outer_key = bytes([byte ^ 0x5C for byte in secret])
+        self._word = bytearray(4)  # of the frame, on its way into the hash
 
-    def room(self, peers: int) -> int:
+    def quotes_for(self, peers: int) -> int:
         """Return how many nonces a frame quotes in a cluster of so many peers."""
-        return min(peers, self._quotes)
+        return min(peers, self._most_quotes)
 
     def sign(self, buffer: bytearray, end: int) -> None:
         """Write the tag of the first end bytes, a multiple of 4, behind them."""
@@ -58,12 +59,12 @@ class Key(Checksum):
         return _differences(self._digest(buffer, end), buffer, end) == 0
 
     def _digest(self, buffer: "bytes | bytearray", end: int) -> bytes:
-        outer = _sha256(self._outer)
+        outer = _sha256(self._outer_key)
         outer.update(self._inner_digest(buffer, end))
         return outer.digest()
 
     def _inner_digest(self, buffer: "bytes | bytearray", end: int) -> bytes:
-        inner = _sha256(self._inner)
+        inner = _sha256(self._inner_key)
         for at in range(0, end, 4):
             self._load(buffer, at)
             inner.update(self._word)
@@ -86,6 +87,3 @@ def _sha256(data: bytes) -> "hashlib._Hash":
     if hasattr(hashlib, "sha256"):
         return hashlib.sha256(data)
     return hashlib.new("sha256", data)  # CircuitPython
-
-
-del const

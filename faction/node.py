@@ -38,7 +38,7 @@ from .machine import (
     Faction,
     _check,
 )
-from .wire import ASKING, BEACON, MAX_LENGTH, OTHER_CLUSTER, READY, Checksum, Wire
+from .wire import ASKING, BEACON, MAX_LENGTH, OTHER_CLUSTER, READY, Checksum, Seal, Wire
 
 const = int  # folded away on boards: see machine.py
 _FOR_TYPE_CHECKERS = const(0)
@@ -103,7 +103,7 @@ class Node:
         interval_ms: int = 500,
         frames_per_minute: int = 0,
         deadline_from_contact: bool = False,
-        seal: "Checksum | None" = None,
+        seal: "Seal | None" = None,
         clock: "Clock | None" = None,
         seed: "int | None" = None,
         observer: "Observer | None" = None,
@@ -131,38 +131,43 @@ class Node:
         self.machine = Faction(config, observer)
         self.transport = transport
         self.wire = Wire(config, cluster, seal or Checksum())
-        self._proof = len(self.wire.quotes) > 0
+        self._proof = len(self.wire.quotes) > 0  # whether a sender must quote our nonce before it counts
         self._clock = clock or system_clock()
-        self._observer = observer
-        self._random = seed
+        self._observer = observer  # is told of conflicts; the machine tells it of commands
+        self._random = seed  # the state of the generator behind _draw
         for _ in range(8):  # so that neighbouring seeds lead far apart
             self._draw(1)
         self.deadline_ms = deadline_ms
-        self._from_contact = deadline_from_contact
+        self._from_contact = deadline_from_contact  # whether the deadline waits for the first beacon of another
         self.interval_ms = interval_ms
-        # A bucket of a quarter of the budget, filled by the rest: so no minute sees more than the budget.
-        self._cost = _MINUTE_MS if frames_per_minute else 0  # of a frame
-        self._bucket = (frames_per_minute + 3) // 4 * _MINUTE_MS
-        self._refill = frames_per_minute - (frames_per_minute + 3) // 4
-        self._credit = self._bucket
-        self._inbox = bytearray(MAX_LENGTH + 6)
-        self._outbox = bytearray(self.wire.length)
+        # The budget is a bucket of credit: a quarter of frames_per_minute fits, and the rest fills it within a minute. So no
+        # minute sees more than the budget.
+        self._cost = _MINUTE_MS if frames_per_minute else 0  # credit that a frame takes
+        self._bucket = (frames_per_minute + 3) // 4 * _MINUTE_MS  # credit that fits
+        self._refill = frames_per_minute - (frames_per_minute + 3) // 4  # credit that comes each ms
+        self._credit = self._bucket  # what is there now
+        self._inbox = bytearray(MAX_LENGTH + 6)  # the frame received last
+        self._outbox = bytearray(self.wire.length)  # the frame sent last
         count = len(config.peers)
-        self._own = config.index(config.peer_id)
-        self._marks = bytearray(count)
-        self._nonces = array("I", bytes(4 * count))  # of the peers' current runs
-        self._sequences = array("I", bytes(4 * count))  # the last ones heard in them
-        # Of the run before; under a seal that quotes, the nonce to quote.
-        self._others = array("I", bytes(4 * count))
-        self._other_sequences = array("I", bytes(4 * count))
-        self._heard_cs = array("I", bytes(4 * count))  # uptime at the last frame of each peer
-        self._restarts = bytearray(count)
-        self.uptime_cs = self._rest_ms = 0
+        self._own_index = config.index(config.peer_id)  # our position in peers
+        # By the position of a peer:
+        self._marks = bytearray(count)  # its marks, see above
+        self._nonces = array("I", bytes(4 * count))  # of its current run
+        self._sequences = array("I", bytes(4 * count))  # the highest heard in that run
+        # Under a checksum, nonce and highest sequence of its run before; under a seal that quotes, the nonce to quote.
+        self._second_nonces = array("I", bytes(4 * count))
+        self._second_sequences = array("I", bytes(4 * count))
+        self._heard_cs = array("I", bytes(4 * count))  # uptime at its last frame
+        self._restarts = bytearray(count)  # how often it began another run
+        self.uptime_cs = 0
+        self._rest_ms = 0  # time that makes no whole hundredth yet
         self.counters = array("I", bytes(4 * _COUNTERS))
         self.offenders = array("i", [-1] * 3)
+        # Non-members that were reported, -1 for none: _OFFENDERS of them for each kind of conflict, the latest first.
         self._outsiders = array("i", [-1] * (3 * _OFFENDERS))
-        self.nonce = self._sequence = self._cursor = 0
-        self._last: int | None = None  # the clock when it was read last
+        self.nonce = 0
+        self._last_tick: int | None = None  # the clock when it was read last
+        self._last_quoted = 0  # the position of the peer that was quoted last
         self.restart()
 
     def poll(self) -> int:
@@ -173,8 +178,8 @@ class Node:
         ``observe_conflict(node, conflict, peer_id)``. Not for interrupt handlers: see faction.transports.ring.
         """
         now = self._clock.now()
-        elapsed_ms = 0 if self._last is None else max(0, self._clock.diff(now, self._last))
-        self._last = now
+        elapsed_ms = 0 if self._last_tick is None else max(0, self._clock.diff(now, self._last_tick))
+        self._last_tick = now
         self._age(elapsed_ms)
         counted_ms = 0 if self._alone and self._from_contact else elapsed_ms
         self._advance(counted_ms, elapsed_ms)
@@ -214,15 +219,17 @@ class Node:
         """
         self.machine.reset()
         self.remaining_ms = self.deadline_ms
-        self._previous_nonce = self.nonce
+        self._previous_nonce = self.nonce  # of our run before: its frames may come back
         self.nonce = self._draw(_MAX_MS) + 1
-        self._sequence = 0
-        self._last = None
-        self._answer_due = False
-        self._answer_in = self._unheard = 0
-        self._alone = True
-        self._farewells = _FAREWELLS
-        self._beacon_in = self._draw(self.interval_ms) >> 3  # boards that are switched on together do not collide
+        self._sequence = 0  # of the frame sent last
+        self._last_tick = None
+        self._answer_due = False  # whether a peer asks, and nothing was sent since
+        self._answer_in = 0  # ms until an answer may go out
+        self._unheard = 0  # beacons sent while nobody was heard
+        self._alone = True  # whether nobody has been heard in this run
+        self._farewells = _FAREWELLS  # beacons that are left to send after the verdict
+        # ms until the next beacon; the first comes at random, as boards that are switched on together would collide
+        self._beacon_in = self._draw(self.interval_ms) >> 3
         for i in range(len(self._marks)):
             self._marks[i] &= _MARKS ^ _HEARD ^ _OWED
             if self._proof:
@@ -266,7 +273,7 @@ class Node:
         for i in range(len(self._marks)):
             peer_id = self.config.peers[i]
             if not self.machine.collecting.has(peer_id):
-                callback(peer_id, bool(self._marks[i] & _HEARD) or i == self._own)
+                callback(peer_id, bool(self._marks[i] & _HEARD) or i == self._own_index)
 
     def missing(self) -> "tuple[list[int], list[int]]":
         """Return (ids never heard in this run, ids heard but not ready). Allocates.
@@ -315,18 +322,18 @@ class Node:
         index = self.config.index(wire.peer_id)
         if index < 0:
             return STRANGER
-        if index == self._own and wire.nonce == self.nonce:
+        if index == self._own_index and wire.nonce == self.nonce:
             return ECHO
-        verdict = self._trace(index)
+        verdict = self._judge_run(index)
         if wire.flags & ASKING and verdict != STALE:
             self._note_asker(index)
         if verdict == SAME_ID:
             self._report(verdict)
         elif verdict == BEACON:
-            self._count(index)
+            self._tell_machine(index)
         return verdict
 
-    def _trace(self, index: int) -> int:
+    def _judge_run(self, index: int) -> int:
         """Judge the run and the sequence of a frame of the peer at index."""
         wire = self.wire
         if wire.nonce == self._nonces[index]:
@@ -334,9 +341,9 @@ class Node:
         if self._proof:
             if not wire.is_quoted(self._inbox, self.nonce):
                 return UNPROVEN
-        elif wire.nonce == self._others[index] and not self._returns(index):
+        elif wire.nonce == self._second_nonces[index] and not self._returns(index):
             return STALE
-        if index == self._own:
+        if index == self._own_index:
             return STALE if wire.nonce == self._previous_nonce else SAME_ID
         self._begin_run(index)
         return BEACON
@@ -348,9 +355,9 @@ class Node:
         the one before. Then the living one goes on with new frames, and the dead one does not: seven in a row decide.
         """
         sequence = self.wire.sequence
-        if sequence <= self._other_sequences[index]:
+        if sequence <= self._second_sequences[index]:
             return False
-        self._other_sequences[index] = sequence
+        self._second_sequences[index] = sequence
         self._marks[index] += _RETURN
         return self._marks[index] >= 7 * _RETURN
 
@@ -359,20 +366,20 @@ class Node:
             self.counters[RESTART] += 1
             self._restarts[index] = min(self._restarts[index] + 1, 255)
             if not self._proof:
-                self._others[index] = self._nonces[index]
-                self._other_sequences[index] = self._sequences[index]
+                self._second_nonces[index] = self._nonces[index]
+                self._second_sequences[index] = self._sequences[index]
         self._nonces[index] = self.wire.nonce
 
     def _note_asker(self, index: int) -> None:
         if self._proof:
-            self._others[index] = self.wire.nonce
+            self._second_nonces[index] = self.wire.nonce
             self._marks[index] |= _OWED
-        if index != self._own and self.machine.is_pinging_completed and not self._answer_due:
+        if index != self._own_index and self.machine.is_pinging_completed and not self._answer_due:
             self._answer_due = True
             # All who are asked must not answer in the same instant.
             self._answer_in = max(self._answer_in, self._draw(self.interval_ms) >> 2)
 
-    def _count(self, index: int) -> None:
+    def _tell_machine(self, index: int) -> None:
         """Let the machine know of a beacon of the peer at index."""
         wire = self.wire
         self._sequences[index] = wire.sequence
@@ -467,10 +474,10 @@ class Node:
         for _ in range(len(self._marks)):
             if slot == len(quotes):
                 return
-            self._cursor = (self._cursor + 1) % len(self._marks)
-            if self._marks[self._cursor] & _OWED:
-                self._marks[self._cursor] ^= _OWED
-                quotes[slot] = self._others[self._cursor]
+            self._last_quoted = (self._last_quoted + 1) % len(self._marks)
+            if self._marks[self._last_quoted] & _OWED:
+                self._marks[self._last_quoted] ^= _OWED
+                quotes[slot] = self._second_nonces[self._last_quoted]
                 slot += 1
         for i in range(slot, len(quotes)):
             quotes[i] = 0
@@ -489,6 +496,3 @@ def _entropy() -> int:
     if not hasattr(os, "urandom"):
         raise ValueError("seed None: this port has no os.urandom; give one that differs from boot to boot")
     return int.from_bytes(os.urandom(4), "big") >> 2 or 1
-
-
-del const

@@ -59,6 +59,3 @@ class Observers(Observer):
         """Pass a conflict on."""
         for observer in self._observers:
             observer.observe_conflict(node, conflict, peer_id)
-
-
-del const

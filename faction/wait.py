@@ -14,6 +14,3 @@ async def wait(node: "Node", pause_ms: int) -> int:
         node.poll()
         await asyncio.sleep(pause_ms / 1000)
     return node.machine.state
-
-
-del const

@@ -83,14 +83,28 @@ def get(buffer: "bytes | bytearray", at: int) -> int:
     return buffer[at] << 24 | buffer[at + 1] << 16 | buffer[at + 2] << 8 | buffer[at + 3]
 
 
-class Checksum:
-    """The seal against accidents: a CRC-16. A seal is these three members; faction.key has another."""
+class Seal:
+    """The base of what protects a frame: see Checksum and faction.key.Key. ``size`` is the bytes that a seal takes."""
+
+    size = 0
+
+    def quotes_for(self, peers: int) -> int:
+        """Return how many nonces a frame quotes in a cluster of so many peers: here none. Allocates nothing."""
+        return 0
+
+    def sign(self, buffer: bytearray, end: int) -> None:
+        """Write the seal of the first end bytes behind them."""
+        raise NotImplementedError
+
+    def verify(self, buffer: "bytes | bytearray", end: int) -> bool:
+        """Tell whether the seal behind the first end bytes is theirs."""
+        raise NotImplementedError
+
+
+class Checksum(Seal):
+    """The seal against accidents: a CRC-16. It proves nothing, so a frame quotes nothing."""
 
     size = 2
-
-    def room(self, peers: int) -> int:
-        """Return how many nonces a frame quotes in a cluster of so many peers: none, as a checksum proves nothing."""
-        return 0
 
     def sign(self, buffer: bytearray, end: int) -> None:
         """Write the seal of the first end bytes behind them. Allocates nothing."""
@@ -106,31 +120,32 @@ class Checksum:
 class Wire:
     """Encodes the beacons of one node and decodes those it hears.
 
-    ``length``      bytes of every frame that encode writes
-    ``roster``      the check of roster and quorum that is in them
-    ``quotes``      the nonces that the next frame quotes, 0 where there is none: an array to be filled in
+    ``length``        bytes of every frame that encode writes
+    ``roster_check``  the check of roster and quorum that is in them
+    ``quotes``        the nonces that the next frame quotes, 0 where there is none: an array to be filled in
     ``flags``, ``peer_id``, ``nonce``, ``sequence``  of the frame decoded last
     """
 
-    def __init__(self, config: Config, cluster: str, seal: Checksum) -> None:
+    def __init__(self, config: Config, cluster: str, seal: Seal) -> None:
         """cluster: a name that sets this cluster apart from others on the same air. Allocates; the rest does not."""
-        self._seal = seal
-        self.quotes = array("I", bytes(4 * seal.room(len(config.peers))))
+        self._seal = seal  # signs and verifies each frame
+        self.quotes = array("I", bytes(4 * seal.quotes_for(len(config.peers))))
         self.length = _QUOTES + 4 * len(self.quotes) + seal.size
-        self._ours = bytearray(_NONCE)
-        self._ours[0] = 0xFA
-        self._ours[1] = 0xC7
-        self._ours[_VERSION] = 1
-        put(self._ours, _CLUSTER, digest(cluster.encode()))
-        self.roster = digest(list(config.peers) + [config.quorum])
-        put(self._ours, _EXPECTATIONS, self.roster)
-        put(self._ours, _PEER_ID, config.peer_id)
-        self.flags = self.peer_id = self.nonce = self.sequence = self._end = 0
+        self._our_head = bytearray(_NONCE)  # the first bytes of every frame of ours
+        self._our_head[0] = 0xFA
+        self._our_head[1] = 0xC7
+        self._our_head[_VERSION] = 1
+        put(self._our_head, _CLUSTER, digest(cluster.encode()))
+        self.roster_check = digest(list(config.peers) + [config.quorum])
+        put(self._our_head, _EXPECTATIONS, self.roster_check)
+        put(self._our_head, _PEER_ID, config.peer_id)
+        self.flags = self.peer_id = self.nonce = self.sequence = 0
+        self._quotes_end = 0  # where the quotes of the frame decoded last end
 
     def encode(self, buffer: bytearray, flags: int, nonce: int, sequence: int) -> int:
         """Write a frame into buffer, which must hold length bytes; return that length. Allocates as the seal does."""
         for i in range(_NONCE):
-            buffer[i] = self._ours[i]
+            buffer[i] = self._our_head[i]
         buffer[_FLAGS] = flags
         put(buffer, _NONCE, nonce)
         put(buffer, _SEQUENCE, sequence)
@@ -155,8 +170,8 @@ class Wire:
         self.peer_id = get(buffer, _PEER_ID)
         self.nonce = get(buffer, _NONCE)
         self.sequence = get(buffer, _SEQUENCE)
-        self._end = end
-        if buffer[_VERSION] != self._ours[_VERSION]:
+        self._quotes_end = end
+        if buffer[_VERSION] != self._our_head[_VERSION]:
             return OTHER_VERSION
         if not self._same(buffer, _CLUSTER, _PEER_ID):
             return OTHER_EXPECTATIONS if self._same(buffer, _CLUSTER, _EXPECTATIONS) else OTHER_CLUSTER
@@ -164,7 +179,7 @@ class Wire:
 
     def is_quoted(self, buffer: "bytes | bytearray", nonce: int) -> bool:
         """Tell whether the frame decoded last, still in buffer, quotes nonce. Allocates nothing."""
-        for at in range(_QUOTES, self._end, 4):
+        for at in range(_QUOTES, self._quotes_end, 4):
             if get(buffer, at) == nonce:
                 return True
         return False
@@ -175,9 +190,6 @@ class Wire:
 
     def _same(self, buffer: "bytes | bytearray", start: int, end: int) -> bool:
         for i in range(start, end):
-            if buffer[i] != self._ours[i]:
+            if buffer[i] != self._our_head[i]:
                 return False
         return True
-
-
-del const

@@ -21,6 +21,3 @@ if _FOR_TYPE_CHECKERS:
         def send(self, buffer: bytearray, length: int) -> object: ...
 
         def receive(self, buffer: bytearray) -> int: ...
-
-
-del const

@@ -1,6 +1,17 @@
 """A queue of frames between an interrupt handler, or another task, and the node's poll."""
 
-NOTHING = -1
+NOTHING = -1  # what receive returns when no frame waits
+
+
+def copy(source: "bytes | bytearray", length: int, target: bytearray) -> int:
+    """Copy the first length bytes of source into target, cut to its size; return how many those are.
+
+    Byte by byte, as a slice would allocate. Allocates nothing; interrupt handlers may call it.
+    """
+    length = min(length, len(target))
+    for i in range(length):
+        target[i] = source[i]
+    return length
 
 
 class Ring:
@@ -12,8 +23,9 @@ class Ring:
     def __init__(self, slots: int = 8, size: int = 250) -> None:
         """Allocate for slots frames of size bytes at most."""
         self._frames = [bytearray(size) for _ in range(slots + 1)]  # one stays free, so that full is not empty
-        self._lengths = [0] * (slots + 1)
-        self._first = self._end = 0
+        self._lengths = [0] * (slots + 1)  # of the frames
+        self._oldest = 0  # the slot that is read next
+        self._free = 0  # the slot that is written next
         self.overflows = 0
 
     def put(self, buffer: "bytes | bytearray", length: int) -> bool:
@@ -21,15 +33,13 @@ class Ring:
 
         Allocates nothing; an interrupt handler may call it.
         """
-        frame = self._frames[self._end]
-        following = (self._end + 1) % len(self._frames)
-        if following == self._first or length > len(frame):
+        frame = self._frames[self._free]
+        following = (self._free + 1) % len(self._frames)
+        if following == self._oldest or length > len(frame):
             self.overflows += 1
             return False
-        for i in range(length):
-            frame[i] = buffer[i]
-        self._lengths[self._end] = length
-        self._end = following  # last, so that the reader never sees half a frame
+        self._lengths[self._free] = copy(buffer, length, frame)
+        self._free = following  # last, so that the reader never sees half a frame
         return True
 
     def counts(self) -> "tuple[tuple[str, int], ...]":
@@ -41,11 +51,8 @@ class Ring:
 
         Allocates nothing; one context at a time may call it.
         """
-        if self._first == self._end:
+        if self._oldest == self._free:
             return NOTHING
-        frame = self._frames[self._first]
-        length = min(self._lengths[self._first], len(buffer))
-        for i in range(length):
-            buffer[i] = frame[i]
-        self._first = (self._first + 1) % len(self._frames)
+        length = copy(self._frames[self._oldest], self._lengths[self._oldest], buffer)
+        self._oldest = (self._oldest + 1) % len(self._frames)
         return length

@@ -1,6 +1,6 @@
 """Bytes from any stream, one by one, without waiting: UART, USB CDC, a console, a pseudo terminal."""
 
-from .ring import NOTHING
+from .ring import NOTHING, copy
 
 const = int  # folded away on boards: see ../machine.py
 _FOR_TYPE_CHECKERS = const(0)
@@ -32,42 +32,42 @@ class ByteReader:
         """
         self.overruns = 0
         self._stream: Any = stream
-        self._receive_buffer = receive_buffer
+        self._receive_buffer = receive_buffer  # bytes of the driver's buffer; 0: unknown
         self._has_readinto = hasattr(stream, "readinto")
         self._has_any = hasattr(stream, "any")
-        self._polled: Any = None if self._has_any or hasattr(stream, "in_waiting") else _poller(stream)
-        # A file's readinto may wait for a whole buffer: MicroPython's does.
-        self._chunk = bytearray(1 if self._polled else size)
-        self._at = self._end = 0
+        # Tells whether a byte waits, for a stream that cannot tell it itself.
+        self._poller: Any = None if self._has_any or hasattr(stream, "in_waiting") else _poller(stream)
+        # The bytes read last. A file's readinto may wait for a whole buffer, and MicroPython's does: so one byte there.
+        self._chunk = bytearray(1 if self._poller else size)
+        self._next = 0  # the position in the chunk of the byte that is given out next
+        self._filled = 0  # bytes in the chunk
 
     def next(self) -> int:
         """Return the next byte, or NOTHING (-1). Allocates what the stream's readinto does, nothing on MicroPython, or its read."""
-        if self._at == self._end:
+        if self._next == self._filled:
             self._fill()
-            if self._end == 0:
+            if self._filled == 0:
                 return NOTHING
-        self._at += 1
-        return self._chunk[self._at - 1]
+        self._next += 1
+        return self._chunk[self._next - 1]
 
     def _fill(self) -> None:
-        """Fill the chunk with what waits, and let _end say how much that was."""
-        self._at = self._end = 0
+        """Fill the chunk with what waits, and let _filled say how much that was."""
+        self._next = self._filled = 0
         waiting = self._waiting()
         if waiting:
             if self._receive_buffer and waiting >= self._receive_buffer:
                 self.overruns += 1
-            self._end = (self._stream.readinto(self._chunk) if self._has_readinto else self._read()) or 0
+            self._filled = (self._stream.readinto(self._chunk) if self._has_readinto else self._read()) or 0
 
     def _read(self) -> int:
         data = self._stream.read(len(self._chunk)) or b""
-        for i in range(len(data)):
-            self._chunk[i] = data[i]
-        return len(data)
+        return copy(data, len(data), self._chunk)
 
     def _waiting(self) -> int:
         """Return how many bytes wait, as far as the stream can tell."""
-        if self._polled is not None:
-            return _is_ready(self._polled)
+        if self._poller is not None:
+            return _is_ready(self._poller)
         if self._has_any:
             return int(self._stream.any())
         return int(self._stream.in_waiting)
@@ -86,6 +86,3 @@ def _is_ready(poller: "Any") -> int:
     for _ in poller.ipoll(0) if hasattr(poller, "ipoll") else poller.poll(0):
         return 1
     return 0
-
-
-del const

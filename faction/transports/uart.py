@@ -9,7 +9,7 @@ frames, and the node's repetition with jitter gets them through.
 import time
 
 from ..wire import crc16
-from .ring import NOTHING
+from .ring import NOTHING, copy
 from .stream import ByteReader
 
 const = int  # folded away on boards: see ../machine.py
@@ -48,8 +48,13 @@ class Framer:
         self.frame = bytearray(limit + _CRC)
         self.encoded = bytearray(limit + _CRC + (limit + _CRC) // 254 + 3)
         self.corrupt = self.oversized = 0
-        self._length = self._left = self._code = 0
-        self._at = self._code_at = 1  # of encode, where a new attribute would allocate
+        # Of feed:
+        self._length = 0  # bytes of the frame so far
+        self._code = 0  # of the block that we are in, its first byte; 0: in none
+        self._left = 0  # bytes that the block still lacks
+        # Of encode, made here as a new attribute would allocate there:
+        self._position = 1  # where the next byte goes
+        self._code_position = 1  # where the code of the block goes, once its length is known
 
     def encode(self, buffer: "bytes | bytearray", length: int) -> int:
         """Write the first length bytes of buffer into ``encoded``, as they go on the line; return how many that are.
@@ -58,7 +63,7 @@ class Framer:
         """
         if length > len(self.frame) - _CRC:
             raise ValueError("frame: %d bytes, not at most %d" % (length, len(self.frame) - _CRC))
-        self._at = self._code_at = 1
+        self._position = self._code_position = 1
         self.encoded[0] = 0
         self._open_block()
         for i in range(length):
@@ -66,20 +71,20 @@ class Framer:
         crc = crc16(buffer, length)
         self._put(crc >> 8)
         self._put(crc & 0xFF)
-        self.encoded[self._code_at] = self._at - self._code_at
-        self.encoded[self._at] = 0
-        return self._at + 1
+        self.encoded[self._code_position] = self._position - self._code_position
+        self.encoded[self._position] = 0
+        return self._position + 1
 
     def _open_block(self) -> None:
-        self._code_at = self._at
-        self._at += 1
+        self._code_position = self._position
+        self._position += 1
 
     def _put(self, byte: int) -> None:
         if byte:
-            self.encoded[self._at] = byte
-            self._at += 1
-        if not byte or self._at - self._code_at == _FULL_BLOCK:
-            self.encoded[self._code_at] = self._at - self._code_at
+            self.encoded[self._position] = byte
+            self._position += 1
+        if not byte or self._position - self._code_position == _FULL_BLOCK:
+            self.encoded[self._code_position] = self._position - self._code_position
             self._open_block()
 
     def feed(self, byte: int) -> int:
@@ -88,7 +93,7 @@ class Framer:
         Allocates nothing; an interrupt handler may call it.
         """
         if byte == 0:
-            return self._end()
+            return self._end_frame()
         if self._left == 0:
             if self._code and self._code != _FULL_BLOCK:
                 self._append(0)
@@ -104,7 +109,7 @@ class Framer:
             self.frame[self._length] = byte
         self._length += 1
 
-    def _end(self) -> int:
+    def _end_frame(self) -> int:
         length = self._length
         left = self._left
         if self._code == 0:  # zeros in a row
@@ -152,10 +157,10 @@ class UART:
         self.failures = 0
         self._reader = ByteReader(stream, _CHUNK, receive_buffer)
         self._stream: Any = stream
-        self._direction: Any = None if direction is None else _switch(direction)
-        self._byte_us = (_BYTE + baudrate - 1) // baudrate if baudrate else 0
+        self._direction: Any = None if direction is None else _switch(direction)  # a function of True or False
+        self._byte_us = (_BYTE + baudrate - 1) // baudrate if baudrate else 0  # the time of a byte on the line; 0: unknown
         self._has_flush = hasattr(stream, "flush")
-        self._view = memoryview(self.framer.encoded)
+        self._view = memoryview(self.framer.encoded)  # of what goes on the line; kept while the length stays the same
         if self._direction is not None:
             self._direction(False)  # an output that begins high would hold the bus until our first frame
 
@@ -219,14 +224,8 @@ class UART:
                 return NOTHING
             length = self.framer.feed(byte)
             if length >= 0:
-                return self._copy(buffer, length)
+                return copy(self.framer.frame, length, buffer)
         return NOTHING
-
-    def _copy(self, buffer: bytearray, length: int) -> int:
-        length = min(length, len(buffer))
-        for i in range(length):
-            buffer[i] = self.framer.frame[i]
-        return length
 
 
 def _switch(pin: "Any") -> "Any":
@@ -247,6 +246,3 @@ def _sleep(us: int) -> None:
         _sleep_us(us)
     else:
         time.sleep(us / 1000000)
-
-
-del const

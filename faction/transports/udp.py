@@ -6,7 +6,7 @@ allocates after the constructor. MicroPython's ``readinto`` is no way out: it jo
 
 import sys
 
-from .ring import NOTHING
+from .ring import NOTHING, copy
 
 const = int  # folded away on boards: see machine.py
 _FOR_TYPE_CHECKERS = const(0)
@@ -33,7 +33,7 @@ class UDP:
             pool = socket
         to = to or (("255.255.255.255", port),)
         self.failures = 0
-        self._to = [_address(pool, host, port) for host, port in to]
+        self._addresses = [_address(pool, host, port) for host, port in to]
         self._socket = pool.socket(pool.AF_INET, pool.SOCK_DGRAM)
         for option in ("SO_REUSEADDR", "SO_BROADCAST"):
             if hasattr(pool, option):  # where a firmware lacks it, it does not need it
@@ -43,29 +43,29 @@ class UDP:
             if 224 <= int(host.split(".")[0]) <= 239:
                 self._socket.setsockopt(0, pool.IP_ADD_MEMBERSHIP, _packed(host) + _packed(bind))
         self._socket.setblocking(False)
-        self._waiting: Any = None
+        self._poller: Any = None  # knows whether a datagram waits, where there is need to ask
         if _MICROPYTHON:
             # Asking first spares the OSError that every look into an empty socket would allocate.
             import select
 
-            self._waiting = select.poll()
-            self._waiting.register(self._socket, select.POLLIN)
+            self._poller = select.poll()
+            self._poller.register(self._socket, select.POLLIN)
 
     def send(self, buffer: bytearray, length: int) -> None:
         """Send the first length bytes to every address; allocates a view if buffer is longer, as a node's is not."""
         data = buffer if length == len(buffer) else memoryview(buffer)[:length]
-        for i in range(len(self._to)):
+        for i in range(len(self._addresses)):
             self._send_to(data, i)
 
     def _send_to(self, data: "bytearray | memoryview", i: int) -> None:
         try:
-            self._socket.sendto(data, self._to[i])
+            self._socket.sendto(data, self._addresses[i])
         except OSError:
             self.failures += 1
 
     def receive(self, buffer: bytearray) -> int:
         """Move one datagram into buffer and return its length, which may be 0; NOTHING (-1) if there is none."""
-        if self._waiting is None:
+        if self._poller is None:
             try:
                 return int(self._socket.recv_into(buffer))
             except OSError:
@@ -73,12 +73,10 @@ class UDP:
         if not self._is_waiting():
             return NOTHING
         data = self._socket.recv(len(buffer))
-        for i in range(len(data)):
-            buffer[i] = data[i]
-        return len(data)
+        return copy(data, len(data), buffer)
 
     def _is_waiting(self) -> bool:
-        for _ in self._waiting.ipoll(0):
+        for _ in self._poller.ipoll(0):
             return True
         return False
 
@@ -98,6 +96,3 @@ def _address(pool: "Any", host: str, port: int) -> "Any":
 
 def _packed(host: str) -> bytes:
     return bytes([int(part) for part in host.split(".")])
-
-
-del const

@@ -173,10 +173,14 @@ IN_AND_OUT = """        if add:
 LANE_ONCE = """        if peers._bits[index] & mask:
             return REJECTED | DUPLICATE
 """
-HAS = "return self._enter(peer_id, False) == REJECTED | DUPLICATE"
+HAS = "return self._join(peer_id, False) == REJECTED | DUPLICATE"
 LOOKS = "return self.config.index(peer_id) >= 0 and self._bits[0] >> self.config.index(peer_id) & 1 == 1"
 # What was heard twice is forgotten; the express lane would not, so it is closed.
-FORGETFUL = (ONCE, IN_AND_OUT), (HAS, LOOKS), ("limit = _MAX_ID if self.observer is None else 0", "limit = 0")
+FORGETFUL = (
+    (ONCE, IN_AND_OUT),
+    (HAS, LOOKS),
+    ("        if self.observer is None:\n            if TABLE", "        if False:\n            if TABLE"),
+)
 ONE_MORE = ("self.collecting.count >= self.config.quorum:", "self.collecting.count > self.config.quorum:")
 ONE_LESS = ("self.collecting.count >= self.config.quorum:", "self.collecting.count >= self.config.quorum - 1:")
 CLOSED = "_CLOSED,                  _CLOSED,        _CLOSED,                       _CLOSED,          PROBED,  # "
@@ -209,11 +213,11 @@ BROKEN_MACHINES = {
     ),
     "deadline ignored": ([(COLLECTING, COLLECTING.replace("_DEADLINE", "_REFUSED"))], "the deadline concludes"),
     "ourselves not counted": (
-        [("                self.collecting._enter(self.config.peer_id, True)\n", "")],
+        [("                self.collecting._join(self.config.peer_id, True)\n", "")],
         "who hears everything is bootstrapped at last",
     ),
     "another counted for us": (
-        [("self.collecting._enter(self.config.peer_id, True)", "self.collecting._enter(self.config.peers[0], True)")],
+        [("self.collecting._join(self.config.peer_id, True)", "self.collecting._join(self.config.peers[0], True)")],
         "nobody counts a readiness that was never claimed",
     ),
     "readiness refused": ([(COLLECTING, COLLECTING.replace("_READY_CHECKED", "_REFUSED"))], "who hears everything is bootstrapped at last"),

@@ -72,13 +72,13 @@ def test_a_verdict_that_changes_is_noticed(monkeypatch):
 
 
 def test_a_readiness_that_nobody_claimed_is_noticed(monkeypatch):
-    count = Node._count
+    count = Node._tell_machine
 
     def gullible(node, index):
         node.wire.flags |= 2
         count(node, index)
 
-    monkeypatch.setattr(Node, "_count", gullible)
+    monkeypatch.setattr(Node, "_tell_machine", gullible)
     assert any("ready" in fault and "never claimed" in fault for fault in faults())
 
 

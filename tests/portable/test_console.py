@@ -187,7 +187,7 @@ def test_config_never_shows_the_key():
         ("name", "north"),
         ("peers", 3),
         ("quorum", 3),
-        ("roster", "%08x" % desk.node.wire.roster),
+        ("roster", "%08x" % desk.node.wire.roster_check),
         ("interval_ms", 500),
         ("deadline_ms", 60000),
     )

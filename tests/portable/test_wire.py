@@ -197,7 +197,7 @@ def test_rosters_in_another_order_are_the_same():
 
 
 def test_a_checksum_quotes_nobody():
-    assert Checksum().room(200) == 0 and len(wire().quotes) == 0
+    assert Checksum().quotes_for(200) == 0 and len(wire().quotes) == 0
     receiver = wire()
     buffer = frame()
     receiver.decode(buffer, len(buffer))

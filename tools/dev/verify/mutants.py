@@ -94,16 +94,16 @@ MUTANTS = (
         "                return REJECTED | NON_MEMBER\n        else",
         "                index = 0\n        else",
     ),
-    Mutant("the own readiness does not count", "machine.py", "                self.collecting._enter(self.config.peer_id, True)\n", ""),
+    Mutant("the own readiness does not count", "machine.py", "                self.collecting._join(self.config.peer_id, True)\n", ""),
     Mutant("the own part is not remembered", "machine.py", "                self.is_pinging_completed = True\n", ""),
     Mutant("reset forgets to clear the sets", "machine.py", "self.pinging.count = self.collecting.count = 0", "self.pinging.count = 0"),
-    Mutant("the express lane never closes", "machine.py", "        elif cell != _READY:\n            limit = 0\n", ""),
+    Mutant("the express lane never closes", "machine.py", "        self.pinging._limit = self.collecting._limit = 0\n", ""),
     Mutant("the nonce of a run is ignored", "node.py", "        if wire.nonce == self._nonces[index]:\n", "        if True:\n"),
     Mutant("old frames are heard", "node.py", "return BEACON if wire.sequence > self._sequences[index] else STALE", "return BEACON"),
     Mutant(
         "frames of an earlier run are heard",
         "node.py",
-        "        elif wire.nonce == self._others[index] and not self._returns(index):\n            return STALE\n",
+        "        elif wire.nonce == self._second_nonces[index] and not self._returns(index):\n            return STALE\n",
         "",
     ),
     Mutant("every beacon counts as ready", "node.py", "        if wire.flags & READY:\n", "        if True:\n"),
@@ -158,9 +158,12 @@ MUTANTS = (
     ),
     Mutant("another quorum is no matter", "wire.py", "digest(list(config.peers) + [config.quorum])", "digest(config.peers)"),
     Mutant(
-        "another cluster is no matter", "wire.py", "put(self._ours, _CLUSTER, digest(cluster.encode()))", "put(self._ours, _CLUSTER, 7)"
+        "another cluster is no matter",
+        "wire.py",
+        "put(self._our_head, _CLUSTER, digest(cluster.encode()))",
+        "put(self._our_head, _CLUSTER, 7)",
     ),
-    Mutant("ticks that wrap are not seen", "clock.py", "            ms &= last\n", "            pass\n"),
+    Mutant("ticks that wrap are not seen", "clock.py", "            ms &= mask\n", "            pass\n"),
     Mutant("a journal forgets the peer", "journal.py", "records[at + 1] = index & 0xFF", "records[at + 1] = 0"),
 )
 
