@@ -44,10 +44,15 @@ const = int  # folded away on boards: see machine.py
 _FOR_TYPE_CHECKERS = const(0)
 if _FOR_TYPE_CHECKERS:
     from collections.abc import Callable, Coroutine
-    from typing import Any
+    from typing import Any, TypedDict
 
     from .observer import Observer
     from .transports import Transport
+
+    class _Pace(TypedDict):
+        interval_ms: int
+        frames_per_minute: int
+
 
 # Counters go on where the verdicts of wire.decode end: each frame received counts once, under one of the first eleven.
 SAME_ID = const(6)  # another board has our peer id
@@ -60,7 +65,7 @@ SENT = const(12)
 SEND_FAILED = const(13)  # the transport raised OSError
 RECEIVE_FAILED = const(14)  # likewise
 
-SLOW = {"interval_ms": 10000, "frames_per_minute": 12}  # for LoRa and shared RS-485: Node(..., **SLOW)
+SLOW: "_Pace" = {"interval_ms": 10000, "frames_per_minute": 12}  # for LoRa and shared RS-485: Node(..., **SLOW)
 
 _COUNTERS = const(15)
 _DRAIN = const(64)  # frames a poll takes at most, so that a flood cannot hold it

@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
-import venv
 import zipfile
 from pathlib import Path
 
@@ -126,41 +124,3 @@ def test_package_json_lists_every_source():
 def test_the_version_is_one():
     assert f'version="{faction.__version__}"' in (ROOT / "manifest.py").read_text()
     assert f"## {faction.__version__}" in (ROOT / "CHANGELOG.md").read_text()
-
-
-def test_wheel_and_sdist_hold_what_they_should_and_install(tmp_path):
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path / "dist"), str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    wheel, sdist = next((tmp_path / "dist").glob("*.whl")), next((tmp_path / "dist").glob("*.tar.gz"))
-    with zipfile.ZipFile(wheel) as archive:
-        names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    package = {path.relative_to(ROOT).as_posix() for path in interpreters.PACKAGE.rglob("*.py")} | {"faction/py.typed"}
-    assert package <= names
-    assert all(name.startswith(("faction/", "faction_tools/")) for name in names), names
-    boards = {f"faction_tools/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "boards").rglob("*.*") if path.suffix != ".pyc"}
-    assert len(boards) > 15 and {*boards, "faction_tools/cli.py"} <= names
-    with tarfile.open(sdist) as archive:
-        inside = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"pyproject.toml", "LICENSE", "README.md", "faction/machine.py", "tools/cli.py"} <= inside
-    assert not [name for name in inside if name.startswith((".venv", "build", "dist", "tests/runtimes/node_modules"))]
-
-    venv.create(tmp_path / "fresh", with_pip=True)
-    python = tmp_path / "fresh/bin/python"
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", wheel], check=True, timeout=120)
-    example = (ROOT / "tests/portable/test_crate_example.py").read_text() + "\ntest_crate_example()\nprint('done')\n"
-    said = subprocess.run([python, "-c", example], cwd=tmp_path, capture_output=True, text=True)
-    assert said.stdout == "done\n", said.stderr
-
-    # And the command builds from what is installed, without the repository.
-    target = tmp_path / "installed"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target, wheel], check=True, timeout=120)
-    environment = dict(os.environ, PYTHONPATH=str(target))
-    where = [sys.executable, "-c", "import faction_tools; print(faction_tools.__file__)"]
-    assert str(target) in subprocess.run(where, env=environment, cwd=tmp_path, capture_output=True, text=True).stdout
-    built = subprocess.run([target / "bin/faction", "build"], env=environment, cwd=tmp_path, capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr
-    for kind in build.PROGRAMS:
-        folder = tmp_path / "build" / kind
-        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-        assert files == build.board(kind), kind
