@@ -1,6 +1,6 @@
 """ESP-NOW with CircuitPython's module: see espnow.py."""
 
-from .espnow import Driver
+from .espnow_driver import Driver
 from .ring import NOTHING, copy
 
 const = int  # folded away on boards: see ../machine.py

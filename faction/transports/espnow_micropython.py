@@ -1,6 +1,6 @@
 """ESP-NOW with MicroPython's module: see espnow.py."""
 
-from .espnow import EVERYBODY, LIMIT, Driver
+from .espnow_driver import EVERYBODY, LIMIT, Driver
 from .ring import NOTHING, copy
 
 const = int  # folded away on boards: see ../machine.py

@@ -5,7 +5,7 @@ import sys
 import radio
 from faction import Config
 from faction.node import RECEIVE_FAILED, SEND_FAILED, Node
-from faction.transports import espnow
+from faction.transports import espnow, espnow_driver
 from faction.transports.espnow_circuitpython import CircuitPythonESPNow
 from faction.transports.espnow_micropython import MicroPythonESPNow
 from faction.wire import BEACON, MALFORMED
@@ -147,7 +147,7 @@ def test_a_refused_read_does_not_keep_a_poll():
     say(bytes(1470))
     for receiver in receivers:
         assert receiver.receive(bytearray(256)) == 1470 & 0xFF  # a torso, for the node to drop
-        assert receiver.receive(bytearray(256)) == -1 and receiver.oversized == espnow.TRIES
+        assert receiver.receive(bytearray(256)) == -1 and receiver.oversized == espnow_driver.TRIES
     receivers[1].close()
 
 

@@ -33,9 +33,9 @@ PROGRAMS = {
 }
 # The transports that each kind of board can use.
 TRANSPORTS = {
-    "esp32": (*_EVERYWHERE, "espnow.py", "espnow_micropython.py"),
+    "esp32": (*_EVERYWHERE, "espnow.py", "espnow_driver.py", "espnow_micropython.py"),
     "rp2040": _EVERYWHERE,
-    "circuitpython": (*_EVERYWHERE, "espnow.py", "espnow_circuitpython.py"),
+    "circuitpython": (*_EVERYWHERE, "espnow.py", "espnow_driver.py", "espnow_circuitpython.py"),
     "unix": _EVERYWHERE,
 }
 # For native code: what the boards' processors are called by mpy-cross.
