@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import resource
+import signal
 import subprocess
 import sys
 import time
@@ -242,6 +244,126 @@ def test_the_cable_is_pulled_at_every_point_of_an_exchange(tmp_path):
             assert len(lines) == 2 and lines[0].startswith(f"! {board.port}: ") and not done.stderr, (name, at, done.stdout, done.stderr)
         board.plug_in()
         wait(lambda: faction("probe", board.port).returncode == 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--watch", "-1", "/dev/nothing"], "--watch -1: not a number of seconds from 0 to 86400; write, for example, --watch=1"),
+        (["--watch=soon"], "--watch soon: not a number of seconds from 0 to 86400; write, for example, --watch=1"),
+        (["--watch=nan"], "--watch nan: not a number of seconds from 0 to 86400; write, for example, --watch=1"),
+        (["--watch", "1e9"], "--watch 1e9: not a number of seconds from 0 to 86400; write, for example, --watch=1"),
+        (["--watch", "/dev/x"], "--watch /dev/x: not a number of seconds; put the port first, or write --watch=1 /dev/x"),
+        (["--watch", "COM3"], "--watch COM3: not a number of seconds; put the port first, or write --watch=1 COM3"),
+        (["--timeout", "0"], "--timeout 0: not a number of seconds from 0.1 to 3600; write, for example, --timeout=1"),
+        (["--timeout", "-3"], "--timeout -3: not a number of seconds from 0.1 to 3600; write, for example, --timeout=1"),
+        (["--journal", "{folder}", "/dev/nothing"], "{folder}: is a folder; name a file"),
+        (["--journal", "{folder}/old", "/dev/nothing"], "{folder}/old: already exists; choose another name or delete it"),
+        (["--journal", "{folder}/a/b", "/dev/nothing"], "{folder}/a/b: does not exist; check the name, or make its folder first"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_asked(tmp_path, words, said):
+    (tmp_path / "old").write_text("of last year")
+    done = faction("probe", *[word.format(folder=tmp_path) for word in words])
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said.format(folder=tmp_path) + "\n")
+    assert (tmp_path / "old").read_text() == "of last year"
+
+
+def test_a_journal_of_nobody_leaves_no_file(tmp_path):
+    done = faction("probe", "/dev/nothing", "--journal", tmp_path / "run.journal")
+    assert done.returncode == 3 and done.stderr.splitlines()[1] == f"{tmp_path}/run.journal: not written; no board gave a journal"
+    assert not (tmp_path / "run.journal").exists()
+
+
+def limit_file_sizes():
+    """Make every file that this process writes end after 100 bytes, as on a disk that is full."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+
+def test_a_full_disk_loses_no_journal(tmp_path):
+    with powered(tmp_path, settings_of(1)) as [board]:
+        path = tmp_path / "run.journal"
+        words = [*FACTION, "probe", board.port, "--journal", path]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, preexec_fn=limit_file_sizes)
+        assert done.returncode == 2 and done.stderr == f"{path}: file too large; mend that, or choose another place\n", done.stderr
+        assert "bootstrapped" in done.stdout and not path.exists()
+        assert subprocess.run(words, timeout=60, capture_output=True).returncode == 0
+        assert "command 0 2 -1 225" in path.read_text()
+
+
+def test_names_are_shown_as_they_are(tmp_path):
+    settings = settings_of(2, names=["[/]", "[bold]door[/bold]"])
+    with powered(tmp_path, settings) as boards:
+        wait(lambda: states(boards, BOOTSTRAPPED))
+        done = faction("probe", *ports(boards))
+        assert [row[0] for row in matrix(done.stdout)[2:4]] == ["0 ([/])", "1 ([bold]door[/bold])"], done
+        assert "│ 1 ([bold]door[/bold])" in faction("probe", boards[0].port).stdout
+
+
+def on_terminal(*words):
+    return pexpect.spawn(FACTION[0], [*FACTION[1:], *map(str, words)], dimensions=(30, 80), encoding="utf-8")
+
+
+def test_json_on_a_terminal_is_one_line(tmp_path):
+    with powered(tmp_path, settings_of(1)) as [board]:
+        child = on_terminal("probe", "--json", board.port)
+        child.expect(pexpect.EOF)
+        [line] = child.before.splitlines()
+        assert json.loads(line)["exit"] == 0
+        watching = on_terminal("probe", "--json", "--watch", "0.1", board.port)
+        assert [json.loads(watching.readline())["exit"] for _ in range(3)] == [0, 0, 0]
+        watching.sendintr()
+        watching.expect(pexpect.EOF)
+        watching.close()
+        assert watching.exitstatus == 0
+
+
+def started(*words):
+    return subprocess.Popen([*FACTION, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_watch_into_a_pipe_shows_each_survey(tmp_path):
+    with powered(tmp_path, settings_of(1)) as [board]:
+        child = started("probe", "--watch", "0.1", board.port)
+        seen = 0
+        while seen < 3:
+            seen += child.stdout.readline() == "all bootstrapped\n"
+        child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=20)
+        assert (child.returncode, errors) == (0, "")
+
+
+@pytest.mark.parametrize("option", ["--json", "--timeout=2"])
+def test_a_pipe_that_is_closed_ends_a_watch_quietly(tmp_path, option):
+    with powered(tmp_path, settings_of(1)) as [board]:
+        child = started("probe", "--watch", "0.1", option, board.port)
+        child.stdout.readline()
+        child.stdout.close()
+        assert child.wait(20) == 141 and child.stderr.read() == ""
+        child.stderr.close()
+
+
+def test_ctrl_c_ends_the_wait_for_an_answer_at_once():
+    host, device = os.openpty()
+    child = started("probe", "--timeout", "60", os.ttyname(device))
+    os.read(host, 1)  # it asks
+    begin = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    output, errors = child.communicate(timeout=50)
+    assert (child.returncode, output, errors) == (130, "", "stopped by ctrl-C\n") and time.monotonic() - begin < 10
+    os.close(host)
+    os.close(device)
+
+
+def test_ctrl_c_in_a_watch_saves_the_journal(tmp_path):
+    with powered(tmp_path, settings_of(1)) as [board]:
+        path = tmp_path / "run.journal"
+        child = started("probe", "--watch", "0.1", board.port, "--journal", path)
+        child.stdout.readline()
+        child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=20)
+        assert (child.returncode, errors) == (0, f"{path}: 1 journals; show them with faction replay {path}\n")
+        assert path.read_text().startswith("board 0 (north) at ")
 
 
 def screen_of(child, seconds, columns=100, rows=30):

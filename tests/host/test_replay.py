@@ -2,19 +2,25 @@
 
 import json
 import re
+import subprocess
 import time
 import xml.etree.ElementTree as ElementTree
+from contextlib import suppress
 
 import pytest
 import serial
-from command import faction, matrix
+from command import FACTION, faction, matrix
 from emulated import Board, furnish, ports, powered, settings_of, states, wait
+from hypothesis import given
+from hypothesis import strategies as st
 from needs import needs_micropython
 
 from faction import BOOTSTRAPPED, COLLECTING, PINGING, TIMED_OUT
+from faction_tools.errors import CommandError
 from faction_tools.journals import files
 from faction_tools.journals.steps import events, steps
-from faction_tools.shown import mermaid
+from faction_tools.shown import journals, mermaid
+from faction_tools.shown.terminal import terminal
 
 RECORD = """\
 board 0 (north) at 1000.500
@@ -118,9 +124,78 @@ def test_a_damaged_journal_is_named(tmp_path, old, new, said):
     assert done.returncode == 2 and done.stderr.startswith(f"{path}:{said}") and len(done.stderr.splitlines()) == 1, done.stderr
 
 
-def test_a_file_that_is_not_there(tmp_path):
-    done = faction("replay", tmp_path / "none")
-    assert done.returncode == 2 and "does not exist; faction probe --journal" in done.stderr
+NO_JOURNAL = "no journal in it; save one with faction probe --journal FILE, or copy one from a console"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "{path}: does not exist; faction probe --journal {path} writes it"),
+        (b"", "{path}: empty; save a journal with faction probe --journal FILE"),
+        (b"board 0\n\x7fELF\0\n", "{path}:2: a byte of 0: this is not a text file; name a file that faction probe --journal has written"),
+        (b"\xff\xfe\x80\n", "{path}: " + NO_JOURNAL),
+        (b"journal 1 id=0 quorum=%s peers=0 dropped=0 lost=0\nend 0\n" % (b"9" * 5000), "{path}: " + NO_JOURNAL),
+        (b'{"faction": "journal", "lines": 7}\n', "{path}: " + NO_JOURNAL),
+        (b'{"faction": "journal"}\n', "{path}: " + NO_JOURNAL),
+    ],
+)
+def test_a_file_that_is_no_journal_is_named(tmp_path, content, said):
+    path = tmp_path / "file"
+    if content is not None:
+        path.write_bytes(content)
+    done = faction("replay", path)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said.format(path=path) + "\n")
+
+
+def test_a_folder_is_named(tmp_path):
+    done = faction("replay", tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"{tmp_path}: is a folder; name a file\n")
+
+
+def test_the_suffix_of_a_diagram_is_checked_before_anything_is_read(tmp_path):
+    done = faction("replay", tmp_path / "none", "--diagram", "run.gif")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "--diagram run.gif: unknown suffix '.gif'; choose .svg, .png or .md\n"
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png", "md"])
+def test_a_diagram_that_cannot_be_written_is_named(tmp_path, suffix):
+    path = journal(tmp_path)
+    (tmp_path / f"run.{suffix}").mkdir()
+    done = faction("replay", path, "--diagram", tmp_path / f"run.{suffix}")
+    assert (done.returncode, done.stderr) == (2, f"{tmp_path}/run.{suffix}: is a folder; name a file\n")
+    done = faction("replay", path, "--diagram", tmp_path / f"none/run.{suffix}")
+    assert done.returncode == 2
+    assert done.stderr == f"{tmp_path}/none/run.{suffix}: does not exist; check the name, or make its folder first\n"
+
+
+def test_a_pipe_that_is_closed_ends_it_quietly(tmp_path):
+    child = subprocess.Popen([*FACTION, "replay", journal(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child.stdout.close()  # long before it has read the file
+    assert child.stderr.read() == b"" and child.wait(20) == 141
+    child.stderr.close()
+
+
+def test_names_are_shown_as_they_are(tmp_path):
+    path = journal(tmp_path, RECORD.replace("north", "[/]") + OTHER.replace("south", "[bold]"))
+    done = faction("replay", path)
+    assert done.returncode == 0 and "0 ([/])" in done.stdout and "1 ([bold])" in done.stdout, done.stderr
+
+
+LINES = [*RECORD.splitlines(), *OTHER.splitlines(), json.dumps({"faction": "journal", "lines": OTHER.splitlines()[1:]}), ""]
+WORDS = ["-1", "7", "99999999999", "journal", "end", "command", "rejection", "id=0", "peers=,", "\r", "}"]
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=12), st.integers(0, 200), st.sampled_from(WORDS), st.integers(0, 12))
+def test_a_damaged_journal_is_shown_or_refused(lines, place, word, number):
+    """Lines in any order, and a word replaced by another."""
+    words = re.split("( |\n)", "\n".join(lines))
+    words[place % len(words)] = word
+    console = terminal(width=100)
+    with console.capture(), suppress(CommandError):
+        runs = list(files.parse("".join(words), "file"))
+        console.print(*map(journals.timeline, runs), journals.merged(runs), journals.learned(runs), mermaid.page(runs))
+        console.print(journals.at(runs, number))
 
 
 def test_the_diagrams_show_the_path(tmp_path):

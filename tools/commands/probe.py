@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -106,6 +107,8 @@ def _again_and_again(watch: Watch, as_json: bool, pause: float) -> Survey:
 def _reserve(name: str) -> Path:
     """Create an empty file before anything is asked, so that a bad name is known at once. Raises OSError."""
     file = Path(name)
+    if file.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
     with named(file):
         file.open("x").close()
     return file

@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from threading import Event
 from typing import Any
 
 import serial
@@ -66,9 +67,10 @@ class BoardLine:
     ``is_at_repl``  whether the board was found at its REPL
     """
 
-    def __init__(self, port: str, seconds: float) -> None:
-        """seconds: how long an answer may take. Raises LineError."""
+    def __init__(self, port: str, seconds: float, stop: Event) -> None:
+        """seconds: how long an answer may take. stop: once it is set, nothing waits for an answer. Raises LineError."""
         self.port = port
+        self._stop = stop
         self.is_at_repl = False
         self._has_console = False  # only known at a REPL: whether faction.console is on the board
         self._seconds = seconds
@@ -113,13 +115,15 @@ class BoardLine:
                 return answer
             if self.is_at_repl:
                 return self._ask_repl(command)
+            if self._stop.is_set():
+                break
         raise LineError(f"{self.port}: {_without_answer(heard)}")
 
     def _listen(self, command: str) -> tuple[dict[str, Any] | None, bytes]:
         """Return the answer, None if it does not come in time, and all that the board has sent. Notice a prompt of a REPL."""
         limit = time.monotonic() + self._seconds / TRIES
         heard = b""
-        while time.monotonic() < limit:
+        while time.monotonic() < limit and not self._stop.is_set():
             heard += self._read()
             answer = _answer(heard, command)
             if answer is not None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import combinations
+from threading import Event
 from typing import Any
 
 from faction import BOOTSTRAPPED, TIMED_OUT
@@ -184,6 +185,7 @@ class Watch:
         self._ports = list(dict.fromkeys(ports))
         self._seconds = seconds
         self._lines: dict[str, BoardLine] = {}
+        self._stop = Event()
 
     def __enter__(self) -> Watch:
         return self
@@ -193,15 +195,20 @@ class Watch:
             line.close()
 
     def survey(self, commands: Sequence[str] = COMMANDS) -> Survey:
-        """Ask all boards at the same time. A board that does not answer has a fault in its report."""
+        """Ask all boards at the same time. A board that does not answer has a fault in its report. Ctrl-C ends it at once."""
+        self._stop.clear()
         with ThreadPoolExecutor(max(1, len(self._ports))) as pool:
-            return Survey(pool.map(lambda port: self._report(port, commands), self._ports))
+            try:
+                return Survey(pool.map(lambda port: self._report(port, commands), self._ports))
+            except KeyboardInterrupt:
+                self._stop.set()  # otherwise the pool waits for every answer
+                raise
 
     def _report(self, port: str, commands: Sequence[str]) -> Report:
         report = Report(port)
         try:
             if port not in self._lines:
-                self._lines[port] = BoardLine(port, self._seconds)
+                self._lines[port] = BoardLine(port, self._seconds, self._stop)
             line = self._lines[port]
             answers = {command: line.ask(command) for command in commands}
             report.answers = {command: answer for command, answer in answers.items() if answer}
@@ -209,7 +216,8 @@ class Watch:
             report.is_at_repl = line.is_at_repl
         except LineError as error:
             report.fault = str(error)
-            self._drop(port)
+            if not self._stop.is_set():
+                self._drop(port)
         return report
 
     def _drop(self, port: str) -> None:

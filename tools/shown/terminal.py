@@ -14,5 +14,5 @@ class _Terminal(Console):
 
 
 def terminal(stderr: bool = False, width: int | None = None) -> Console:
-    """Return the console for output, or for progress and errors."""
-    return _Terminal(stderr=stderr, width=width)
+    """Return the console for output, or for progress and errors. It prints brackets as they are: a board's name may have some."""
+    return _Terminal(stderr=stderr, width=width, markup=False)
