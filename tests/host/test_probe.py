@@ -362,7 +362,7 @@ def test_ctrl_c_in_a_watch_saves_the_journal(tmp_path):
         child.stdout.readline()
         child.send_signal(signal.SIGINT)
         _, errors = child.communicate(timeout=20)
-        assert (child.returncode, errors) == (0, f"{path}: 1 journals; show them with faction replay {path}\n")
+        assert (child.returncode, errors) == (0, f"{path}: has the journals of 1 of 1 boards; show them with faction replay {path}\n")
         assert path.read_text().startswith("board 0 (north) at ")
 
 

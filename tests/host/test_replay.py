@@ -51,7 +51,7 @@ def test_a_timeline_in_words(tmp_path):
     done = faction("replay", journal(tmp_path), width=120)
     assert done.returncode == 0, done.stderr
     title, head, *rows = matrix(done.stdout)
-    assert title == "0 (north): quorum 3 of 3, 4 commands" and rows.pop() == "2 rejections are no longer kept"
+    assert title == "0 (north): quorum 3 of 3, 4 commands" and rows.pop() == "rejections that were not kept: 2"
     assert head == ["", "time", "command", "state", "ready", "consequence"]
     assert rows == [
         ["1", "0.00 s", "participation observed of 1", "pinging", "0 of 3", ""],
@@ -65,9 +65,9 @@ def test_a_timeline_in_words(tmp_path):
 def test_the_view_at_any_command(tmp_path):
     path = journal(tmp_path)
     before = faction("replay", path, "--at", "0").stdout
-    assert before == "0 (north), after 0 commands: initial, own part not complete\n  heard: nobody\n  ready: nobody, 3 required\n"
+    assert before == "0 (north), after 0 commands: initial, own part not complete\n  heard: nobody\n  ready: nobody; required: 3\n"
     after = faction("replay", path, "--at", "3").stdout
-    assert after == "0 (north), after 3 commands: collecting, own part complete\n  heard: 1\n  ready: 0, 1, 3 required\n"
+    assert after == "0 (north), after 3 commands: collecting, own part complete\n  heard: 1\n  ready: 0, 1; required: 3\n"
     beyond = faction("replay", path, "--at", "5")
     assert beyond.returncode == 2 and beyond.stderr == "--at 5: the journal of 0 (north) has 4 commands; choose a number from 0 to 4\n"
 
@@ -92,7 +92,7 @@ def test_two_journals_merge_by_the_time_they_were_taken(tmp_path):
 def test_journals_that_nobody_stamped_say_so(tmp_path):
     text = RECORD.split("\n", 1)[1] + OTHER.split("\n", 1)[1]
     done = faction("replay", journal(tmp_path, text), width=120)
-    assert done.returncode == 0 and "so they count from their own first command: 0, 1" in " ".join(done.stdout.split())
+    assert done.returncode == 0 and "so each counts from its own first command: 0, 1" in " ".join(done.stdout.split())
 
 
 def test_a_screen_that_somebody_copied_is_read(tmp_path):
@@ -233,7 +233,9 @@ def test_a_journal_from_micropython_replays_to_the_same_state(tmp_path):
         wait(lambda: states(boards, TIMED_OUT))
         path = tmp_path / "taken"
         done = faction("probe", "--journal", path, "--json", *ports(boards))
-        assert done.returncode == 2 and done.stderr == f"{path}: 3 journals; show them with faction replay {path}\n", done.stderr
+        assert (
+            done.returncode == 2 and done.stderr == f"{path}: has the journals of 3 of 3 boards; show them with faction replay {path}\n"
+        ), done.stderr
         said = json.loads(done.stdout)["boards"]
         again = faction("probe", "--journal", path, *ports(boards))
         assert again.returncode == 2 and again.stderr == f"{path}: already exists; choose another name or delete it\n"

@@ -123,7 +123,9 @@ def _save_records(watch: Watch, file: Path) -> int:
             print(report.fault or f"{report.port}: keeps no journal", file=sys.stderr)
     if kept:
         _write(file, "".join([_record(board) for board in kept]))
-    what = f"{len(kept)} journals; show them with faction replay {file}" if kept else "not written; no board gave a journal"
+    what = f"has the journals of {len(kept)} of {len(survey.reports)} boards; show them with faction replay {file}"
+    if not kept:
+        what = "not written; no board gave a journal"
     print(f"{file}: {what}", file=sys.stderr)
     return survey.exit_code
 

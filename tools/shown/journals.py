@@ -36,7 +36,7 @@ def timeline(run: RecordedRun) -> Table:
         table.add_row(str(number), f"{step.cs / 100:.2f} s", step.words, _state(step), f"{step.ready} of {quorum}", _consequence(step))
         _add_rejections(table, run, number)
     if run.dropped:
-        table.caption = f"{run.dropped} rejections are no longer kept"
+        table.caption = f"rejections that were not kept: {run.dropped}"
     return table
 
 
@@ -69,7 +69,7 @@ def _view(run: RecordedRun, number: int) -> str:
     part = "complete" if view.is_pinging_completed else "not complete"
     return (
         f"{run.name}, after {number} commands: {state_name(view.state)}, own part {part}\n"
-        f"  heard: {_ids(view.pinging)}\n  ready: {_ids(view.collecting)}, {view.required} required"
+        f"  heard: {_ids(view.pinging)}\n  ready: {_ids(view.collecting)}; required: {view.required}"
     )
 
 
@@ -86,7 +86,7 @@ def merged(runs: Sequence[RecordedRun]) -> Table:
         table.add_row(f"{seconds:.2f} s", run.name, step.words, _state(step), f"{step.ready} of {run.config.quorum}")
     without = [run.name for run in runs if run.start is None]
     if without:
-        table.caption = f"no time of the day is known for these boards, so they count from their own first command: {', '.join(without)}"
+        table.caption = f"not known when these were taken, so each counts from its own first command: {', '.join(without)}"
     return table
 
 
