@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pexpect
 import pyte
@@ -47,6 +48,15 @@ all bootstrapped
 """
 
 
+README = (Path(__file__).parents[2] / "tools/README.md").read_text()
+EXAMPLE = json.loads(README.split("```json\n")[1].split("```")[0])
+
+
+def shape(value):
+    """Return a value of JSON with types in place of values."""
+    return {key: shape(each) for key, each in value.items()} if isinstance(value, dict) else type(value)
+
+
 def test_five_healthy_boards(tmp_path):
     with powered(tmp_path, settings_of(5)) as boards:
         wait(lambda: states(boards, BOOTSTRAPPED))
@@ -56,6 +66,7 @@ def test_five_healthy_boards(tmp_path):
         programs = faction("probe", "--json", *ports(boards))
         answer = json.loads(programs.stdout)
         assert programs.returncode == answer["exit"] == 0 and answer["version"] == 1 and answer["findings"] == []
+        assert shape(answer["boards"][0]) == shape(EXAMPLE["boards"][0]) and list(answer) == list(EXAMPLE)
         for number, board in enumerate(answer["boards"]):
             assert board["port"] == boards[number].port and board["state"] == "bootstrapped" and board["is_at_repl"] is False
             assert list(board["probe"]) == [

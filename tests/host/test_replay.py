@@ -6,6 +6,7 @@ import subprocess
 import time
 import xml.etree.ElementTree as ElementTree
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import serial
@@ -180,6 +181,13 @@ def test_names_are_shown_as_they_are(tmp_path):
     path = journal(tmp_path, RECORD.replace("north", "[/]") + OTHER.replace("south", "[bold]"))
     done = faction("replay", path)
     assert done.returncode == 0 and "0 ([/])" in done.stdout and "1 ([bold])" in done.stdout, done.stderr
+
+
+def test_the_example_of_the_readme(tmp_path):
+    text = (Path(__file__).parents[2] / "tools/README.md").read_text()
+    record, shown = (text.split(f"```{kind}\n")[1].split("```")[0] for kind in ("journal", "replay"))
+    done = faction("replay", journal(tmp_path, record))
+    assert [line.rstrip() for line in done.stdout.splitlines()] == shown.splitlines()
 
 
 LINES = [*RECORD.splitlines(), *OTHER.splitlines(), json.dumps({"faction": "journal", "lines": OTHER.splitlines()[1:]}), ""]

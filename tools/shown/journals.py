@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -90,10 +91,10 @@ def merged(runs: Sequence[RecordedRun]) -> Table:
     return table
 
 
-def learned(runs: Sequence[RecordedRun]) -> Table:
+def learned(runs: Sequence[RecordedRun]) -> Group:
     """Return when each board learned of which peer that it was ready, and when it concluded."""
     peers = all_peers(runs)
-    table = Table(title="when a board counted a peer as ready, in seconds", title_justify="left", box=None)
+    table = Table(box=None)
     for name in ("board", *map(str, peers), "verdict"):
         table.add_column(name, justify="left" if name in ("board", "verdict") else "right")
     told = events(runs)
@@ -102,7 +103,7 @@ def learned(runs: Sequence[RecordedRun]) -> Table:
         known = _ready_since(run, own)
         times = [f"{known[peer_id]:.2f}" if peer_id in known else "" for peer_id in peers]
         table.add_row(run.name, *times, f"{state_name(own[-1][1].state)} {own[-1][0]:.2f}" if own else state_name(INITIAL))
-    return table
+    return Group("when a board counted a peer as ready, in seconds", table)
 
 
 def _ready_since(run: RecordedRun, own: Sequence[tuple[float, Step]]) -> dict[int, float]:
