@@ -1,4 +1,4 @@
-"""Milliseconds that wrap: the clock that a node is given."""
+"""The clock of a node: a counter of milliseconds that may wrap."""
 
 import time
 
@@ -11,30 +11,33 @@ _WRAPS_AT_29_BITS = 0x1FFFFFFF
 
 
 class Clock:
-    """A tick counter and its period. Only ``diff`` may compare two readings."""
+    """A counter of ticks, and when it wraps. Compare two readings with ``diff`` only."""
 
     def __init__(self, now: "Callable[[], int]", last: int = 0) -> None:
-        """now: returns ticks in ms. last: the tick before it wraps to 0, of the form 2**n - 1; 0: it never wraps."""
+        """now: a function that returns ticks in ms. last: the last tick before 0 comes again, 2**n - 1; 0: it never wraps.
+
+        Allocates.
+        """
         self.now = now
         self._mask = last  # of the bits of a tick; 0: ticks never wrap
 
     def diff(self, later: int, earlier: int) -> int:
-        """Return the ms between two readings, negative if later is the earlier one; right up to half a period.
+        """Return the ms between two readings; it is negative if later is the earlier one.
 
-        Allocates nothing; interrupt handlers may call it.
+        The result is right if the readings are less than half a period apart. Allocates nothing; interrupt handlers may call it.
         """
         ms = later - earlier
         mask = self._mask
         if mask:
             ms &= mask
             if ms > mask >> 1:
-                ms -= mask  # in two steps: the period itself may be no small int
+                ms -= mask  # in two steps, as the period itself may be too large for a small int
                 ms -= 1
         return ms
 
 
 def system_clock() -> Clock:
-    """Return the clock of the interpreter that we run on. Allocates."""
+    """Return the clock of the interpreter that runs this program. Allocates."""
     try:
         from time import ticks_add, ticks_ms  # type: ignore[attr-defined]  # MicroPython
 

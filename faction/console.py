@@ -1,19 +1,19 @@
-"""A console: a line in, a few lines out. Ask any board how it is, over any stream of bytes, while its node runs.
+"""A console: it reads a line and answers with a few lines. Ask any board about its node while the node runs.
 
     console = Console(node, stream)
     while True:
         node.poll()
         console.poll()
 
-For people each answer is in words. For programs, with ``json`` behind the command, it is one JSON object on one line
-whose "faction" names the answer. Numbers that end in _ms or _cs are milliseconds or hundredths of a second, states and
-commands are the codes of ``faction``. Without a console in the program, at the REPL:
+The answers for people are in words. With ``json`` after the command the answer is for programs: one JSON object on one
+line; its "faction" is the name of the answer. Names that end in _ms are milliseconds, those in _cs hundredths of a second.
+States and commands are the codes of ``faction``. At the REPL, without a console in the program:
 
     import faction.console
     faction.console.probe(node)
 
-Nothing is printed unasked, and poll never waits: it takes in what has come, or gives out about a hundred characters. An
-idle poll allocates nothing; an answer does, one line at a time. None of it is for interrupt handlers.
+The console writes only answers. ``poll`` never waits: it reads what has come, or it writes about a hundred characters. A
+poll allocates nothing while nobody types; an answer allocates, one line at a time. Nothing here is for interrupt handlers.
 """
 
 import json
@@ -34,7 +34,7 @@ if _FOR_TYPE_CHECKERS:
     from .transports.stream import Reader, Stream
 
 PROMPT = "faction> "
-COUNTERS = (  # by the codes of faction.wire and faction.node
+COUNTERS = (  # the names of Node.counters, in the order of their codes
     "beacon",
     "malformed",
     "corrupt",
@@ -51,15 +51,15 @@ COUNTERS = (  # by the codes of faction.wire and faction.node
     "send_failed",
     "receive_failed",
 )
-CONFLICTS = ("other_cluster", "other_expectations", "same_id")  # by the index in Node.offenders
+CONFLICTS = ("other_cluster", "other_expectations", "same_id")  # the names of the kinds of conflict, in the order of Node.offenders
 
-_LINE = const(64)  # characters of a command at most
-_SOME = const(96)  # characters of an answer that a poll gives out, and then the rest of the line
-_PATIENCE_CS = const(200)  # how long a stream may refuse an answer before the rest of it is dropped
+_LINE = const(64)  # the most characters of a command
+_SOME = const(96)  # a poll writes this many characters of an answer, and the rest of the line
+_PATIENCE_CS = const(200)  # if a stream takes nothing for this time, the rest of the answer is dropped
 _MAX_CS = const(0x1FFFFFFF)
 _MAX_WATCH_S = const(3600)
 
-# What keys send
+# The bytes that keys send
 _INTERRUPT = const(3)
 _BACKSPACE = const(8)
 _LINE_FEED = const(10)
@@ -68,11 +68,14 @@ _KILL = const(21)
 _ESCAPE = const(27)
 _DELETE = const(127)
 
-served: "Answers | None" = None  # those of the latest Console, for probe at the REPL
+served: "Answers | None" = None  # the answers of the latest Console, for probe at the REPL
 
 
 class Answers:
-    """What there is to say about a node. Each method with the name of a command iterates the pieces of its answer."""
+    """The answers about a node. There is a method for each command; it iterates over the pieces of the answer.
+
+    as_json: whether the answer is JSON. All methods allocate.
+    """
 
     def __init__(
         self,
@@ -81,16 +84,20 @@ class Answers:
         names: "Iterable[str | None]" = (),
         is_control_allowed: bool = False,
     ) -> None:
-        """names: of the peers, in the order of node.config.peers; or none. Allocates; raises ValueError."""
+        """Take what the answers are about.
+
+        journal: for the command journal. names: the names of the peers in the order of node.config.peers, or none.
+        is_control_allowed: whether the commands restart and expire work. Raises ValueError. Allocates.
+        """
         self._node = node
         self._journal = journal
         self._names = tuple(names)
         if self._names and len(self._names) != len(node.config.peers):
-            raise ValueError("names: %d, not one for each of %d peers" % (len(self._names), len(node.config.peers)))
+            raise ValueError("%d names: must be one for each of %d peers, or none" % (len(self._names), len(node.config.peers)))
         self._is_control_allowed = is_control_allowed
 
     def to(self, line: str) -> "Iterator[str]":
-        """Return the pieces of the answer to a line; to a line without words there is none."""
+        """Return the pieces of the answer to a line. A line without words has no pieces."""
         words = line.split()
         as_json = len(words) > 1 and words[-1] == "json"
         if as_json:
@@ -100,10 +107,10 @@ class Answers:
         for usage, _, answer in _COMMANDS:
             if words == [usage] or words[0] == usage.split(" ")[0] != usage:
                 return answer(self, as_json)
-        return self.refuse("%s: unknown; help lists the commands" % " ".join(words), as_json)
+        return self.refuse("%s: unknown command; help lists the commands" % " ".join(words), as_json)
 
     def probe(self, as_json: bool) -> "Iterator[str]":
-        """State, counts, required, time left."""
+        """Give the state, how many peers were heard and are ready, how many must be, and the time left."""
         node = self._node
         machine = node.machine
         peers = node.config.peers
@@ -130,7 +137,7 @@ class Answers:
         yield "\r\n" if machine.is_concluded else ", %s left\r\n" % _seconds(left_ms // 10)
 
     def peers(self, as_json: bool) -> "Iterator[str]":
-        """One line a peer. As JSON: [id, name, heard, ready, age_cs of the last frame or -1, restarts] of each."""
+        """Give one line for each peer. In JSON it is [id, name, heard, ready, age_cs of its last frame or -1, restarts]."""
         node = self._node
         text = '{"faction": "peers", "peers": ['
         for peer_id in node.config.peers:
@@ -158,7 +165,7 @@ class Answers:
         return heard + ", restarts %d" % node.restarts(peer_id)
 
     def missing(self, as_json: bool) -> "Iterator[str]":
-        """Who was never heard in this run, and who was but is not known to be ready."""
+        """Name the peers that were never heard in this run, and those that were heard but are not known to be ready."""
         unheard, unready = self._node.missing()
         if as_json:
             yield _object("missing", ("unheard", unheard), ("unready", unready))
@@ -167,7 +174,7 @@ class Answers:
             yield "heard, not ready: %s\r\n" % self._labels(unready)
 
     def admissible(self, as_json: bool) -> "Iterator[str]":
-        """The commands that the machine would accept now. As JSON: [command, peer id or -1] of each."""
+        """Give the commands that the machine would accept now. In JSON each is [command, peer id or -1]."""
         pairs = list(self._node.machine.admissible_commands())
         if as_json:
             yield _object("admissible", ("commands", pairs))
@@ -178,7 +185,10 @@ class Answers:
                 yield command_name(command) + ("\r\n" if peers == [NO_PEER] else ": %s\r\n" % self._labels(peers))
 
     def config(self, as_json: bool) -> "Iterator[str]":
-        """Who we are and what we expect of the others; boards whose roster check differs cannot meet. Never the key."""
+        """Give our identity, and what we expect of the others. Boards whose "roster" differs do not count each other.
+
+        It never shows the key.
+        """
         node = self._node
         pairs = (
             ("version", __version__),
@@ -198,7 +208,7 @@ class Answers:
                 yield "%s: %s\r\n" % (name, value)
 
     def stats(self, as_json: bool) -> "Iterator[str]":
-        """Every counter of node and transport, and the latest offender of each kind of conflict."""
+        """Give every counter of node and transport, and the latest offender of each kind of conflict."""
         node = self._node
         pairs = [(name, node.counters[i]) for i, name in enumerate(COUNTERS)]
         offenders = [(name, node.offenders[i]) for i, name in enumerate(CONFLICTS) if node.offenders[i] >= 0]
@@ -215,9 +225,10 @@ class Answers:
             yield "transport: %s %d\r\n" % (name, number)
 
     def journal(self, as_json: bool) -> "Iterator[str]":
-        """The record of the run, in lines that faction replay reads."""
+        """Give the record of the run, in lines for faction replay."""
         if self._journal is None:
-            yield from self.refuse("journal: none is kept; give one to the node as its observer, and to the console", as_json)
+            text = "journal: this program keeps none; give a Journal to the node as its observer, and to the console"
+            yield from self.refuse(text, as_json)
             return
         text = '{"faction": "journal", "lines": ['
         for line in self._journal.lines():
@@ -227,11 +238,11 @@ class Answers:
             yield "]}\r\n"
 
     def watch(self, as_json: bool) -> "Iterator[str]":
-        """How to write it, for a line that is wrong: a console obeys the right ones itself."""
-        return self.refuse("watch: seconds from 1 to %d, as in: watch 5" % _MAX_WATCH_S, as_json)
+        """Say how to write the command. A Console does a correct one itself, so only a wrong one comes here."""
+        return self.refuse("watch: give the seconds, from 1 to %d, for example: watch 5" % _MAX_WATCH_S, as_json)
 
     def restart(self, as_json: bool) -> "Iterator[str]":
-        """A new attempt with all forgotten, if the configuration allows it."""
+        """Begin a new attempt and forget everything, if the configuration allows it."""
         if self._is_control_allowed:
             self._node.restart()
             yield _object("restart") if as_json else "a new attempt has begun\r\n"
@@ -239,7 +250,7 @@ class Answers:
             yield from self._forbid("restart", as_json)
 
     def expire(self, as_json: bool) -> "Iterator[str]":
-        """The end of the wait, if the configuration allows it."""
+        """End the wait now, if the configuration allows it."""
         if self._is_control_allowed:
             result = self._node.cancel()
             yield _object("expire", ("result", result)) if as_json else describe(result) + "\r\n"
@@ -247,7 +258,7 @@ class Answers:
             yield from self._forbid("expire", as_json)
 
     def help(self, as_json: bool) -> "Iterator[str]":
-        """The commands."""
+        """Give the list of commands."""
         if as_json:
             yield _object("help", ("commands", [usage for usage, _, _ in _COMMANDS]))
         else:
@@ -255,9 +266,10 @@ class Answers:
                 yield "%s  %s\r\n" % (usage + " " * (10 - len(usage)), text)
 
     def _forbid(self, word: str, as_json: bool) -> "Iterator[str]":
-        return self.refuse("%s: not allowed; set console_control = true in the roster, and deploy" % word, as_json)
+        return self.refuse("%s: not allowed; set console_control = true in the roster, then deploy" % word, as_json)
 
     def refuse(self, text: str, as_json: bool) -> "Iterator[str]":
+        """Give an error: text, or in JSON "error" with it."""
         yield _object("error", ("text", text)) if as_json else text + "\r\n"
 
     def _name(self, peer_id: int) -> "str | None":
@@ -272,7 +284,7 @@ class Answers:
         return ", ".join([self._label(peer_id) for peer_id in peer_ids]) or "nobody"
 
 
-# Usage, help, and the method that answers.
+# How to write each command, what it does, and the method that answers.
 _COMMANDS = (
     ("probe", "state, counts, time left", Answers.probe),
     ("peers", "one line a peer: heard, ready, age of its last frame, restarts", Answers.peers),
@@ -289,7 +301,7 @@ _COMMANDS = (
 
 
 class Console:
-    """Serves one stream: reads lines, and answers them."""
+    """Reads lines from a stream and answers them there."""
 
     def __init__(
         self,
@@ -299,9 +311,12 @@ class Console:
         names: "Iterable[str | None]" = (),
         is_control_allowed: bool = False,
     ) -> None:
-        """stream: see faction.transports.stream; its write may take a part, or return None for nothing. journal: the record
-        that ``journal`` shows, an observer of the node. names: of the peers, in the order of node.config.peers.
-        is_control_allowed: whether ``restart`` and ``expire`` work. Allocates.
+        """Make a console.
+
+        stream: see faction.transports.stream. Its write may take a part of the bytes, or return None if it takes none.
+        journal: an observer of the node, which the command journal shows. names: the names of the peers in the order of
+        node.config.peers, or none. is_control_allowed: whether the commands restart and expire work. Raises ValueError.
+        Allocates.
         """
         global served
         served = self._answers = Answers(node, journal, names, is_control_allowed)
@@ -321,7 +336,7 @@ class Console:
         self._watched_cs = 0  # the uptime when it was answered last
 
     def poll(self) -> None:
-        """Do a little: go on with an answer, or take in what was typed. Call it as often as the node's."""
+        """Write some more of an answer, or read what was typed. Call it as often as the poll of the node."""
         try:
             if self._unsent:
                 self._write_unsent()
@@ -329,7 +344,7 @@ class Console:
                 self._continue_answer()
             else:
                 self._read_keys()
-        except OSError:  # the cable is out: whoever asked is gone
+        except OSError:  # the cable is out: nobody waits for the answer
             self._drop_all()
 
     def _drop_all(self) -> None:
@@ -347,7 +362,7 @@ class Console:
             self._drop_all()
 
     def _continue_answer(self) -> None:
-        """Take the next pieces of the answer."""
+        """Write the next pieces of the answer."""
         text = ""
         for piece in self._answer or ():
             text += piece
@@ -375,7 +390,7 @@ class Console:
             self._answer = self._answers.to(self._watch)
 
     def _take_key(self, byte: int) -> None:
-        """Take in a key."""
+        """Do what a key means."""
         if byte == _LINE_FEED and self._last_key == _RETURN:
             pass
         elif self._watch:
@@ -394,7 +409,7 @@ class Console:
         self._last_key = byte
 
     def _skip_escape(self, byte: int) -> None:
-        """Leave out what a cursor key sends: escape, "[" or "O", numbers, and a letter or "~"."""
+        """Skip what a cursor key sends: escape, "[" or "O", numbers, and a letter or "~"."""
         if self._escape_step == 0 or (self._escape_step == 1 and byte in b"[O"):
             self._escape_step += 1
         elif self._escape_step == 1 or byte >= 64:
@@ -420,7 +435,7 @@ class Console:
         self._begin_text("\r\n")
         words = text.split()
         if is_too_long:
-            self._answer = self._answers.refuse("too long a line, over %d characters; help lists the commands" % _LINE, False)
+            self._answer = self._answers.refuse("this line has over %d characters, too many; help lists the commands" % _LINE, False)
         elif words[:1] == ["watch"] and _is_period(words[1:2]) and words[2:] in ([], ["json"]):
             self._period_cs = 100 * int(words[1])
             self._watched_cs = self._node.uptime_cs
@@ -431,13 +446,13 @@ class Console:
 
 
 def probe(node: "Node | None" = None, line: str = "probe") -> None:
-    """Print the answer to a line about a node, by default the one of the latest Console: for the REPL.
+    """Print the answer to a line, for people at the REPL. Allocates.
 
-    Raises ValueError if there is none.
+    node: the node that the line asks about; None: that of the latest Console. Raises ValueError if there is none.
     """
     answers = served if node is None else Answers(node)
     if answers is None:
-        raise ValueError("node None: no console has been made here; call probe(node)")
+        raise ValueError("node None: this program has made no console; call probe(node)")
     print("".join(answers.to(line)).replace("\r\n", "\n"), end="")
 
 
@@ -446,7 +461,7 @@ def _is_period(words: "list[str]") -> bool:
 
 
 def _object(kind: str, *pairs: "tuple[str, Any]") -> str:
-    """Return an answer as JSON; by hand, as a dict has no order on MicroPython."""
+    """Return an answer as JSON. json.dumps of a dict would not do: on MicroPython a dict has no order."""
     return _pairs((("faction", kind),) + pairs) + "\r\n"
 
 

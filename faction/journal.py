@@ -1,8 +1,8 @@
-"""A record of the commands that a machine accepted, and the way back from the record to the machine.
+"""A record of the commands that a machine accepted, and how to rebuild the machine from the record.
 
-A Journal is an observer whose storage is allocated up front. In one run a machine accepts at most 2 * n + 2 commands
-for n peers: n participations, n readinesses, one completion, one deadline; so a journal never overflows, and what it
-holds always suffices to rebuild the state.
+A Journal is an observer. Its constructor allocates all its storage. In one run a machine accepts at most 2 * n + 2
+commands for n peers: n participations, n readinesses, one completion and one deadline. So a journal has room for every
+run, and it always holds enough to rebuild the state.
 """
 
 from array import array
@@ -24,31 +24,33 @@ _MAX_CS = const(0x1FFFFFFF)  # of Node.uptime_cs
 
 
 class Journal(Observer):
-    """The accepted commands of one machine, in order; and, if wanted, its latest rejections.
+    """The accepted commands of one machine, in order, and its latest rejections if you want them.
 
-    ``len()`` is the number of accepted commands; iteration gives each as (command, peer_id, result).
-    ``lost`` counts accepted commands that found no room: a second run was recorded without ``clear``.
-    ``dropped`` counts rejections that newer ones have displaced.
+    ``len()`` is the number of accepted commands. Iteration gives each as (command, peer_id, result).
+    ``lost`` counts accepted commands that found no room. It is above 0 only if ``clear`` was not called before a second run.
+    ``dropped`` counts rejections that gave their place to newer ones.
     """
 
     def __init__(self, config: Config, rejections: int = 0) -> None:
-        """Allocate for the peers of config, 65,535 at most, and for as many rejections as are to be kept."""
+        """Make a journal for at most 65,535 peers. rejections: how many of the latest rejections it keeps. Allocates."""
         self._config = config
+        # The records, one after the other.
         self._records = bytearray(_RECORD * (2 * len(config.peers) + 2))
-        # Four entries a rejection. A list holds a reference to any int, so a big one is kept without allocating.
+        # Four entries for each rejection. A list takes a reference to any int, so it keeps a big one without allocation.
         self._rejections = [0] * (4 * rejections)
-        self._node: Node | None = None
+        self._node: Node | None = None  # whose uptime comes with each record
         self.clear()
 
     def follow(self, node: "Node") -> None:
-        """Note the node's uptime with each record from now on, and begin anew with each of its runs. Allocates."""
+        """Record the uptime of node with each command from now on, and clear the journal when a new run begins. Allocates."""
         self._node = node
+        # The uptime at each command.
         self._times_cs = array("I", bytes(4 * (2 * len(self._config.peers) + 2)))
 
     def clear(self) -> None:
-        """Forget everything: for a new run, together with Faction.reset. Allocates nothing."""
-        self._used = 0
-        self._rejected = 0
+        """Forget everything. Call it together with Faction.reset. Allocates nothing."""
+        self._used = 0  # bytes of the records
+        self._rejected = 0  # rejections since the journal was cleared
         self.lost = 0
 
     @property
@@ -79,7 +81,7 @@ class Journal(Observer):
         self._used = at + _RECORD
 
     def observe_rejection(self, machine: Faction, command: int, peer_id: int, result: int) -> None:
-        """Record a rejection over the oldest one. Allocates nothing; interrupt handlers may call it."""
+        """Record a rejection in the place of the oldest one. Allocates nothing; interrupt handlers may call it."""
         kept = self._rejections
         if self._node is not None and self._used and machine.state == INITIAL:
             self.clear()
@@ -102,7 +104,10 @@ class Journal(Observer):
             yield command, peer_id, result | result_high << 8
 
     def rejections(self) -> "Iterator[tuple[int, int, int, int]]":
-        """Iterate the rejections kept, oldest first, as (accepted commands before it, command, peer_id, result)."""
+        """Iterate over the rejections that are kept, the oldest first. Allocates.
+
+        Each is (number of accepted commands before it, command, peer_id, result).
+        """
         room = len(self._rejections) // 4
         for i in range(max(0, self._rejected - room), self._rejected):
             at = i % room * 4
@@ -110,11 +115,13 @@ class Journal(Observer):
             yield before, command, peer_id, result
 
     def lines(self) -> "Iterator[str]":
-        """Iterate the record as text: a line for the configuration, one a command, one a rejection, and their number.
+        """Iterate over the record as lines of text. Allocates.
 
-        "journal 1 id=0 quorum=2 peers=0,1,7 dropped=0 lost=0", with age_cs= behind it if a node is followed: hundredths of a
-        second since the first command. "command CS COMMAND PEER RESULT" in codes; CS counts from the first command.
-        "rejection BEFORE COMMAND PEER RESULT", BEFORE how many commands came before it. "end NUMBER". Allocates.
+        The first line is the configuration: "journal 1 id=0 quorum=2 peers=0,1,7 dropped=0 lost=0". If the journal follows
+        a node, " age_cs=N" is added: the hundredths of a second since the first command. Then comes one line for each
+        command, "command CS COMMAND PEER RESULT", with CS counted from the first command; then one line for each rejection,
+        "rejection BEFORE COMMAND PEER RESULT", with the number of commands before it. The last line is "end NUMBER", with
+        the number of lines between. Commands and results are codes.
         """
         config = self._config
         peers = ",".join([str(peer_id) for peer_id in config.peers])
@@ -142,14 +149,14 @@ class Journal(Observer):
 
 
 def replay(config: Config, records: "Iterable[tuple[int, int, int]]") -> Faction:
-    """Return a machine to which the records, a Journal or (command, peer_id, result) tuples, have happened.
+    """Return a machine that has processed the records: a Journal, or tuples (command, peer_id, result).
 
-    Raises ValueError at the first record whose result differs, as it does when config is not the one of the record,
-    and for a Journal that has lost commands. Allocates.
+    Raises ValueError if a result differs from the recorded one, for example because config is not that of the record,
+    and if the Journal has lost commands. Allocates.
     """
     lost = getattr(records, "lost", 0)
     if lost:
-        raise ValueError("journal: %d accepted commands lost; clear it when the machine is reset" % lost)
+        raise ValueError("journal: %d accepted commands are lost; call clear() whenever you reset the machine" % lost)
     machine = Faction(config)
     for number, (command, peer_id, result) in enumerate(records):
         got = machine.process(command, peer_id)

@@ -1,8 +1,8 @@
-"""Words for codes, for people and consoles. Everything here allocates; nothing here is for interrupt handlers."""
+"""Words for the codes of faction, for people. Everything here allocates; nothing here is for interrupt handlers."""
 
 _STATES = ("initial", "pinging", "collecting", "bootstrapped", "timed out")
 _COMMANDS = ("participation observed", "ready observed", "local participation completed", "deadline expired", "probe")
-# One word a bit of a result, from the lowest bit up.
+# The words for the bits of a result, from the lowest bit up.
 _FLAGS = (
     "accepted",
     "rejected",
@@ -22,17 +22,17 @@ _FLAGS = (
 
 
 def state_name(state: int) -> str:
-    """Return the word for a state code, or "state N" for a number that is none."""
+    """Return the word for a state code, or "state N" if N is not a state code."""
     return _name("state", _STATES, state)
 
 
 def command_name(command: int) -> str:
-    """Return the words for a command code, or "command N" for a number that is none."""
+    """Return the words for a command code, or "command N" if N is not a command code."""
     return _name("command", _COMMANDS, command)
 
 
 def describe(result: int) -> str:
-    """Return a result of Faction.process in words: "rejected: duplicate". A bit without a meaning shows as a number."""
+    """Return a result of Faction.process in words: "rejected: duplicate". A bit without a meaning appears as a number."""
     if result < 0:
         return "result %d" % result
     words = [_FLAGS[i] for i in range(len(_FLAGS)) if result >> i & 1]

@@ -1,8 +1,9 @@
-"""Observers: who watches a machine, and how several watch one.
+"""Observers: objects that a machine tells of each command.
 
-A machine calls its observer once for each call of ``process``, after the state has changed, with ints and without
-allocating; whether the whole call allocates is then up to the observer. The machine calls by name, so a class need
-not derive from Observer. A node calls the same object when it finds another node misconfigured.
+A machine calls one method of its observer for each call of ``process``, after the state has changed. It passes ints and
+allocates nothing for that. The observer may allocate; then the call of ``process`` does, too. The machine calls the
+methods by name, so a class with these methods need not derive from Observer. A node calls the same object when it finds
+another node with a wrong configuration.
 """
 
 from .machine import Faction
@@ -14,26 +15,27 @@ if _FOR_TYPE_CHECKERS:
 
 
 class Observer:
-    """An observer that does nothing: derive from it and override what matters."""
+    """An observer that does nothing. Derive from it, and override the methods that you need."""
 
     def observe(self, machine: Faction, command: int, peer_id: int, previous_state: int, result: int) -> None:
-        """Take note of an accepted command; machine.state is the state that followed."""
+        """Take note of an accepted command. machine.state is the state after it, previous_state the one before."""
 
     def observe_query(self, machine: Faction) -> None:
         """Take note of a PROBE."""
 
     def observe_rejection(self, machine: Faction, command: int, peer_id: int, result: int) -> None:
-        """Take note of a rejected command; command and peer_id may be any ints."""
+        """Take note of a rejected command. command and peer_id may be any ints."""
 
     def observe_conflict(self, node: "Node", conflict: int, peer_id: int) -> None:
-        """Take note of a misconfigured node, once for each: see Node.poll."""
+        """Take note of a node with a wrong configuration. It is called once for each such node: see Node.poll."""
 
 
 class Observers(Observer):
-    """Several observers as one, called in the order given. What one of them raises keeps the later ones uninformed.
+    """Several observers as one. They are called in the given order.
 
-    Adds nothing to what its observers allocate, but for this: a call with so many arguments is more than MicroPython
-    keeps on its stack, so the frame comes from the heap and goes back there; with the heap locked it stays on the stack.
+    If one of them raises an exception, the later ones are not called. MicroPython takes the frame of a call with so many
+    arguments from the heap and gives it back afterwards. With the heap locked the frame stays on the stack. Apart from
+    this, it allocates only what its observers allocate.
     """
 
     def __init__(self, *observers: Observer) -> None:

@@ -5,18 +5,19 @@ from .names import state_name
 
 
 class ClusterView:
-    """What a machine knew at one moment. Later commands do not change it. Attributes, to be read only:
+    """What a machine knew at one moment. Later commands do not change it. Attributes, only to be read:
 
     ``state``                 the state code
-    ``pinging``               ids whose participation was observed, an ascending tuple
-    ``collecting``            ids whose readiness was observed, an ascending tuple
+    ``pinging``               tuple of the ids whose participation was observed, in ascending order
+    ``collecting``            tuple of the ids whose readiness was observed, in ascending order
     ``required``              the quorum: how many must be ready
     ``is_concluded``          whether the state is final
-    ``conclusion``            BOOTSTRAPPED or TIMED_OUT, or None as long as there is none
-    ``is_pinging_completed``  whether the own participation was complete
+    ``conclusion``            BOOTSTRAPPED or TIMED_OUT; None before the machine has concluded
+    ``is_pinging_completed``  whether our own part was complete
     """
 
     def __init__(self, machine: Faction) -> None:
+        """Copy what the machine knows now. Allocates."""
         self.state = machine.state
         self.pinging = tuple(machine.pinging)
         self.collecting = tuple(machine.collecting)

@@ -1,4 +1,4 @@
-"""Waiting for a node from asyncio; a file of its own, as the smallest ports cannot compile it."""
+"""Waiting for a node with asyncio. It has its own file, as the smallest ports cannot compile ``async def``."""
 
 import asyncio
 
@@ -9,7 +9,10 @@ if _FOR_TYPE_CHECKERS:
 
 
 async def wait(node: "Node", pause_ms: int) -> int:
-    """Poll node every pause_ms until it has concluded; return its final state. Cancelled, it leaves the node as it is."""
+    """Poll node every pause_ms until it has concluded. Return its final state. Allocates, as asyncio does.
+
+    If the task is cancelled, the node stays as it is.
+    """
     while not node.machine.is_concluded:
         node.poll()
         await asyncio.sleep(pause_ms / 1000)

@@ -1,13 +1,14 @@
-"""Transports: how frames leave a node and reach it.
+"""Transports: they send the frames of a node and receive those of the others.
 
 A transport is any object with two methods:
 
-``send(buffer, length)``     sends the first length bytes of buffer to all other nodes, and must not block for long.
-``receive(buffer)``          copies one waiting frame into buffer and returns its length; -1 when none is waiting.
+``send(buffer, length)``     sends the first length bytes of buffer to all other nodes. It must not block for long.
+``receive(buffer)``          copies one waiting frame into buffer and returns its length, or -1 if no frame waits.
 
-It may have a third, for consoles: ``counts()`` returns (name, number) pairs of what went wrong on the way.
+It may have a third method, for consoles: ``counts()`` returns (name, number) pairs of what went wrong.
 
-A frame may be lost, doubled, delayed and overtaken. A transport may raise OSError: the node counts it and goes on.
+A transport may lose frames, double them, delay them, and change their order. It may raise OSError: the node counts this
+and goes on.
 """
 
 const = int  # folded away on boards: see ../machine.py

@@ -1,14 +1,14 @@
-"""ESP-NOW broadcast, on MicroPython and on CircuitPython, which have different modules of the same name.
+"""ESP-NOW broadcast. MicroPython and CircuitPython have different modules for it, with the same name.
 
-The radio is the application's business, before it makes a transport: an active station interface, all boards on one
-channel, no power save. On MicroPython:
+Before it makes a transport, the application must set up the radio: the station interface is active, all boards are on the
+same channel, and power save is off. On MicroPython:
 
     station = network.WLAN(network.STA_IF)
     station.active(True)
     station.config(channel=6, pm=station.PM_NONE)
 
-An access point that a board joins decides its channel, and joining turns power save on. CircuitPython's radio is on when it
-starts. Broadcasts cannot be encrypted by ESP-NOW: use faction.key.
+If a board joins an access point, that decides the channel and turns power save on. On CircuitPython the radio is on from
+the start. ESP-NOW cannot encrypt a broadcast: use faction.key against attackers.
 """
 
 from .espnow_driver import EVERYBODY, LIMIT, OVERHEAD
@@ -21,10 +21,10 @@ if _FOR_TYPE_CHECKERS:
 
 
 def ESPNow(frames: int = 16) -> "MicroPythonESPNow | CircuitPythonESPNow":
-    """Return the transport for the firmware that we run on. Allocates; raises ImportError where there is no ESP-NOW, and on
-    CircuitPython RuntimeError where somebody has it running.
+    """Return the transport for the firmware that runs this program.
 
-    frames: how many of the longest frames the firmware keeps between two polls; each takes 267 bytes.
+    frames: how many of the longest frames the firmware keeps between two polls; each takes 267 bytes. Raises ImportError
+    if the firmware has no ESP-NOW, and on CircuitPython RuntimeError if ESP-NOW is running already. Allocates.
     """
     import espnow
 

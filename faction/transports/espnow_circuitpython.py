@@ -10,10 +10,10 @@ if _FOR_TYPE_CHECKERS:
 
 
 class CircuitPythonESPNow(Driver):
-    """The radio of CircuitPython. Every frame received allocates a packet, in the firmware."""
+    """The transport for the radio of CircuitPython. The firmware allocates a packet for each frame that it receives."""
 
     def __init__(self, radio: "espnow.ESPNow", everybody: "espnow.Peer") -> None:
-        """radio: switched on by its own constructor. everybody: the peer of the broadcast address. Allocates."""
+        """radio: its constructor has switched it on. everybody: the peer with the broadcast address. Allocates."""
         super().__init__()
         self._radio = radio
         self._everybody = everybody  # the peer that a broadcast goes to
@@ -21,7 +21,7 @@ class CircuitPythonESPNow(Driver):
 
     @property
     def dropped(self) -> int:
-        """Return how many frames the firmware's receive buffer had no room for. Allocates nothing."""
+        """Return how many frames found no room in the receive buffer of the firmware. Allocates nothing."""
         return int(self._radio.read_failure)
 
     def _broadcast(self, data: "bytearray | memoryview") -> None:
@@ -32,5 +32,5 @@ class CircuitPythonESPNow(Driver):
         return NOTHING if packet is None else copy(packet.msg, len(packet.msg), buffer)
 
     def close(self) -> None:
-        """Give the radio back: a second transport cannot be made before."""
+        """Switch the radio off. Before that you cannot make a second transport."""
         self._radio.deinit()

@@ -9,9 +9,10 @@ if _FOR_TYPE_CHECKERS:
 
 EVERYBODY = b"\xff\xff\xff\xff\xff\xff"
 LIMIT = const(250)  # bytes of a frame
-OVERHEAD = const(17)  # bytes that the firmware's receive buffer holds beside each frame, at most
-# Devices with ESP-NOW 2 send up to 1,470 bytes. Firmware that keeps a length in 8 bits then takes the rest of a message for
-# others, and refuses (ValueError) one read for every 7 bytes of it. So a receive reads on, this often at most.
+OVERHEAD = const(17)  # bytes that the firmware's receive buffer adds to each frame, at most
+# Devices with ESP-NOW 2 send messages of up to 1,470 bytes. Firmware that keeps a length in 8 bits takes the rest of such a
+# message for other messages. It refuses (ValueError) one read for every 7 bytes of the rest. So receive tries again, at
+# most this often.
 TRIES = const(32)
 
 
@@ -19,6 +20,7 @@ class Driver:
     """What the drivers for both firmwares share. ``oversized`` counts reads that the firmware refused: see TRIES."""
 
     def __init__(self) -> None:
+        """Set the count to 0."""
         self.oversized = 0
 
     @property
@@ -27,18 +29,18 @@ class Driver:
         raise NotImplementedError
 
     def counts(self) -> "tuple[tuple[str, int], ...]":
-        """Return what there is to count: see faction.transports. Allocates."""
+        """Return (name, number) pairs of what went wrong: see faction.transports. Allocates."""
         return (("dropped", self.dropped), ("oversized", self.oversized))
 
     def send(self, buffer: bytearray, length: int) -> None:
-        """Broadcast the first length bytes of buffer; allocates a view if it is longer, as a node's is not.
+        """Broadcast the first length bytes of buffer. Allocates a view if buffer is longer; that of a node is not.
 
-        Waits while the firmware's queue is full, up to 2 s; then, or when the radio is off, raises OSError.
+        It waits up to 2 s while the queue of the firmware is full. Then, or if the radio is off, it raises OSError.
         """
         self._broadcast(buffer if len(buffer) == length else memoryview(buffer)[:length])
 
     def receive(self, buffer: bytearray) -> int:
-        """Move one frame into buffer, cut to its size; return its length, or NOTHING (-1). Allocates as the firmware does."""
+        """Copy one frame into buffer, cut to its size. Return its length, or NOTHING (-1). Allocates as the firmware does."""
         for _ in range(TRIES):
             length = self._read(buffer)
             if length:
@@ -46,7 +48,7 @@ class Driver:
         return NOTHING
 
     def _read(self, buffer: bytearray) -> int:
-        """Move one message into buffer and return its length, or NOTHING. If the firmware refuses it, count it and return 0."""
+        """Copy one message into buffer. Return its length, or NOTHING. If the firmware refuses it, count this and return 0."""
         try:
             return self._read_message(buffer)
         except ValueError:

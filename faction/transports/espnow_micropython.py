@@ -14,33 +14,34 @@ _EXISTS = const(-12395)  # ESP_ERR_ESPNOW_EXIST
 
 
 class MicroPythonESPNow(Driver):
-    """The radio of MicroPython.
+    """The transport for the radio of MicroPython.
 
-    Receiving allocates nothing itself. The firmware does: for the first message of each device, which it remembers for good,
-    for one that it refuses, and an int for each message once the board has been up for 12 days.
+    ``receive`` allocates nothing itself. The firmware allocates for the first message of each device, which it remembers
+    for ever, for each message that it refuses, and for each message once the board has been up for 12 days.
     """
 
     def __init__(self, radio: "espnow.ESPNow", buffer_size: int) -> None:
-        """radio: is switched off and on again here. buffer_size: bytes that it keeps between two polls.
+        """radio: it is switched off and on again here. buffer_size: bytes of frames that it keeps between two polls.
 
-        Allocates; raises OSError, as without an active network.WLAN.
+        Raises OSError, for example if no network.WLAN is active. Allocates.
         """
         super().__init__()
-        radio.active(False)  # a soft reset leaves it on, and the buffer can be set only while it is off
+        radio.active(False)  # it may be on since before a soft reset, and only while it is off its buffer can be set
         radio.config(rxbuf=buffer_size)
         radio.active(True)
         try:
             radio.add_peer(EVERYBODY)
         except OSError as error:
-            if error.args[0] != _EXISTS:  # there since before a soft reset
-                raise error  # a bare raise has no native code
+            if error.args[0] != _EXISTS:  # not added before a soft reset
+                raise error  # mpy-cross cannot make native code of a bare raise
         self._radio = radio
-        # The sender, for which an ESP32 puts an object of its own, and the message: 250 bytes exactly, before 1.29.
+        # The sender and the message. An ESP32 puts its own object in the place of the sender. Before MicroPython 1.29 the
+        # message must have exactly 250 bytes.
         self._data = [bytearray(6), bytearray(LIMIT)]
 
     @property
     def dropped(self) -> int:
-        """Return how many frames the firmware's receive buffer had no room for. Allocates."""
+        """Return how many frames found no room in the receive buffer of the firmware. Allocates."""
         return int(self._radio.stats()[4])
 
     def _broadcast(self, data: "Any") -> None:

@@ -1,13 +1,13 @@
-"""A network in memory, for tests, simulation and several nodes in one program."""
+"""A network in memory, for tests, for simulation, and for several nodes in one program."""
 
 from .ring import Ring
 
 
 class Hub:
-    """The air: what one port sends reaches all others, at once and in order."""
+    """The network. A frame that one port sends reaches all other ports, at once and in order."""
 
     def __init__(self, slots: int = 32) -> None:
-        """slots: how many frames wait at a port before more are dropped."""
+        """slots: how many frames can wait at a port before it drops the next. Allocates."""
         self.ports: list[Port] = []
         self._slots = slots
 
@@ -18,16 +18,17 @@ class Hub:
         return port
 
     def carry(self, sender: "Port", buffer: "bytes | bytearray", length: int) -> None:
-        """Deliver a frame; override it for a worse network. Allocates nothing."""
-        for i in range(len(self.ports)):  # by index: an iterator would make the frame too large for the stack
+        """Deliver a frame to all ports but the sender. Override it to make a worse network. Allocates nothing."""
+        for i in range(len(self.ports)):  # by index, as the stack has no room for an iterator: see machine.py
             if self.ports[i] is not sender:
                 self.ports[i].put(buffer, length)
 
 
 class Port(Ring):
-    """The transport of one node on a Hub. ``overflows`` counts what came faster than it was received."""
+    """The transport of one node on a Hub. ``overflows`` counts frames that were dropped, as too many waited."""
 
     def __init__(self, hub: Hub, slots: int) -> None:
+        """Hub.join calls it. Allocates."""
         super().__init__(slots)
         self._hub = hub
 

@@ -1,12 +1,12 @@
-"""A queue of frames between an interrupt handler, or another task, and the node's poll."""
+"""A queue of frames, from an interrupt handler or another task to the poll of a node."""
 
 NOTHING = -1  # what receive returns when no frame waits
 
 
 def copy(source: "bytes | bytearray", length: int, target: bytearray) -> int:
-    """Copy the first length bytes of source into target, cut to its size; return how many those are.
+    """Copy the first length bytes of source into target, cut to its size. Return how many bytes it copied.
 
-    Byte by byte, as a slice would allocate. Allocates nothing; interrupt handlers may call it.
+    It copies byte by byte, as a slice would allocate. Allocates nothing; interrupt handlers may call it.
     """
     length = min(length, len(target))
     for i in range(length):
@@ -15,21 +15,21 @@ def copy(source: "bytes | bytearray", length: int, target: bytearray) -> int:
 
 
 class Ring:
-    """A first-in, first-out queue, allocated up front, for one writer and one reader.
+    """A first-in, first-out queue for one writer and one reader.
 
-    ``overflows`` counts frames that found no room: the queue full, or the frame longer than a slot.
+    ``overflows`` counts frames that found no room: the queue was full, or the frame was longer than a slot.
     """
 
     def __init__(self, slots: int = 8, size: int = 250) -> None:
-        """Allocate for slots frames of size bytes at most."""
-        self._frames = [bytearray(size) for _ in range(slots + 1)]  # one stays free, so that full is not empty
+        """Make a queue. slots: how many frames fit. size: bytes of the longest frame. Allocates all that it will ever need."""
+        self._frames = [bytearray(size) for _ in range(slots + 1)]  # one slot is always free: so a full queue does not look empty
         self._lengths = [0] * (slots + 1)  # of the frames
         self._oldest = 0  # the slot that is read next
         self._free = 0  # the slot that is written next
         self.overflows = 0
 
     def put(self, buffer: "bytes | bytearray", length: int) -> bool:
-        """Append a copy of the first length bytes of buffer; count and return False where there is no room.
+        """Append a copy of the first length bytes of buffer. Return True, or count an overflow and return False.
 
         Allocates nothing; an interrupt handler may call it.
         """
@@ -43,11 +43,11 @@ class Ring:
         return True
 
     def counts(self) -> "tuple[tuple[str, int], ...]":
-        """Return what there is to count: see faction.transports. Allocates."""
+        """Return (name, number) pairs of what went wrong: see faction.transports. Allocates."""
         return (("overflows", self.overflows),)
 
     def receive(self, buffer: bytearray) -> int:
-        """Move the oldest frame into buffer, cut to its size, and return its length; NOTHING (-1) if there is none.
+        """Move the oldest frame into buffer, cut to its size. Return its length, or NOTHING (-1).
 
         Allocates nothing; one context at a time may call it.
         """

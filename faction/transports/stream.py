@@ -1,4 +1,4 @@
-"""Bytes from any stream, one by one, without waiting: UART, USB CDC, a console, a pseudo terminal."""
+"""Bytes from any stream, one by one, without waiting. A stream is a UART, USB CDC, a console or a pseudo terminal."""
 
 from .ring import NOTHING, copy
 
@@ -8,14 +8,14 @@ if _FOR_TYPE_CHECKERS:
     from typing import Any, Protocol
 
     class Stream(Protocol):
-        """What a stream must have; any() or in_waiting, and flush(), are used where they are."""
+        """What a stream must have. any() or in_waiting, and flush(), are used if it has them."""
 
         def write(self, buffer: memoryview) -> "int | None": ...
 
         def readinto(self, buffer: bytearray) -> "int | None": ...
 
     class Reader(Protocol):
-        """A stream without readinto will do, but allocates what it reads."""
+        """A stream with read in place of readinto. It allocates what it reads."""
 
         def write(self, buffer: memoryview) -> "int | None": ...
 
@@ -23,19 +23,20 @@ if _FOR_TYPE_CHECKERS:
 
 
 class ByteReader:
-    """The bytes of a stream. ``overruns`` counts looks that found the driver's buffer full: bytes have probably been lost."""
+    """Reads the bytes of a stream. ``overruns`` counts how often the buffer of the driver was full: bytes were probably lost."""
 
     def __init__(self, stream: "Stream | Reader", size: int = 1, receive_buffer: int = 0) -> None:
-        """stream: its readinto or read does not wait for more than there is, or has any() or in_waiting, or is known to
-        select.poll. size: bytes read at a time. receive_buffer: bytes of the driver's buffer, to count overruns; 0: unknown.
-        Allocates.
+        """Make a reader of a stream.
+
+        stream: it has any() or in_waiting, or select.poll knows it. size: how many bytes are read at once.
+        receive_buffer: bytes of the buffer of the driver, to count overruns; 0: unknown, nothing is counted. Allocates.
         """
         self.overruns = 0
         self._stream: Any = stream
-        self._receive_buffer = receive_buffer  # bytes of the driver's buffer; 0: unknown
+        self._receive_buffer = receive_buffer  # bytes of the buffer of the driver; 0: unknown
         self._has_readinto = hasattr(stream, "readinto")
         self._has_any = hasattr(stream, "any")
-        # Tells whether a byte waits, for a stream that cannot tell it itself.
+        # It tells whether a byte waits, for a stream that cannot tell this itself.
         self._poller: Any = None if self._has_any or hasattr(stream, "in_waiting") else _poller(stream)
         # The bytes read last. A file's readinto may wait for a whole buffer, and MicroPython's does: so one byte there.
         self._chunk = bytearray(1 if self._poller else size)
@@ -43,7 +44,7 @@ class ByteReader:
         self._filled = 0  # bytes in the chunk
 
     def next(self) -> int:
-        """Return the next byte, or NOTHING (-1). Allocates what the stream's readinto does, nothing on MicroPython, or its read."""
+        """Return the next byte, 0 to 255, or NOTHING (-1). Allocates what readinto, nothing on MicroPython, or read allocates."""
         if self._next == self._filled:
             self._fill()
             if self._filled == 0:
@@ -52,7 +53,7 @@ class ByteReader:
         return self._chunk[self._next - 1]
 
     def _fill(self) -> None:
-        """Fill the chunk with what waits, and let _filled say how much that was."""
+        """Read the bytes that wait into the chunk."""
         self._next = self._filled = 0
         waiting = self._waiting()
         if waiting:
@@ -65,7 +66,7 @@ class ByteReader:
         return copy(data, len(data), self._chunk)
 
     def _waiting(self) -> int:
-        """Return how many bytes wait, as far as the stream can tell."""
+        """Return how many bytes wait, or 1 if the stream tells only that some do."""
         if self._poller is not None:
             return _is_ready(self._poller)
         if self._has_any:
@@ -82,7 +83,7 @@ def _poller(stream: "Any") -> "Any":
 
 
 def _is_ready(poller: "Any") -> int:
-    # MicroPython's ipoll allocates nothing; CPython has poll alone.
+    # ipoll of MicroPython allocates nothing. CPython has only poll.
     for _ in poller.ipoll(0) if hasattr(poller, "ipoll") else poller.poll(0):
         return 1
     return 0

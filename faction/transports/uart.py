@@ -1,9 +1,9 @@
 """Frames over a stream of bytes: UART, RS-485, USB CDC, a pseudo terminal.
 
-On the line a frame is a zero byte, the frame and its CRC-16 under COBS (Cheshire and Baker, 1999), which leaves no zero
-within, and a zero byte. So a receiver that has lost bytes is back in step at the next frame, and noise between frames
-damages none. What is damaged is counted and dropped. Several nodes may share one half-duplex bus: a collision damages
-frames, and the node's repetition with jitter gets them through.
+On the line, a zero byte begins a frame and a zero byte ends it. Between them are the frame and its CRC-16 in COBS
+encoding (Cheshire and Baker, 1999), which contains no zero. So a receiver that has lost bytes finds the beginning of the
+next frame, and noise between two frames damages neither. Damaged frames are counted and dropped. Several nodes may share
+one half-duplex bus: a collision damages frames, and the node sends them again, with jitter.
 """
 
 import time
@@ -27,42 +27,43 @@ if _FOR_TYPE_CHECKERS:
 
 
 _CRC = const(2)  # bytes
-_FULL_BLOCK = const(0xFF)  # the COBS code of 254 bytes without a zero behind them
-_CHUNK = const(32)  # bytes read at a time
-_BOUND = const(512)  # bytes read at most for one frame, so that a noisy line cannot hold a poll
-_BYTE = const(11000000)  # us at one baud: 11 bits, of start, data, perhaps parity, and stop
+_FULL_BLOCK = const(0xFF)  # the COBS code of a block of 254 bytes that no zero follows
+_CHUNK = const(32)  # bytes read at once
+_BOUND = const(512)  # bytes read at most for one frame, so that noise on the line cannot hold a poll
+_BYTE = const(11000000)  # us at one baud, for 11 bits: start, 8 of data, parity or a second stop, stop
 
-_sleep_us = getattr(time, "sleep_us", None)  # MicroPython's; the seconds of sleep are a float there, which allocates
+_sleep_us = getattr(time, "sleep_us", None)  # of MicroPython; time.sleep would take a float, which allocates there
 
 
 class Framer:
-    """Frames into bytes, and bytes into frames.
+    """Makes bytes of a frame, and frames of bytes.
 
-    ``frame``      the frame that ``feed`` completed last, in its first bytes
+    ``frame``      a bytearray; its first bytes are the frame that ``feed`` completed last
+    ``encoded``    a bytearray; its first bytes are what ``encode`` made last
     ``corrupt``    frames dropped because their checksum or their coding was wrong
     ``oversized``  frames dropped because they were longer than the limit
     """
 
     def __init__(self, limit: int = 250) -> None:
-        """limit: bytes of the longest frame. Allocates all that is needed."""
+        """limit: bytes of the longest frame. Allocates all that it will ever need."""
         self.frame = bytearray(limit + _CRC)
         self.encoded = bytearray(limit + _CRC + (limit + _CRC) // 254 + 3)
         self.corrupt = self.oversized = 0
-        # Of feed:
+        # For feed:
         self._length = 0  # bytes of the frame so far
-        self._code = 0  # of the block that we are in, its first byte; 0: in none
+        self._code = 0  # the first byte of the block that we are in; 0: we are in no block
         self._left = 0  # bytes that the block still lacks
-        # Of encode, made here as a new attribute would allocate there:
+        # For encode; made here, as a new attribute would allocate there:
         self._position = 1  # where the next byte goes
         self._code_position = 1  # where the code of the block goes, once its length is known
 
     def encode(self, buffer: "bytes | bytearray", length: int) -> int:
-        """Write the first length bytes of buffer into ``encoded``, as they go on the line; return how many that are.
+        """Write into ``encoded`` what goes on the line for the first length bytes of buffer. Return how many bytes it is.
 
         Raises ValueError for a frame over the limit. Allocates nothing.
         """
         if length > len(self.frame) - _CRC:
-            raise ValueError("frame: %d bytes, not at most %d" % (length, len(self.frame) - _CRC))
+            raise ValueError("frame of %d bytes: must have at most %d" % (length, len(self.frame) - _CRC))
         self._position = self._code_position = 1
         self.encoded[0] = 0
         self._open_block()
@@ -88,7 +89,7 @@ class Framer:
             self._open_block()
 
     def feed(self, byte: int) -> int:
-        """Take in one byte from the line; return the length of the frame that it completes, or NOTHING (-1).
+        """Take in one byte from the line. Return the length of the frame that it completes, or NOTHING (-1).
 
         Allocates nothing; an interrupt handler may call it.
         """
@@ -129,10 +130,10 @@ class Framer:
 
 
 class UART:
-    """Any stream as a transport.
+    """Makes a transport of any stream.
 
-    ``framer``    counts what was dropped: see Framer
-    ``failures``  frames that the stream took only in part
+    ``framer``    its Framer, which counts the frames that it dropped
+    ``failures``  frames of which the stream took only a part
     """
 
     def __init__(
@@ -143,16 +144,18 @@ class UART:
         receive_buffer: int = 0,
         limit: int = 250,
     ) -> None:
-        """stream: has write and readinto, and does not block: machine.UART, or busio.UART and serial.Serial with timeout=0,
-        usb_cdc.data, or a file that select.poll knows; read will do in place of readinto. direction: the driver-enable
-        pin of an RS-485 transceiver, a machine.Pin or digitalio.DigitalInOut that is an output, or a function; True
-        before a frame is sent, False now and after its last bit has left. baudrate: needed with direction where the stream
-        has no flush, and where flush returns while the last byte is on its way (ESP8266, nRF, older RP2).
-        receive_buffer: bytes of the driver's buffer, to count overruns. limit: bytes of the longest frame.
+        """Make a transport.
+
+        stream: it has write, and readinto or read, and it does not block: machine.UART, busio.UART or serial.Serial with
+        timeout=0, usb_cdc.data, or a file that select.poll knows. direction: the driver-enable pin of an RS-485
+        transceiver, or a function; a pin is an output, a machine.Pin or a digitalio.DigitalInOut. It becomes False now,
+        True before each frame, and False when the last bit of the frame has left. baudrate: give it with direction if the
+        stream has no flush, or if its flush returns before the last byte has left (ESP8266, nRF, older RP2).
+        receive_buffer: bytes of the buffer of the driver, to count overruns. limit: bytes of the longest frame.
         Raises ValueError. Allocates.
         """
         if direction is not None and not baudrate and not hasattr(stream, "flush"):
-            raise ValueError("baudrate 0: needed with a direction, as this stream has no flush")
+            raise ValueError("baudrate 0: this stream has no flush, so give its baudrate together with direction")
         self.framer = Framer(limit)
         self.failures = 0
         self._reader = ByteReader(stream, _CHUNK, receive_buffer)
@@ -162,15 +165,15 @@ class UART:
         self._has_flush = hasattr(stream, "flush")
         self._view = memoryview(self.framer.encoded)  # of what goes on the line; kept while the length stays the same
         if self._direction is not None:
-            self._direction(False)  # an output that begins high would hold the bus until our first frame
+            self._direction(False)  # a pin that begins high would hold the bus until our first frame
 
     @property
     def overruns(self) -> int:
-        """Return how many looks found the driver's buffer full, and bytes probably lost. Allocates nothing."""
+        """Return how often the buffer of the driver was full: bytes were probably lost. Allocates nothing."""
         return self._reader.overruns
 
     def counts(self) -> "tuple[tuple[str, int], ...]":
-        """Return what there is to count: see faction.transports. Allocates."""
+        """Return (name, number) pairs of what went wrong: see faction.transports. Allocates."""
         framer = self.framer
         return (
             ("corrupt", framer.corrupt),
@@ -180,9 +183,9 @@ class UART:
         )
 
     def send(self, buffer: "bytes | bytearray", length: int) -> None:
-        """Send the first length bytes of buffer as a frame, and wait until they have left if there is a direction pin.
+        """Send the first length bytes of buffer as a frame. With direction it waits until the last bit has left.
 
-        Raises what the stream does. Allocates only when the length on the line differs from that of the frame before.
+        Raises the exceptions of the stream. Allocates only if the length on the line differs from that of the last frame.
         """
         length = self.framer.encode(buffer, length)
         if len(self._view) != length:
@@ -193,7 +196,7 @@ class UART:
             self._drive(length)
 
     def _drive(self, length: int) -> None:
-        """Write with the bus driven, and let go of it whatever happens."""
+        """Drive the bus, write, and release the bus in any case."""
         self._direction(True)
         try:
             self._write()
@@ -204,19 +207,19 @@ class UART:
     def _write(self) -> None:
         written = self._stream.write(self._view)
         if written != len(self._view):
-            self.failures += 1  # the others drop the torso; our next frame begins with a zero
+            self.failures += 1  # the receivers drop the incomplete frame; the zero byte before our next frame ends it
 
     def _drain(self, length: int) -> None:
-        """Wait until the last of length bytes has left, and a byte to spare."""
+        """Wait until the last of length bytes has left, and the time of one byte more."""
         if self._has_flush:
             self._stream.flush()
             length = 0
         _sleep((length + 1) * self._byte_us)
 
     def receive(self, buffer: bytearray) -> int:
-        """Move the next whole frame into buffer, cut to its size; return its length, or NOTHING (-1).
+        """Copy the next complete frame into buffer, cut to its size. Return its length, or NOTHING (-1).
 
-        Allocates what the stream's readinto does, which is nothing on MicroPython, or its read.
+        Allocates what readinto of the stream, nothing on MicroPython, or read allocates.
         """
         for _ in range(_BOUND):
             byte = self._reader.next()
@@ -229,7 +232,7 @@ class UART:
 
 
 def _switch(pin: "Any") -> "Any":
-    """Return a function that sets a pin: itself, its value if that is a method, or one that assigns the value."""
+    """Return a function that sets a pin: the pin itself, its method value, or one that assigns to value."""
     if callable(pin):
         return pin
     if callable(pin.value):

@@ -1,7 +1,8 @@
-"""UDP: broadcast, multicast or a list of addresses, on MicroPython, CPython and CircuitPython.
+"""UDP on MicroPython, CPython and CircuitPython: broadcast, multicast, or a list of addresses.
 
-A firmware's socket allocates in ``recv`` (MicroPython: the bytes that it returns) and when it raises; nothing else here
-allocates after the constructor. MicroPython's ``readinto`` is no way out: it joins datagrams into one.
+The socket of the firmware allocates when it raises an exception, and on MicroPython ``recv`` allocates the bytes that it
+returns. Nothing else here allocates after the constructor. ``readinto`` of MicroPython allocates nothing, but it is no
+help: it joins several datagrams into one.
 """
 
 import sys
@@ -18,14 +19,15 @@ _MICROPYTHON = sys.implementation.name == "micropython"
 
 
 class UDP:
-    """A UDP socket as a transport. ``failures`` counts datagrams that could not be sent: no route, no link, no room."""
+    """Makes a transport of a UDP socket. ``failures`` counts datagrams that were not sent: no route, no link or no room."""
 
     def __init__(self, port: int, to: "Sequence[tuple[str, int]]" = (), bind: str = "0.0.0.0", pool: "Any" = None) -> None:
-        """Open the socket. Allocates; raises OSError if the port is taken or the link is down.
+        """Open the socket.
 
-        port: the local UDP port. to: the (address, port) pairs that every frame goes to, numeric addresses; a multicast
-        group among them is joined; without any, everybody on the local network at this same port. bind: the local
-        address; a Pico W hears nothing on "", but does on "0.0.0.0". pool: on CircuitPython a socketpool.SocketPool.
+        port: the local UDP port. to: (address, port) pairs; every frame goes to all of them. The addresses are numeric. The
+        socket joins each multicast group among them. Without pairs, frames go to everybody on the local network at the same
+        port. bind: the local address; a Pico W receives nothing on "", so keep "0.0.0.0". pool: on CircuitPython a
+        socketpool.SocketPool. Raises OSError if the port is taken or the link is down. Allocates.
         """
         if pool is None:
             import socket
@@ -36,7 +38,7 @@ class UDP:
         self._addresses = [_address(pool, host, port) for host, port in to]
         self._socket = pool.socket(pool.AF_INET, pool.SOCK_DGRAM)
         for option in ("SO_REUSEADDR", "SO_BROADCAST"):
-            if hasattr(pool, option):  # where a firmware lacks it, it does not need it
+            if hasattr(pool, option):  # a firmware without the option does not need it
                 self._socket.setsockopt(pool.SOL_SOCKET, getattr(pool, option), 1)
         self._socket.bind(_address(pool, bind, port))
         for host, _ in to:
@@ -45,14 +47,14 @@ class UDP:
         self._socket.setblocking(False)
         self._poller: Any = None  # knows whether a datagram waits, where there is need to ask
         if _MICROPYTHON:
-            # Asking first spares the OSError that every look into an empty socket would allocate.
+            # recv of an empty socket raises OSError, which allocates. So we ask first whether a datagram waits.
             import select
 
             self._poller = select.poll()
             self._poller.register(self._socket, select.POLLIN)
 
     def send(self, buffer: bytearray, length: int) -> None:
-        """Send the first length bytes to every address; allocates a view if buffer is longer, as a node's is not."""
+        """Send the first length bytes of buffer to every address. Allocates a view if buffer is longer; that of a node is not."""
         data = buffer if length == len(buffer) else memoryview(buffer)[:length]
         for i in range(len(self._addresses)):
             self._send_to(data, i)
@@ -64,7 +66,7 @@ class UDP:
             self.failures += 1
 
     def receive(self, buffer: bytearray) -> int:
-        """Move one datagram into buffer and return its length, which may be 0; NOTHING (-1) if there is none."""
+        """Copy one datagram into buffer. Return its length, which may be 0, or NOTHING (-1). Allocates as the socket does."""
         if self._poller is None:
             try:
                 return int(self._socket.recv_into(buffer))
@@ -81,7 +83,7 @@ class UDP:
         return False
 
     def counts(self) -> "tuple[tuple[str, int], ...]":
-        """Return what there is to count: see faction.transports. Allocates."""
+        """Return (name, number) pairs of what went wrong: see faction.transports. Allocates."""
         return (("failures", self.failures),)
 
     def close(self) -> None:
@@ -90,7 +92,7 @@ class UDP:
 
 
 def _address(pool: "Any", host: str, port: int) -> "Any":
-    # MicroPython's sendto takes only what getaddrinfo gives; elsewhere a pair does, without a look-up.
+    # sendto of MicroPython takes only what getaddrinfo returns. Elsewhere it takes the pair, without a look-up.
     return pool.getaddrinfo(host, port)[0][-1] if _MICROPYTHON else (host, port)
 
 

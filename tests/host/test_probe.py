@@ -438,7 +438,7 @@ def test_a_person_at_a_terminal(tmp_path):
         assert shown[start + 1 : start + 3] == ["never heard: 1 (south), 2 (east)", "heard, not ready: nobody"], shown
         assert shown[start + 3] == "faction> probe"
         assert shown[start + 4].startswith("0 (north): collecting, own part complete, heard 0 of 2")
-        assert shown[start + 5 :] == ["faction> prbe", "prbe: unknown; help lists the commands", "faction>"], shown
+        assert shown[start + 5 :] == ["faction> prbe", "prbe: unknown command; help lists the commands", "faction>"], shown
         child.send("\x1d")
         child.expect(pexpect.EOF)
 

@@ -250,13 +250,13 @@ def test_a_journal_that_follows_begins_anew_with_each_run():
 
 def test_a_console_without_a_journal_says_so():
     _, node = node_in("initial")
-    assert "".join(Answers(node).to("journal")).startswith("journal: none is kept")
+    assert "".join(Answers(node).to("journal")).startswith("journal: this program keeps none")
 
 
 def test_a_console_that_may_only_look():
     desk = booted()
     for command in ("restart", "expire"):
-        assert desk.ask(command) == [command + ": not allowed; set console_control = true in the roster, and deploy"]
+        assert desk.ask(command) == [command + ": not allowed; set console_control = true in the roster, then deploy"]
         assert desk.load(command)["faction"] == "error"
     assert desk.node.machine.state == 1
 
@@ -286,7 +286,7 @@ def test_what_it_does_not_know_gets_one_line():
     periods = ("watch", "watch 0", "watch 3601", "watch x", "watch 1 2")
     for text in ("foo", "probe me", "json probe", "_name", "to", "peers json json") + periods:
         [line] = desk.ask(text)
-        assert "unknown; help lists the commands" in line or "seconds from 1 to 3600" in line, line
+        assert "unknown command; help lists the commands" in line or "seconds, from 1 to 3600" in line, line
         assert desk.load(text)["faction"] == "error"
     assert desk.ask("probe")[0].startswith("0 (north): pinging")
 
@@ -342,7 +342,7 @@ def test_a_line_that_is_too_long():
         desk.line.type(b"x" * length + b"\r")
         for _ in range(20):
             desk.console.poll()
-        assert desk.line.take() == "x" * 64 + "\r\ntoo long a line, over 64 characters; help lists the commands\r\n" + PROMPT
+        assert desk.line.take() == "x" * 64 + "\r\nthis line has over 64 characters, too many; help lists the commands\r\n" + PROMPT
     desk.line.type(b"help" + b"x" * 100 + b"\x08" * 61 + b"\r")
     for _ in range(50):
         desk.console.poll()
@@ -448,7 +448,7 @@ def test_a_cable_that_is_pulled_at_every_byte():
 
 def test_names_for_another_number_of_peers_are_refused():
     said = message_of(ValueError, lambda: Desk(names=("north",)))
-    assert said == "names: 1, not one for each of 3 peers"
+    assert said == "1 names: must be one for each of 3 peers, or none"
 
 
 def test_probe_at_the_repl_finds_the_node_of_the_console():

@@ -143,7 +143,7 @@ def test_a_second_run_without_clear_is_counted_as_lost_and_not_replayed():
             machine.process(command, peer_id)
     assert (len(journal), journal.lost) == (kept, 3 * 4 - kept)
     message = message_of(ValueError, lambda: replay(_config(), journal))
-    assert message == "journal: 2 accepted commands lost; clear it when the machine is reset"
+    assert message == "journal: 2 accepted commands are lost; call clear() whenever you reset the machine"
 
 
 def test_clear_and_reset_begin_a_second_run():

@@ -131,7 +131,7 @@ def test_a_frame_over_the_limit_is_counted_and_takes_no_memory():
     assert fed(framer, encoded(b"123456789") + encoded(b"ok")) == [b"ok"]
     assert (framer.oversized, framer.corrupt) == (1, 0)
     assert fed(framer, b"\x01" * 5000 + b"\0" + encoded(b"ok")) == [b"ok"] and framer.oversized == 2
-    assert message_of(ValueError, lambda: framer.encode(bytes(9), 9)) == "frame: 9 bytes, not at most 8"
+    assert message_of(ValueError, lambda: framer.encode(bytes(9), 9)) == "frame of 9 bytes: must have at most 8"
 
 
 def test_silence_is_no_frame():
@@ -298,7 +298,10 @@ def ticks():
 
 
 def test_without_flush_the_bus_stays_driven_for_the_time_of_the_frame():
-    assert message_of(ValueError, lambda: UART(Slow(), print)) == "baudrate 0: needed with a direction, as this stream has no flush"
+    assert (
+        message_of(ValueError, lambda: UART(Slow(), print))
+        == "baudrate 0: this stream has no flush, so give its baudrate together with direction"
+    )
     # Two zeros and one for each byte of the frame and its check: 26 bytes of 11 bits, and one to spare.
     assert 29 <= driven_ms(Slow(), 21, 9600) < 300
 
