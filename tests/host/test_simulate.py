@@ -4,13 +4,11 @@ import hashlib
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
-from command import FACTION, faction
+from command import faction
 from needs import CHROMIUM, needs_chromium, needs_distributed
 
 from faction import BOOTSTRAPPED, TIMED_OUT, Config
@@ -302,7 +300,7 @@ def test_the_recommended_deadline_holds():
     verdicts = [each["verdict"] for each in campaign.outcomes(loaded, range(1000, 1100))]
     assert verdicts.count("all") >= 88
     never = faction("simulate", "greenhouse", "--runs", "4", "--confidence", "0.95", "--set", "medium.loss=1.0", "--set", "cluster.nodes=2")
-    assert "no deadline does: too many runs never get there" in never.stdout
+    assert "no deadline is long enough: too many runs never get there" in never.stdout
 
 
 def test_a_sweep_draws_its_curve(tmp_path):
@@ -313,17 +311,6 @@ def test_a_sweep_draws_its_curve(tmp_path):
     assert [row[0].strip() for row in rows] == ["0.0", "0.3"] and float(rows[0][4]) < float(rows[1][4])
     wrong = faction("simulate", "greenhouse", "--sweep", "medium.loss=0.0,3.0")
     assert wrong.returncode == 2 and "medium.loss: 3.0: input should be less than or equal to 1" in wrong.stderr
-
-
-def test_ctrl_c_keeps_what_was_computed():
-    child = subprocess.Popen(
-        [*FACTION, "simulate", "greenhouse", "--runs", "100000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    time.sleep(5)
-    child.send_signal(signal.SIGINT)
-    said, complained = child.communicate(timeout=30)
-    assert child.returncode == 130 and " runs of 100,000" in said and "all Bootstrapped in 100.00% of the runs" in said, said + complained
-    assert "Traceback" not in complained
 
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="distributed needs Python 3.10")

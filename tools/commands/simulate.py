@@ -5,131 +5,238 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import signal
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faction.names import state_name
+from ..errors import CommandError, named
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from rich.progress import Progress
-
+    from ..shown.progress import Bar
     from ..simulator.campaign import Campaign
     from ..simulator.scenario import Scenario
     from ..simulator.simulation import Simulation
 
+INTERRUPTED = 130  # the exit code
+RUNS = 1000  # of --confidence alone
+RUNS_OF_A_VALUE = 200  # of --sweep alone
+PICTURES = (".svg", ".png")
+PAGES = (".html", ".htm")
+MANY = ("runs", "confidence", "sweep")  # each of them asks for many runs
+ONE_RUN = "there is one {name} for one run; choose that run with --seed, and leave out --{other}"
+# (option, options that it cannot work with, why, and what to do)
+CONFLICTS = (
+    ("page", MANY, ONE_RUN),
+    ("journal", MANY, ONE_RUN),
+    ("picture", ("runs", "confidence"), "a picture shows one run or a sweep; leave out --{other}, or add --sweep"),
+    ("json", ("sweep",), "a sweep is a table; run each value by itself, with --set and --json"),
+    ("confidence", ("sweep",), "a sweep keeps the deadline; run each value by itself, with --set and --confidence"),
+    ("jobs", ("dask",), "a Dask cluster has its own workers; leave out --jobs"),
+)
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("scenario", nargs="?", help="a .toml file, or the name of one that comes along; none: list those")
-    parser.add_argument("--seed", type=int, help="of one run, or of the first of many (1)")
+    parser.add_argument("scenario", nargs="?", help="a .toml file, or the name of a scenario that comes along; without it: list those")
+    parser.add_argument("--seed", type=_whole("--seed", 0), metavar="N", help="the seed of the run, or of the first of many (default: 1)")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change the scenario: medium.loss=0.2")
     parser.add_argument("--picture", metavar="FILE", help="draw the run, or the sweep: .svg or .png")
-    parser.add_argument("--page", metavar="FILE", help="write a page in which the run can be stepped through: .html")
-    parser.add_argument("--journal", metavar="FILE", help="save every node's record, for faction replay")
-    parser.add_argument("--runs", type=int, metavar="N", help="run N seeds, and show the distribution")
-    parser.add_argument("--sweep", metavar="FIELD=VALUE,VALUE,...", help="do so for each value of a field")
-    parser.add_argument("--confidence", type=float, metavar="SHARE", help="recommend a deadline that so large a share of runs meets")
-    parser.add_argument("--jobs", type=int, metavar="N", help="processes (all cores)")
+    parser.add_argument("--page", metavar="FILE", help="write a page that steps through the run: .html")
+    parser.add_argument("--journal", metavar="FILE", help="save the record of every node in a new file, for faction replay")
+    parser.add_argument("--runs", type=_whole("--runs", 1), metavar="N", help="run N seeds, and show the distribution")
+    parser.add_argument("--sweep", metavar="FIELD=VALUE,VALUE,...", help=f"run many seeds for each value of a field ({RUNS_OF_A_VALUE})")
+    parser.add_argument("--confidence", type=_share, metavar="SHARE", help=f"the deadline that this share of {RUNS} runs meets")
+    parser.add_argument("--jobs", type=_whole("--jobs", 1), metavar="N", help="how many processes (default: one for each core)")
     parser.add_argument("--dask", metavar="ADDRESS", help="run on the Dask cluster of this scheduler")
-    parser.add_argument("--json", action="store_true", help="the outcome of each run as an object on a line")
+    parser.add_argument("--json", action="store_true", help="for programs: the outcome of each run, an object on a line")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what the options ask for."""
-    from ..simulator import scenario
-
+    """Do what the options ask for. Return 0 if all nodes with power are Bootstrapped in every run; of a sweep, always."""
+    _check(options)
     if options.scenario is None:
         return _list()
-    options.seed = 1 if options.seed is None else options.seed
+    from ..simulator import scenario
+
     loaded = scenario.load(options.scenario, options.set)
-    if options.sweep:
+    options.seed = 1 if options.seed is None else options.seed
+    if options.sweep is not None:
         return _sweep(options)
     if options.runs or options.confidence:
         return _many(loaded, options)
     return _one(loaded, options)
 
 
+# The options
+
+
+def _whole(option: str, least: int) -> Callable[[str], int]:
+    """Return what reads a whole number of at least so much."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise CommandError(f"{option} {text}: not a whole number of at least {least}; write, for example, {option} {max(least, 4)}")
+        return number
+
+    return read
+
+
+def _share(text: str) -> float:
+    """Return the share of --confidence."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise CommandError(f"--confidence {text}: not a share between 0 and 1; write, for example, --confidence 0.999")
+    return share
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse, before anything runs, options that cannot work together, and files that cannot be written. Raises CommandError."""
+    given = [name for name in vars(options) if _is_given(getattr(options, name))]
+    _check_conflicts([name for name in given if name not in ("scenario", "run")], options)
+    for name, suffixes in (("picture", PICTURES), ("page", PAGES), ("journal", ())):
+        if name in given:
+            _check_file(name, Path(getattr(options, name)), suffixes)
+    if options.journal and Path(options.journal).exists():
+        raise CommandError(f"--journal {options.journal}: already exists; choose another name or delete it")
+
+
+def _is_given(value: object) -> bool:
+    return value is not None and value is not False and value != []
+
+
+def _check_conflicts(given: Sequence[str], options: argparse.Namespace) -> None:
+    if given and options.scenario is None:
+        raise CommandError(f"--{given[0]}: it needs a scenario; faction simulate lists the names")
+    for name in ("jobs", "dask"):
+        if name in given and not set(MANY) & set(given):
+            raise CommandError(f"--{name} {getattr(options, name)}: one run takes one process; add --runs, --confidence or --sweep")
+    for name, others, text in CONFLICTS:
+        for other in others:
+            if name in given and other in given and not (name == "picture" and "sweep" in given):
+                raise CommandError(f"--{name} and --{other} cannot work together: {text.format(name=name, other=other)}")
+
+
+def _check_file(name: str, path: Path, suffixes: Sequence[str]) -> None:
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise CommandError(f"--{name} {path}: unknown suffix {path.suffix!r}; choose {' or '.join(suffixes[:2])}")
+    if path.is_dir():
+        raise CommandError(f"--{name} {path}: is a folder; name a file")
+    if not path.parent.is_dir():
+        raise CommandError(f"--{name} {path}: there is no folder {path.parent}; make it first, or choose another")
+
+
+# One run
+
+
 def _list() -> int:
     """List the scenarios that come along."""
-    from rich.table import Table
-
+    from ..shown.simulation import list_of
     from ..shown.terminal import terminal
     from ..simulator import scenario
 
-    table = Table("scenario", "nodes", "what it shows", title="faction simulate SCENARIO", title_justify="left")
-    for name in scenario.shipped():
-        loaded = scenario.load(name)
-        table.add_row(name, str(loaded.cluster.nodes), " ".join(loaded.about.split()))
-    terminal().print(table)
+    terminal().print(list_of((name, scenario.load(name)) for name in scenario.shipped()))
     return 0
 
 
 def _one(loaded: Scenario, options: argparse.Namespace) -> int:
-    """Run one seed; 0 if all nodes with power are Bootstrapped."""
-    from ..shown.terminal import terminal
+    """Run one seed, and show what became of it."""
+    from ..shown.simulation import summary
     from ..simulator.outcome import outcome
-    from ..simulator.simulation import Simulation
 
-    begin = time.perf_counter()
-    simulation = Simulation(loaded, options.seed, record=bool(options.picture or options.page or options.journal)).run()
-    seconds = time.perf_counter() - begin
+    simulation, seconds, is_stopped = _run_one(loaded, options)
     result = outcome(simulation)
     if options.json:
         print(json.dumps(result))
     else:
-        terminal().print(_summary(simulation, result), highlight=False, soft_wrap=True)
+        _print(summary(simulation, result))
         rate = f"{result['deliveries'] / seconds:,.0f} delivered frames a second"
         print(f"{result['ended_ms'] / 1000:.1f} s simulated in {seconds:.1f} s, {rate}", file=sys.stderr)
     _write(simulation, options)
+    if is_stopped:
+        print(f"stopped by ctrl-C at {result['ended_ms'] / 1000:.1f} s of simulated time", file=sys.stderr)
+        return INTERRUPTED
     return 0 if result["verdict"] == "all" else 1
+
+
+def _run_one(loaded: Scenario, options: argparse.Namespace) -> tuple[Simulation, float, bool]:
+    """Run a seed to its end, or until ctrl-C. Return the run, the seconds that it took, and whether it was stopped."""
+    from ..shown.progress import bar
+    from ..simulator.simulation import Simulation
+
+    is_recorded = bool(options.picture or options.page or options.journal)
+    begin = time.perf_counter()
+    with bar("preparing", loaded.cluster.nodes) as shown, _noted_interrupts() as interrupts:
+        simulation = Simulation(loaded, options.seed, record=is_recorded)
+        simulation.run(lambda: _show_progress(simulation, shown, interrupts))
+    return simulation, time.perf_counter() - begin, bool(interrupts)
+
+
+@contextmanager
+def _noted_interrupts() -> Iterator[list[int]]:
+    """Give a list to which the first ctrl-C adds an item, so that a run ends between two events. The second ctrl-C ends the program."""
+    interrupts: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        interrupts.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    previous = signal.signal(signal.SIGINT, note)
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _show_progress(simulation: Simulation, shown: Bar, interrupts: Sequence[int]) -> bool:
+    """Show how much time has been simulated, and how many nodes have a verdict. Tell whether there was an interrupt."""
+    if shown.is_due:
+        concluded = sum(board.is_concluded for board in simulation.boards)
+        shown.show(concluded, f"{simulation.now / 1e6:.1f} s simulated, nodes concluded:")
+    return bool(interrupts)
+
+
+def _print(text: str) -> None:
+    from ..shown.terminal import terminal
+
+    terminal().print(text, highlight=False, soft_wrap=True)
 
 
 def _write(simulation: Simulation, options: argparse.Namespace) -> None:
     """Write the files that the options ask for."""
     from ..simulator import history
 
-    if options.picture or options.page:
-        told = history.history(simulation)
     if options.picture:
         from ..shown.plots import draw_history
 
-        draw_history(told, Path(options.picture))
-        _say(options.picture)
+        _write_file(options.picture, lambda path: draw_history(history.history(simulation), path))
     if options.page:
         from ..shown.page import page
 
-        Path(options.page).write_text(page(told), encoding="utf-8")
-        _say(options.page)
+        _write_file(options.page, lambda path: path.write_text(page(history.history(simulation)), encoding="utf-8"))
     if options.journal:
-        with Path(options.journal).open("x", encoding="utf-8") as file:
-            file.write(history.journals(simulation))
-        _say(options.journal)
+        _write_file(options.journal, lambda path: path.write_text(history.journals(simulation), encoding="utf-8"))
 
 
-def _say(path: str) -> None:
+def _write_file(path: str, write: Callable[[Path], object]) -> None:
+    with named(path):
+        write(Path(path))
     print(f"{path}: written", file=sys.stderr)
 
 
-def _summary(simulation: Simulation, result: dict[str, Any]) -> str:
-    ready = f", the last at {result['ready_ms'] / 1000:.2f} s" if result["ready_ms"] is not None else ""
-    air = f"; {result['air_ms'] / 1000:.2f} s on the air" if result["air_ms"] else ""
-    states = ", ".join(
-        f"{board.peer_id} {'off' if board.state is None else state_name(board.state)}"
-        for board in simulation.boards
-        if board.state is None or board.state != 3
-    )
-    return (
-        f"{simulation.scenario.title}, seed {simulation.seed}\n"
-        f"{result['bootstrapped']} of {len(simulation.boards)} nodes Bootstrapped{ready}{'; ' + states if states else ''}\n"
-        f"{result['frames']} frames sent, {result['frames_of_a_node']} by the busiest node, {result['deliveries']} delivered, "
-        f"{result['lost']} lost{air}"
-    )
+# Many runs
 
 
 def _executor(options: argparse.Namespace) -> AbstractContextManager[Executor]:
@@ -138,22 +245,52 @@ def _executor(options: argparse.Namespace) -> AbstractContextManager[Executor]:
     return campaign.dask_executor(options.dask) if options.dask else campaign.local_executor(options.jobs)
 
 
-def _run(loaded: Scenario, options: argparse.Namespace, executor: Executor, runs: int, progress: Callable[[int], object]) -> Campaign:
+def _many(loaded: Scenario, options: argparse.Namespace) -> int:
+    """Run many seeds, and show what they say."""
     from ..simulator import campaign
 
-    return campaign.run(loaded, options.scenario, runs, executor, options.seed, progress)
+    runs = options.runs or RUNS
+    if options.confidence:
+        loaded = campaign.without_deadline(loaded)
+    (done,) = _campaigns([loaded], runs, options)
+    if done.outcomes and options.json:
+        print("\n".join([json.dumps(each) for each in done.outcomes]))
+    elif done.outcomes:
+        _show(done, options)
+    if not done.is_complete:
+        return _say_stopped(len(done.outcomes), runs)
+    return 0 if done.share("all") == 1 else 1
 
 
-def _progress(total: int) -> tuple[Progress, Callable[[int], object]]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def _campaigns(variants: Sequence[Scenario], runs: int, options: argparse.Namespace) -> list[Campaign]:
+    """Run so many seeds of each variant of the scenario. Ctrl-C ends it with what there is."""
+    from ..shown.progress import bar
+    from ..simulator import campaign
 
+    done: list[Campaign] = []
+    with bar("runs", runs * len(variants)) as shown, _executor(options) as executor:
+        for variant in variants:
+            done.append(campaign.run(variant, options.scenario, runs, executor, options.seed, shown.advance))
+            if not done[-1].is_complete:
+                break
+    return done
+
+
+def _say_stopped(done: int, wanted: int) -> int:
+    print(f"stopped by ctrl-C after {done:,} of {wanted:,} runs", file=sys.stderr)
+    return INTERRUPTED
+
+
+def _show(done: Campaign, options: argparse.Namespace) -> None:
+    """Show the distribution, how the runs ended, and the deadline if that is asked for."""
+    from ..shown import campaign as tables
     from ..shown.terminal import terminal
 
-    console = terminal(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    progress = Progress(*columns, console=console, disable=not console.is_terminal)
-    task = progress.add_task("runs", total=total)
-    return progress, lambda count: progress.advance(task, count)
+    terminal().print(tables.report(done), highlight=False)
+    for line in tables.verdicts(done, _command(options)):
+        _print(line)
+    if options.confidence:
+        _print(tables.deadline(done, options.confidence))
 
 
 def _command(options: argparse.Namespace) -> str:
@@ -162,63 +299,30 @@ def _command(options: argparse.Namespace) -> str:
     return f"faction simulate {shlex.quote(options.scenario)}{changes}"
 
 
-def _many(loaded: Scenario, options: argparse.Namespace) -> int:
-    """Run many seeds, and show what they say; 0 if all nodes are Bootstrapped in all of them."""
-    from ..simulator import campaign
-
-    runs = options.runs or 1000
-    if options.confidence is not None:
-        loaded = campaign.without_deadline(loaded)
-    progress, advance = _progress(runs)
-    with progress, _executor(options) as executor:
-        done = _run(loaded, options, executor, runs, advance)
-    if not done.outcomes:
-        print("stopped before the first runs were done", file=sys.stderr)
-        return 130
-    if options.json:
-        for each in done.outcomes:
-            print(json.dumps(each))
-    else:
-        _show(done, options)
-    if len(done.outcomes) < runs:
-        return 130
-    return 0 if done.share("all") == 1 else 1
-
-
-def _show(done: Campaign, options: argparse.Namespace) -> None:
-    from ..shown import campaign as tables
-    from ..shown.terminal import terminal
-
-    console = terminal()
-    console.print(tables.report(done), highlight=False)
-    for line in tables.verdicts(done, _command(options)):
-        console.print(line, highlight=False, soft_wrap=True)
-    if options.confidence is not None:
-        deadline_ms = done.deadline_ms(options.confidence)
-        text = "no deadline does: too many runs never get there" if deadline_ms is None else f"deadline_ms = {deadline_ms:,}"
-        console.print(f"for {options.confidence:.2%} of the starts to succeed: {text.replace(',', '_')}", highlight=False)
-
-
 def _sweep(options: argparse.Namespace) -> int:
     """Run many seeds for each value of a field, and show the curve."""
     from ..shown import campaign as tables
     from ..shown.terminal import terminal
+
+    name, values, variants = _variants(options)
+    runs = options.runs or RUNS_OF_A_VALUE
+    done = [each for each in _campaigns(variants, runs, options) if each.outcomes]
+    if done:
+        terminal().print(tables.sweep_table(name, zip(values, done)), highlight=False)
+    if done and options.picture:
+        from ..shown.plots import draw_sweep
+
+        _write_file(options.picture, lambda path: draw_sweep(name, list(zip(values, done)), path))
+    total = sum(len(each.outcomes) for each in done)
+    return 0 if total == runs * len(variants) else _say_stopped(total, runs * len(variants))
+
+
+def _variants(options: argparse.Namespace) -> tuple[str, list[Any], list[Scenario]]:
+    """Return the field of --sweep, its values, and the scenario with each: all of them are checked before any runs."""
     from ..simulator import scenario
 
     name, _, texts = options.sweep.partition("=")
     values = [scenario.value_of(text) for text in texts.split(",") if text]
     if not values:
-        raise scenario.ScenarioError(f"--sweep {options.sweep}: no values; write it as medium.loss=0,0.1,0.2")
-    variants = [scenario.load(options.scenario, [*options.set, f"{name}={value}"]) for value in values]  # all checked before any runs
-    runs = options.runs or 200
-    progress, advance = _progress(runs * len(values))
-    with progress, _executor(options) as executor:
-        campaigns = [(value, _run(variant, options, executor, runs, advance)) for value, variant in zip(values, variants)]
-    terminal().print(tables.sweep_table(name, campaigns), highlight=False)
-    if options.picture:
-        from ..shown.plots import draw_sweep
-
-        curves = {label: [done.quantile("ready_ms", share) for _, done in campaigns] for label, share in (("median", 0.5), ("99th", 0.99))}
-        draw_sweep(name, values, curves, Path(options.picture))
-        _say(options.picture)
-    return 0
+        raise CommandError(f"--sweep {options.sweep}: no values; write it as medium.loss=0,0.1,0.2")
+    return name, values, [scenario.load(options.scenario, [*options.set, f"{name}={value}"]) for value in values]

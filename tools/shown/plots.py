@@ -14,12 +14,13 @@ from faction.names import state_name
 
 from ..journals.files import RecordedRun
 from ..journals.steps import all_peers, events
+from ..simulator.campaign import Campaign
 from ..simulator.history import convergence
 from .mermaid import arrows, path_of
 from .palette import COLOURS, OFF_COLOUR
 
 matplotlib.use("Agg")  # no window, wherever it runs
-matplotlib.rcParams.update({"svg.hashsalt": "faction", "font.size": 8})
+matplotlib.rcParams.update({"svg.hashsalt": "faction", "font.size": 8, "text.parse_math": False})
 
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.patches import FancyArrowPatch, Rectangle  # noqa: E402
@@ -31,7 +32,7 @@ INCHES_AN_EVENT = 0.22
 
 def save(figure: Any, path: Path) -> None:
     """Write a figure, the same bytes every time."""
-    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=120)
+    figure.savefig(path, metadata={"Date": None} if path.suffix.lower() == ".svg" else None, dpi=120)
     pyplot.close(figure)
 
 
@@ -160,11 +161,13 @@ def _draw_heard(figure: Any, axis: Any, run: dict[str, Any]) -> None:
     figure.colorbar(shown, ax=axis)
 
 
-def draw_sweep(name: str, values: Sequence[Any], curves: dict[str, list[float | None]], path: Path) -> None:
-    """Draw times over the values of a parameter, in s; a time that does not exist leaves a gap."""
+def draw_sweep(name: str, campaigns: Sequence[tuple[Any, Campaign]], path: Path) -> None:
+    """Draw times over the values of a field, in s; a time that does not exist leaves a gap."""
     figure, axis = pyplot.subplots(figsize=(7, 4), layout="constrained")
-    for label, times in curves.items():
-        axis.plot([str(value) for value in values], [math.nan if time is None else time / 1000 for time in times], marker="o", label=label)
+    values = [str(value) for value, _ in campaigns]
+    for label, share in (("median", 0.5), ("99th", 0.99)):
+        times = [campaign.quantile("ready_ms", share) for _, campaign in campaigns]
+        axis.plot(values, [math.nan if time is None else time / 1000 for time in times], marker="o", label=label)
     axis.set(xlabel=name, ylabel="until the last is Bootstrapped, s", ylim=(0, None))
     axis.legend(frameon=False)
     save(figure, path)

@@ -110,6 +110,11 @@ class SimulatedBoard:
         """Return the state of its machine, or None without power."""
         return None if self.node is None else self.node.machine.state
 
+    @property
+    def is_concluded(self) -> bool:
+        """Tell whether its machine has a verdict."""
+        return self.node is not None and self.node.machine.is_concluded
+
     def ticks(self) -> int:
         """Return what its clock shows now, in its own milliseconds. They drift, and they wrap."""
         return (self._first_tick + int(self._timeline.now * (1_000_000 + self.drift_ppm)) // (US * 1_000_000)) & self.last_tick

@@ -3,48 +3,65 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import CommandError
 from .outcome import outcome
 from .scenario import Scenario
 from .simulation import Simulation
 
-CHUNK = 20  # runs that a worker does at a time
+CHUNK = 20  # the most runs that a worker does at a time
+CHUNKS = 40  # at least so many, if there are as many runs: the progress that is shown is that of chunks
+CHUNK_PAIRS = 20_000  # of nodes: a run takes as long as it has pairs of nodes, and a chunk should take a second at most
 NO_DEADLINE_MS = 2**29 - 1
 LIMIT_MS = 600_000.0  # of a run without a deadline: some clusters never get together
 EXAMPLES = 3  # runs of each bad verdict that are named
+CONNECT_SECONDS = 10  # that a Dask scheduler has to answer
+
+_is_stopped: Callable[[], bool] | None = None  # of a worker: tells that nobody waits for its results
 
 
 def outcomes(scenario: Scenario, seeds: Sequence[int]) -> list[dict[str, Any]]:
-    """Run these seeds one after the other. What a worker does: at the top of the module, so that it can be sent there."""
-    return [outcome(Simulation(scenario, seed).run()) for seed in seeds]
+    """Run these seeds one after the other. This is what a worker does; it stands at the top of the module, so that it can be sent there."""
+    return [outcome(Simulation(scenario, seed).run(_is_stopped)) for seed in seeds]
 
 
-def _leave_interrupts() -> None:
-    """Let ctrl-C reach the parent alone, so that a worker ends what it has begun."""
+def _begin_worker(is_stopped: Callable[[], bool]) -> None:
+    """Leave ctrl-C to the parent alone, which tells the workers to stop."""
+    global _is_stopped
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _is_stopped = is_stopped
 
 
 @contextmanager
 def local_executor(jobs: int | None = None) -> Iterator[Executor]:
-    """Give the cores of this computer."""
-    with ProcessPoolExecutor(jobs or os.cpu_count(), initializer=_leave_interrupts) as pool:
-        yield pool
+    """Give the cores of this computer, or so many processes. At the end of the context the workers stop what they do."""
+    stop = multiprocessing.Event()
+    with ProcessPoolExecutor(jobs or os.cpu_count(), initializer=_begin_worker, initargs=(stop.is_set,)) as pool:
+        try:
+            yield pool
+        finally:
+            stop.set()
 
 
 @contextmanager
 def dask_executor(address: str) -> Iterator[Executor]:
-    """Give the workers of a Dask cluster, at the address of its scheduler."""
+    """Give the workers of a Dask cluster, at the address of its scheduler. Raises CommandError if nobody answers there."""
     from distributed import Client
 
-    with Client(address) as client:  # type: ignore[no-untyped-call]
-        yield client.get_executor()
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise CommandError(f"--dask {address}: no scheduler answers there; start one with: dask scheduler") from error
+    with client:
+        yield client.get_executor()  # type: ignore[no-untyped-call]
 
 
 @dataclass
@@ -55,19 +72,25 @@ class Campaign:
     wanted: int
     outcomes: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether all the runs that were wanted are done."""
+        return len(self.outcomes) == self.wanted
+
     def share(self, verdict: str) -> float:
-        """Return the share of the runs in which all, some or none of those with power are Bootstrapped."""
+        """Return the share of the runs in which "all", "some" or "none" of the nodes with power are Bootstrapped."""
         return float(sum(each["verdict"] == verdict for each in self.outcomes) / len(self.outcomes))
 
     def quantile(self, key: str, share: float) -> float | None:
-        """Return the least value that so large a share of all runs stays within; None if too few have one at all."""
+        """Return the least value that so large a share of all runs does not exceed; None if too few runs have a value."""
         values = sorted(each[key] for each in self.outcomes if each[key] is not None)
         rank = math.ceil(share * len(self.outcomes)) or 1
         return float(values[rank - 1]) if rank <= len(values) else None
 
     def deadline_ms(self, confidence: float) -> int | None:
-        """Return the deadline, rounded up to two digits, within which all nodes of so large a share of the runs are Bootstrapped,
-        each counted from its own power-on; None if that many never are. Of runs without a deadline.
+        """Return the deadline within which all nodes of so large a share of the runs are Bootstrapped, rounded up to two digits.
+
+        Each node counts from its own power-on. None if too many runs never get there. The runs must have had no deadline.
         """
         value = self.quantile("longest_wait_ms", confidence)
         if value is None:
@@ -88,12 +111,15 @@ def run(
     first_seed: int = 1,
     advance: Callable[[int], object] = lambda count: None,
 ) -> Campaign:
-    """Run so many seeds; advance is called with the number of runs done since. Ctrl-C ends it with what there is."""
+    """Run so many seeds. advance is called with the number of runs done since its last call. Ctrl-C ends it with what there is.
+
+    Raises CommandError if a worker ends before its work is done.
+    """
     campaign = Campaign(name, runs)
-    seeds = range(first_seed, first_seed + runs)
-    chunks = [list(seeds[start : start + CHUNK]) for start in range(0, runs, CHUNK)]
-    futures = [executor.submit(outcomes, scenario, chunk) for chunk in chunks]
+    futures: list[Future[list[dict[str, Any]]]] = []
     try:
+        for seeds in _chunks(range(first_seed, first_seed + runs), scenario.cluster.nodes):
+            futures.append(executor.submit(outcomes, scenario, seeds))
         for future in as_completed(futures):
             done = future.result()
             campaign.outcomes += done
@@ -101,8 +127,16 @@ def run(
     except KeyboardInterrupt:
         for future in futures:
             future.cancel()
+    except (BrokenExecutor, CancelledError) as error:
+        raise CommandError(f"{name}: a worker ended before its work was done; is there enough memory? Fewer --jobs need less") from error
     campaign.outcomes.sort(key=lambda each: int(each["seed"]))  # workers finish in any order
     return campaign
+
+
+def _chunks(seeds: range, nodes: int) -> list[range]:
+    """Share seeds out among the workers, in the order of the seeds."""
+    size = max(1, min(CHUNK, len(seeds) // CHUNKS, CHUNK_PAIRS // nodes**2))
+    return [seeds[start : start + size] for start in range(0, len(seeds), size)]
 
 
 def without_deadline(scenario: Scenario) -> Scenario:

@@ -59,7 +59,8 @@ class Medium:
         self.heard = [[0] * len(boards) for _ in boards] if is_recorded else []
         self._timeline = timeline
         self._random = random
-        self._neighbours = dict(zip(self.radios, [[self.radios[i] for i in near] for near in neighbours(settings.topology, len(boards))]))
+        near = neighbours(settings.topology, len(boards))
+        self._neighbours = {radio: [self.radios[index] for index in indexes] for radio, indexes in zip(self.radios, near)}
         self._on_air: list[Transmission] = []
         self._sides: dict[int, int] = {}  # of a partition, by the index of a board
         self._link_loss = {(a, b): link.loss for link in settings.links for a in link.sources for b in link.targets}

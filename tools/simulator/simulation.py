@@ -36,7 +36,7 @@ from .timeline import US, Timeline
 
 CLUSTER_NAME = "simulated"
 SECRET = b"the secret of the simulated cluster"
-REPORT_EVENTS = 5000  # between two calls of report
+WATCH_EVENTS = 500  # between two looks of the caller
 
 
 class Simulation:
@@ -111,13 +111,16 @@ class Simulation:
         """Tell whether all that is to come is the intruder."""
         return self.scenario.intruder is not None and len(self.timeline) == 1 and bool(self.boards[0].boots)
 
-    def run(self, report: Callable[[], object] = lambda: None) -> Simulation:
-        """Run until nothing more can happen, or the limit of the scenario. Return self. report is called every now and then."""
+    def run(self, is_stopped: Callable[[], bool] | None = None) -> Simulation:
+        """Run until nothing more can happen, or the limit of the scenario. Return self.
+
+        is_stopped: is called every now and then; the run ends early if it returns True.
+        """
         collects = gc.isenabled()
         gc.disable()  # a run makes no garbage that needs the collector, and the collector takes a tenth of the time
         try:
-            while self._advance():
-                report()
+            while self._advance() and not (is_stopped and is_stopped()):
+                pass
         finally:
             if collects:
                 gc.enable()
@@ -127,7 +130,7 @@ class Simulation:
         """Let many events happen. Return False when there are no more, or none but those of the intruder."""
         step, limit = self.timeline.step, self.limit_us
         watches = self.scenario.intruder is not None
-        for _ in range(REPORT_EVENTS):
+        for _ in range(WATCH_EVENTS):
             if (watches and self.is_over) or not step(limit):
                 return False
         return True

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 
-def neighbours(topology: str, count: int) -> list[list[int]]:
-    """Return the neighbours of each of so many places, by their indexes. topology: "all", "line", "ring" or "grid"."""
+def neighbours(topology: str, count: int) -> Iterator[list[int]]:
+    """Iterate the neighbours of each of so many places, by their indexes. topology: "all", "line", "ring" or "grid"."""
     near = {"all": _all, "line": _line, "ring": _ring, "grid": _grid}[topology]
-    return [near(index, count) for index in range(count)]
+    for index in range(count):
+        yield near(index, count)
 
 
 def _all(index: int, count: int) -> list[int]:

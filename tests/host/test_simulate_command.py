@@ -1,0 +1,180 @@
+"""faction simulate as a person runs it: what it refuses, what it shows meanwhile, and how it ends when something is in its way."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pexpect
+import psutil
+import pyte
+import pytest
+from command import FACTION, faction
+
+from faction_tools.shown import palette
+from faction_tools.shown.page import TEMPLATE, page
+from faction_tools.simulator.history import history
+from faction_tools.simulator.simulation import Simulation
+
+# A run that takes some ten seconds.
+BIG = ["greenhouse", "--set", "cluster.nodes=400", "--set", "cluster.interval_ms=5000", "--set", "cluster.deadline_ms=300000"]
+WORD = re.compile("#[0-9a-f]{6}")
+
+
+def is_refused(done, *texts):
+    """Tell whether a command said one line with these texts, and did nothing else."""
+    lines = done.stderr.splitlines()
+    return done.returncode == 2 and done.stdout == "" and len(lines) == 1 and all(text in lines[0] for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--runs -3", "--runs -3: not a whole number of at least 1; write, for example, --runs 4"),
+        ("--runs many", "--runs many: not a whole number of at least 1"),
+        ("--jobs 0 --runs 2", "--jobs 0: not a whole number of at least 1"),
+        ("--seed -1", "--seed -1: not a whole number of at least 0"),
+        ("--confidence 1.5", "--confidence 1.5: not a share between 0 and 1; write, for example, --confidence 0.999"),
+        ("--confidence nan", "--confidence nan: not a share between 0 and 1"),
+        ("--confidence high", "--confidence high: not a share between 0 and 1"),
+        ("--picture x.svg --runs 2", "--picture and --runs cannot work together: a picture shows one run or a sweep; leave out --runs"),
+        ("--picture x.svg --confidence 0.9", "--picture and --confidence cannot work together"),
+        ("--page x.html --runs 2", "--page and --runs cannot work together: there is one page for one run; choose that run with --seed"),
+        ("--journal x --runs 2", "--journal and --runs cannot work together"),
+        ("--journal x --sweep medium.loss=0,1", "--journal and --sweep cannot work together"),
+        ("--json --sweep medium.loss=0,1", "--json and --sweep cannot work together: a sweep is a table"),
+        ("--confidence 0.9 --sweep medium.loss=0,1", "--confidence and --sweep cannot work together"),
+        ("--jobs 2", "--jobs 2: one run takes one process; add --runs, --confidence or --sweep"),
+        ("--dask tcp://127.0.0.1:1", "--dask tcp://127.0.0.1:1: one run takes one process"),
+        ("--dask tcp://127.0.0.1:1 --runs 2 --jobs 2", "--jobs and --dask cannot work together"),
+        ("--sweep medium.loss", "--sweep medium.loss: no values; write it as medium.loss=0,0.1,0.2"),
+        ("--picture x.pdf", "--picture x.pdf: unknown suffix '.pdf'; choose .svg or .png"),
+        ("--picture x", "--picture x: unknown suffix ''; choose .svg or .png"),
+        ("--page x.svg", "--page x.svg: unknown suffix '.svg'; choose .html or .htm"),
+        ("--page nowhere/x.html", "--page nowhere/x.html: there is no folder nowhere; make it first"),
+        ("--journal .", "--journal .: is a folder; name a file"),
+        ("--journal pyproject.toml", "--journal pyproject.toml: already exists; choose another name or delete it"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_at_once(options, said):
+    done = faction("simulate", "greenhouse", *options.split())
+    assert is_refused(done, said), done.stdout + done.stderr
+
+
+def test_an_option_without_a_scenario_is_refused():
+    assert is_refused(faction("simulate", "--runs", "3"), "--runs: it needs a scenario; faction simulate lists the names")
+
+
+def test_a_folder_with_the_name_of_a_picture_is_refused(tmp_path):
+    (tmp_path / "run.svg").mkdir()
+    assert is_refused(faction("simulate", "greenhouse", "--picture", tmp_path / "run.svg"), "run.svg: is a folder; name a file")
+
+
+@pytest.mark.parametrize("option", ["picture run.svg", "picture run.png", "page run.html"])
+def test_a_full_disk_is_one_line(tmp_path, option):
+    name, file = option.split()
+    path = tmp_path / file
+    path.symlink_to("/dev/full")
+    done = faction("simulate", "greenhouse", f"--{name}", path)
+    assert done.returncode == 2 and "12 of 12 nodes Bootstrapped" in done.stdout
+    assert done.stderr.splitlines()[1:] == [f"{path}: no space left on the disk; free some space or choose another place"]
+
+
+@pytest.mark.parametrize("words", [("greenhouse", "--json"), ("greenhouse",), ("split", "--runs", "40")])
+def test_an_output_that_is_full_is_one_line(words):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*FACTION, "simulate", *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("standard output: no space left on the disk")
+
+
+def test_brackets_and_dollars_in_names_are_only_text(tmp_path):
+    path = tmp_path / "[bold]a.toml"
+    text = (TEMPLATE.parents[1] / "simulator" / "scenarios" / "greenhouse.toml").read_text()
+    path.write_text(re.sub('title = ".*"', r'title = "[/b] $\\\\x$ [red]"', text))
+    one = faction("simulate", path, "--picture", tmp_path / "run.svg")
+    assert one.returncode == 0 and one.stdout.startswith(r"[/b] $\x$ [red], seed 1"), one.stdout + one.stderr
+    many = faction("simulate", path, "--runs", "5", width=200)
+    assert many.returncode == 0 and "[bold]a." in many.stdout, many.stdout + many.stderr
+
+
+def on_terminal(*words, seconds=0.0, columns=80):
+    """Run the command on a terminal, with ctrl-C after some seconds; return (all it wrote, the lines that are left, exit code)."""
+    child = pexpect.spawn(FACTION[0], [*FACTION[1:], "simulate", *words], dimensions=(40, columns), timeout=60)
+    if seconds:
+        time.sleep(seconds)
+        child.sendintr()
+    written = child.read()
+    child.close()
+    screen = pyte.Screen(columns, 40)
+    pyte.ByteStream(screen).feed(written)
+    return written.decode(errors="replace"), [line.rstrip() for line in screen.display], child.exitstatus
+
+
+def test_a_big_run_shows_its_progress_and_ctrl_c_keeps_it(tmp_path):
+    written, left, code = on_terminal(*BIG, "--set", "medium.access=free", "--page", str(tmp_path / "run.html"), seconds=4)
+    assert re.search(r"\d\.\d s simulated, nodes concluded:", written) and "0/400" in written, written[-2000:]
+    assert code == 130 and (tmp_path / "run.html").stat().st_size > 100_000
+    text = "\n".join(left)
+    assert "0 of 400 nodes Bootstrapped; " in text and "stopped by ctrl-C at " in text and "concluded" not in text, text
+
+
+def test_many_runs_show_their_progress_and_ctrl_c_keeps_them():
+    written, left, code = on_terminal("greenhouse", "--runs", "100000", seconds=6)
+    text = "\n".join(left)
+    assert "/100000" in written and code == 130
+    assert "greenhouse: " in text and " runs of 100,000" in text and "all Bootstrapped in 100.00% of the runs" in text, text
+    assert re.search(r"stopped by ctrl-C after [\d,]+ of 100,000 runs", text) and "Traceback" not in written
+
+
+def test_ctrl_c_during_a_sweep_ends_all_of_it():
+    begin = time.monotonic()
+    written, left, code = on_terminal("greenhouse", "--sweep", "medium.loss=0,0.1,0.2", "--runs", "50000", seconds=6)
+    text = "\n".join(left)
+    assert code == 130 and "sweep of medium.loss" in text and "of 150,000 runs" in text, text
+    assert time.monotonic() - begin < 30
+
+
+def test_ctrl_c_before_the_first_run_is_done_is_one_line():
+    _, left, code = on_terminal(*BIG, "--runs", "4", seconds=3)
+    lines = [line for line in left if line]
+    assert code == 130 and lines[-1] == "stopped by ctrl-C after 0 of 4 runs" and len(lines) <= 2, lines
+
+
+def test_without_a_terminal_there_is_no_progress():
+    done = faction("simulate", "greenhouse", "--runs", "50")
+    assert done.returncode == 0 and done.stderr == ""
+
+
+@pytest.mark.parametrize("words", [("--json",), ("--runs", "3", "--json")])
+def test_json_goes_out_unwrapped_on_a_terminal(words):
+    written, _, code = on_terminal("greenhouse", *words, columns=40)
+    lines = [line for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written).splitlines() if line.lstrip("\r").startswith("{")]
+    assert code == 0 and [json.loads(line)["bootstrapped"] for line in lines] == [12] * (3 if "--runs" in words else 1), written
+
+
+def test_dask_without_its_library_is_one_line():
+    program = "import sys; sys.modules['distributed'] = None; from faction_tools.cli import main; sys.exit(main(sys.argv[1:]))"
+    words = ["simulate", "greenhouse", "--runs", "2", "--dask", "tcp://127.0.0.1:1"]
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, timeout=60)
+    assert is_refused(done, "distributed is not installed; run: pip install 'faction[dask]'"), done.stderr
+
+
+def test_a_worker_that_is_killed_is_one_line():
+    child = subprocess.Popen([*FACTION, "simulate", "greenhouse", "--runs", "100000", "--jobs", "1"], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not psutil.Process(child.pid).children() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.kill(psutil.Process(child.pid).children()[-1].pid, signal.SIGKILL)
+    _, complained = child.communicate(timeout=60)
+    assert child.returncode == 2 and len(complained.splitlines()) == 1, complained
+    assert complained.startswith("greenhouse: a worker ended before its work was done")
+
+
+def test_the_page_has_the_colours_of_the_palette():
+    run = page(history(Simulation("greenhouse", 1, record=True).run()))
+    colours = {*palette.COLOURS.values(), palette.OFF_COLOUR}
+    assert colours <= set(WORD.findall(run)) and not colours & set(WORD.findall(TEMPLATE.read_text()))

@@ -1,0 +1,52 @@
+"""A progress bar for what takes seconds. It goes to standard error, and only to a terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from .terminal import terminal
+
+PAUSE_SECONDS = 0.1  # between two looks at something that changes all the time
+
+
+class Bar:
+    """A bar that is being shown."""
+
+    def __init__(self, progress: Progress, what: str, total: int) -> None:
+        self._progress = progress
+        self._due = 0.0
+        self._task = progress.add_task(what, total=total)
+
+    def advance(self, count: int) -> None:
+        """Show that so many more are done."""
+        self._progress.advance(self._task, count)
+
+    @property
+    def is_due(self) -> bool:
+        """Tell whether somebody sees the bar, and it was not shown just now."""
+        return not self._progress.disable and time.monotonic() >= self._due
+
+    def show(self, done: int, what: str) -> None:
+        """Show how many are done, and other words before them."""
+        self._due = time.monotonic() + PAUSE_SECONDS
+        self._progress.update(self._task, completed=done, description=what)
+
+
+@contextmanager
+def bar(what: str, total: int) -> Iterator[Bar]:
+    """Show how many of a total are done, until the context ends. what: the words before the bar."""
+    console = terminal(stderr=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        yield Bar(progress, what, total)

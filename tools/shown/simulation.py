@@ -1,0 +1,49 @@
+"""One simulated run in a few lines, and the list of scenarios as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.table import Table
+
+from faction import BOOTSTRAPPED
+from faction.names import state_name
+
+from ..simulator.board import SimulatedBoard
+from ..simulator.scenario import Scenario
+from ..simulator.simulation import Simulation
+
+MOST_NAMED = 12  # nodes that are not Bootstrapped
+
+
+def summary(simulation: Simulation, result: dict[str, Any]) -> str:
+    """Return what became of a run. result: its outcome."""
+    ready = f", the last at {result['ready_ms'] / 1000:.2f} s" if result["ready_ms"] is not None else ""
+    air = f"; {result['air_ms'] / 1000:.2f} s on the air" if result["air_ms"] else ""
+    return (
+        f"{simulation.scenario.title}, seed {simulation.seed}\n"
+        f"{result['bootstrapped']} of {len(simulation.boards)} nodes Bootstrapped{ready}{_others(simulation.boards)}\n"
+        f"{result['frames']} frames sent, {result['frames_of_a_node']} by the busiest node, {result['deliveries']} delivered, "
+        f"{result['lost']} lost{air}"
+    )
+
+
+def _others(boards: list[SimulatedBoard]) -> str:
+    """Name the first nodes that are not Bootstrapped: "; 3 timed out, 7 off"."""
+    words = [f"{board.peer_id} {_state(board)}" for board in boards if board.state != BOOTSTRAPPED]
+    if len(words) > MOST_NAMED:
+        words[MOST_NAMED:] = [f"and {len(words) - MOST_NAMED} more"]
+    return "; " + ", ".join(words) if words else ""
+
+
+def _state(board: SimulatedBoard) -> str:
+    return "off" if board.state is None else state_name(board.state)
+
+
+def list_of(scenarios: Iterable[tuple[str, Scenario]]) -> Table:
+    """Return a table of (name, scenario)."""
+    table = Table("scenario", "nodes", "what it shows", title="faction simulate SCENARIO", title_justify="left")
+    for name, scenario in scenarios:
+        table.add_row(name, str(scenario.cluster.nodes), " ".join(scenario.about.split()))
+    return table
