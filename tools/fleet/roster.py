@@ -4,26 +4,20 @@
 
 from __future__ import annotations
 
-import json
-import sys
+import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional, Union
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
 from faction import byzantine, everyone, majority
 
-from ..errors import CommandError
+from ..toml.faults import Fault, Faults
+from ..toml.strict import FileError, Strict, load_as
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-parse_toml = tomllib.loads
 RULES = {"majority": majority, "byzantine": byzantine, "everyone": everyone}
-KINDS = ("esp32", "rp2040", "circuitpython", "unix")
 
 EXAMPLE = """\
 # A cluster of faction. Check it with: faction check
@@ -74,90 +68,140 @@ transport = { kind = "uart", uart = 1, tx = 4, rx = 5 }
 """
 
 
-class RosterError(CommandError, ValueError):
-    """What is wrong with a roster: one line for each fault, with file, field, value and remedy."""
+class RosterError(FileError):
+    """What is wrong with a roster: one line for each fault, with file, line, field, value and what to do."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+def _quorum(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool) or isinstance(value, str) and value in RULES:
+        return value
+    raise ValueError("must be a whole number, 'majority', 'byzantine' or 'everyone'")
 
 
-class Udp(_Strict):
+def _pin(value: Any) -> Any:
+    if isinstance(value, (int, str)) and not isinstance(value, bool):
+        return value
+    raise ValueError("must be the number of a pin, or its name in quotes")
+
+
+def _target(text: str) -> str:
+    numbers = re.fullmatch(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3}):(\d{1,5})", text, re.ASCII)
+    if not numbers or any(int(number) > 255 for number in numbers.groups()[:4]) or not 1 <= int(numbers[5]) <= 65535:
+        raise ValueError('must be an address and a port, such as "192.168.4.255:47000"')
+    return text
+
+
+def _hexadecimal(text: str) -> str:
+    if not re.fullmatch("([0-9a-f]{2})+", text):
+        raise ValueError("must be pairs of the digits 0 to 9 and a to f")
+    return text
+
+
+Quorum = Annotated[Union[int, str], PlainValidator(_quorum)]
+Pin = Annotated[Union[int, str], PlainValidator(_pin)]
+Target = Annotated[str, AfterValidator(_target)]
+
+
+def quorum_count(quorum: Quorum, boards: int) -> int:
+    """Return a quorum as a number of boards."""
+    return quorum if isinstance(quorum, int) else RULES[quorum](boards)
+
+
+class Udp(Strict):
+    """``to``: whom to send to; none: everybody on the network. ``ssid``: None: the board is on the network already."""
+
     kind: Literal["udp"]
     port: int = Field(47000, ge=1, le=65535)
     bind: str = "0.0.0.0"
-    to: list[Annotated[str, Field(pattern=r"^\d{1,3}(\.\d{1,3}){3}:\d{1,5}$")]] = []
+    to: list[Target] = []
     ssid: Optional[str] = None
-    password: str = ""
+    password: str = Field("", repr=False)
 
 
-class EspNow(_Strict):
+class EspNow(Strict):
     kind: Literal["espnow"]
     channel: int = Field(6, ge=1, le=14)
 
 
-class Uart(_Strict):
+class Uart(Strict):
+    """``tx``, ``rx``: None: the pins that the port has by itself. ``direction``: the pin of an RS-485 transceiver, if there is one."""
+
     kind: Literal["uart"]
     uart: int = Field(1, ge=0, le=7)
     baudrate: int = Field(115200, ge=300, le=4_000_000)
-    tx: Union[int, str, None] = None
-    rx: Union[int, str, None] = None
-    direction: Union[int, str, None] = None
+    tx: Optional[Pin] = None
+    rx: Optional[Pin] = None
+    direction: Optional[Pin] = None
 
     @model_validator(mode="after")
-    def _agree(self) -> Uart:
+    def _has_both_pins(self) -> Uart:
         if (self.tx is None) != (self.rx is None):
-            raise ValueError("tx and rx: only one of them is given; give both, or neither for the port's own pins")
+            given, absent = ("tx", "rx") if self.rx is None else ("rx", "tx")
+            raise Faults([Fault((absent,), f"missing beside {given}; add it, or leave out both for the pins that the port has by itself")])
         return self
 
 
 Transport = Annotated[Union[Udp, EspNow, Uart], Field(discriminator="kind")]
 
 
-class Board(_Strict):
+class BoardEntry(Strict):
+    """One board of the roster. ``transport``: None: the one of all boards."""
+
     id: int = Field(ge=0, le=2**30 - 1)
     name: str = Field(min_length=1)
     kind: Literal["esp32", "rp2040", "circuitpython", "unix"]
-    hardware_id: Optional[Annotated[str, Field(pattern=r"^([0-9a-f]{2})+$")]] = None
+    hardware_id: Optional[Annotated[str, AfterValidator(_hexadecimal)]] = None
     transport: Optional[Transport] = None
 
 
-class Roster(_Strict):
+class Roster(Strict):
+    """The boards of a cluster, and what they have in common."""
+
     cluster: str = Field(min_length=1)
-    key: Optional[Annotated[str, Field(min_length=16)]] = None
-    quorum: Union[int, Literal["majority", "byzantine", "everyone"]] = "majority"
+    key: Optional[Annotated[str, Field(min_length=16)]] = Field(None, repr=False)
+    quorum: Quorum = "majority"
     interval_ms: int = Field(500, ge=1, le=3_600_000)
     deadline_ms: int = Field(60_000, ge=1, le=2**30 - 1)
     console: Literal["repl", "data", "off"] = "repl"
     console_control: bool = False
     transport: Optional[Transport] = None
-    boards: list[Board] = Field(min_length=1)
+    boards: list[BoardEntry] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _agree(self) -> Roster:
         """Check what no field can know alone."""
+        faults = [*self._repeated(), *self._unfit()]
+        if not 1 <= self.quorum_count() <= len(self.boards):
+            faults.append(Fault(("quorum",), f"must be from 1 to {len(self.boards)}, the number of boards", str(self.quorum)))
+        if faults:
+            raise Faults(faults)
+        return self
+
+    def _repeated(self) -> Iterator[Fault]:
+        """Iterate what two boards have in common, and must not."""
         for field in ("id", "name", "hardware_id"):
             values = [getattr(board, field) for board in self.boards]
             for value, count in Counter(values).items():
                 if count > 1 and value is not None:
-                    places = [f"boards[{i}]" for i, each in enumerate(values) if each == value]
-                    raise ValueError(f"{places[-1]}.{field}: {value!r}: {places[0]} has it, too; give every board its own")
-        if isinstance(self.quorum, int) and not 1 <= self.quorum <= len(self.boards):
-            raise ValueError(f"quorum: {self.quorum}: not from 1 to {len(self.boards)}, the number of boards")
+                    first, *others = [i for i, each in enumerate(values) if each == value]
+                    shown = f'"{value}"' if isinstance(value, str) else str(value)
+                    text = f"boards[{first}] has it, too; give every board its own"
+                    yield from (Fault(("boards", i, field), text, shown) for i in others)
+
+    def _unfit(self) -> Iterator[Fault]:
+        """Iterate what the kind of a board cannot do."""
         for i, board in enumerate(self.boards):
-            if board.transport is None and self.transport is None:
-                raise ValueError(f"boards[{i}].transport: missing, and there is none for all boards; add [transport]")
-            self._check_transport(i, board)
-            if self.console == "data" and board.kind != "circuitpython":
-                raise ValueError(f'console: \'data\': boards[{i}] is no circuitpython board; take "repl" or "off"')
-        return self
+            transport = board.transport or self.transport
+            if transport is None:
+                yield Fault(("boards", i, "transport"), "missing, and there is none for all boards; add [transport]")
+            elif transport.kind == "espnow" and board.kind not in ("esp32", "circuitpython"):
+                yield Fault(("boards", i, "kind"), "has no ESP-NOW; give this board a transport of its own", f'"{board.kind}"')
+        others = [board.name for board in self.boards if board.kind != "circuitpython"]
+        if self.console == "data" and others:
+            text = f"only circuitpython boards have a second USB port, not {', '.join(others)}; write 'repl' or 'off'"
+            yield Fault(("console",), text, '"data"')
 
-    def _check_transport(self, i: int, board: Board) -> None:
-        transport = self.transport_of(board)
-        if transport.kind == "espnow" and board.kind not in ("esp32", "circuitpython"):
-            raise ValueError(f"boards[{i}].kind: {board.kind!r}: has no ESP-NOW; give this board a transport of its own")
-
-    def transport_of(self, board: Board) -> Udp | EspNow | Uart:
+    def transport_of(self, board: BoardEntry) -> Udp | EspNow | Uart:
         """Return the transport of a board: its own, or that of all."""
         found = board.transport or self.transport
         assert found is not None
@@ -165,9 +209,9 @@ class Roster(_Strict):
 
     def quorum_count(self) -> int:
         """Return the quorum as a number."""
-        return self.quorum if isinstance(self.quorum, int) else RULES[self.quorum](len(self.boards))
+        return quorum_count(self.quorum, len(self.boards))
 
-    def board(self, which: str) -> Board:
+    def board(self, which: str) -> BoardEntry:
         """Return the board with this name or id; raise RosterError with those there are."""
         for board in self.boards:
             if which in (board.name, str(board.id)):
@@ -175,7 +219,7 @@ class Roster(_Strict):
         known = ", ".join(f"{board.id} ({board.name})" for board in self.boards)
         raise RosterError(f"{which}: no board of this name or id; there are {known}")
 
-    def configuration(self, board: Board) -> dict[str, Any]:
+    def configuration(self, board: BoardEntry) -> dict[str, Any]:
         """Return what faction.json on this board holds."""
         return {
             "cluster": self.cluster,
@@ -194,30 +238,5 @@ class Roster(_Strict):
 
 
 def load(path: str | Path) -> Roster:
-    """Return the roster in a TOML or JSON file; raise RosterError."""
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        data = json.loads(text) if path.suffix == ".json" else parse_toml(text)
-        return Roster.model_validate(data)
-    except OSError as error:
-        raise RosterError(f"{path}: {error.strerror}; faction new writes an example") from error
-    except ValidationError as error:
-        raise RosterError("\n".join(f"{path}: {_fault(each)}" for each in error.errors())) from error
-    except ValueError as error:  # of either parser, with line and column
-        raise RosterError(f"{path}: {error}") from error
-
-
-def _fault(error: Any) -> str:
-    """Write one fault: boards[2].id: 'seven': Input should be a valid integer."""
-    place = ""
-    for step in error["loc"]:
-        if step in ("udp", "espnow", "uart", "int") or str(step).startswith("literal["):
-            continue  # a branch of a union: no step in the file
-        place += f"[{step}]" if isinstance(step, int) else ("." if place else "") + str(step)
-    message = error["msg"].removeprefix("Value error, ")
-    if not place:
-        return str(message)
-    if error["type"] == "missing":
-        return f"{place}: missing; add it"
-    return f"{place}: {error['input']!r}: {message[0].lower() + message[1:]}"
+    """Return the roster in a TOML or JSON file. Raises RosterError."""
+    return load_as(Roster, Path(path), RosterError, "check the name; faction new writes an example")

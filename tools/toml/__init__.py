@@ -1,0 +1,1 @@
+"""Files that a person writes, in TOML: read strictly, with the line of each fault."""

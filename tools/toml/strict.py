@@ -1,0 +1,152 @@
+"""One way to read a file that a person has written: strictly, and with all its faults named at once.
+
+A roster and a scenario are such files. ``load_as`` reads one into its model. Each fault is one line:
+
+    faction.toml:12: boards[1].kind: "esp23": must be 'esp32', 'rp2040', 'circuitpython' or 'unix'; did you mean esp32?
+
+These are file, line, field, value, what is wrong, and what to do. The value of a secret field is never shown.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..errors import CommandError, explain
+from .faults import Fault, faults_of
+from .places import Steps, lines_of
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+parse_toml = tomllib.loads
+
+
+class Strict(BaseModel):
+    """The base of all models: no unknown field, no value of another type, and no change after it was made."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class FileError(CommandError, ValueError):
+    """What is wrong with a file: one line for each fault."""
+
+
+Model = TypeVar("Model", bound=Strict)
+
+
+def load_as(model: type[Model], path: Path, error: type[FileError], absent: str, changes: Sequence[str] = ()) -> Model:
+    """Return the content of a TOML file, or of a .json file, as a model.
+
+    changes, such as "medium.loss=0.2", are made before it is checked. Raises error with one line for each fault. absent says
+    what to do about a file that does not exist.
+    """
+    text = _read(path, error, absent)
+    data = _parse(path, text, error)
+    changed = {_change(data, change, error): change for change in changes}
+    try:
+        return model.model_validate(data)
+    except ValidationError as invalid:
+        lines = {} if path.suffix == ".json" else lines_of(text)
+        told = [_Told(path, lines, changed, fault) for fault in faults_of(invalid, data, model)]
+        raise error("\n".join(dict.fromkeys(str(each) for each in sorted(told, key=lambda each: each.line)))) from invalid
+
+
+def _read(path: Path, error: type[FileError], absent: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark, which TOML does not allow
+    except FileNotFoundError as missing:
+        raise error(f"{path}: does not exist; {absent}") from missing
+    except OSError as unreadable:
+        raise error(explain(unreadable)) from unreadable
+    except UnicodeDecodeError as binary:
+        raise error(f"{path}: is not a text in UTF-8; give another file, or save it as UTF-8") from binary
+
+
+def _parse(path: Path, text: str, error: type[FileError]) -> dict[str, Any]:
+    """Return the content of a text; raise error with the line at which it ends to be TOML or JSON."""
+    try:
+        data = json.loads(text) if path.suffix == ".json" else parse_toml(text)
+    except json.JSONDecodeError as wrong:
+        raise error(f"{path}:{wrong.lineno}: column {wrong.colno}: {_small(wrong.msg)}; correct the JSON there") from wrong
+    except RecursionError as wrong:
+        raise error(f"{path}: too many lists and tables within each other; give another file") from wrong
+    except ValueError as wrong:
+        raise error(f"{path}{_syntax(str(wrong), text)}") from wrong
+    if not isinstance(data, dict):
+        raise error(f"{path}: must be an object, in {{ }}; correct it")
+    return data
+
+
+# What to do about what tomllib finds wrong, where "correct it" is too little.
+_REMEDIES = {"Invalid value": "write a text in quotes", "Cannot overwrite a value": "the field is there twice: delete one"}
+
+
+def _syntax(message: str, text: str) -> str:
+    """Bring a message of tomllib into our form: "Invalid value (at line 5, column 2)" becomes ":5: column 2: invalid value; ..."."""
+    found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", message, re.DOTALL)
+    if not found:
+        return f": {_small(message.partition(':')[0])}; correct it"
+    place = f"{found[2]}: column {found[3]}" if found[2] else f"{len(text.splitlines())}: at the end"
+    return f":{place}: {_small(found[1])}; {_REMEDIES.get(found[1], 'correct it')}"
+
+
+def _small(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def _change(data: dict[str, Any], change: str, error: type[FileError]) -> Steps:
+    """Set a field, as "medium.loss=0.2" says, and return the way to it."""
+    name, equals, value = change.partition("=")
+    steps = tuple(name.strip().split("."))
+    if not equals or not all(steps):
+        raise error(f"{change}: names no field and value; write it as medium.loss=0.2")
+    table = data
+    for i, step in enumerate(steps[:-1]):
+        inner = table.setdefault(step, {})
+        if not isinstance(inner, dict):
+            raise error(f"{change}: {'.'.join(steps[: i + 1])} is no table with fields; change it in a file of your own")
+        table = inner
+    table[steps[-1]] = value_of(value)
+    return steps
+
+
+def value_of(text: str) -> Any:
+    """Return what a text means as a value in TOML; if it means nothing, the text itself, as a word without quotes."""
+    try:
+        return parse_toml(f"x = {text}")["x"]
+    except (ValueError, RecursionError):
+        return text
+
+
+class _Told(NamedTuple):
+    """A fault, and where it stands: in the file, or in a change."""
+
+    path: Path
+    lines: Mapping[Steps, int]
+    changes: Mapping[Steps, str]
+    fault: Fault
+
+    @property
+    def line(self) -> int:
+        """The line of the field, or of the nearest table around it; 0 if there is none."""
+        steps = self.fault.steps
+        return next((self.lines[steps[:length]] for length in range(len(steps), 0, -1) if steps[:length] in self.lines), 0)
+
+    def __str__(self) -> str:
+        steps = self.fault.steps
+        for changed, change in self.changes.items():
+            if steps[: len(changed)] == changed:
+                return f"{change}: {self.fault.text}" if steps == changed else f"{change}: {self.fault}"
+            if changed[: len(steps)] == steps not in self.lines:
+                return f"{change}: {self.fault}"
+        line = f":{self.line or 1}" if self.lines else ""
+        return f"{self.path}{line}: {self.fault}"
