@@ -1,11 +1,11 @@
-"""The seal against strangers and replays: a key that all members share.
+"""The seal against attackers: a secret key that all members share.
 
-A frame carries an HMAC-SHA256, cut to 8 bytes (RFC 2104, section 5), over everything in it, so nobody without the key
-can make or change one. And it quotes the nonces of members, so that a frame recorded in an earlier run proves nothing
-to this one: see the theory of operation of faction.node.
+Each frame carries an HMAC-SHA256 of all its bytes, cut to 8 bytes (RFC 2104, section 5). So nobody can make or change a
+frame without the key. Each frame also quotes nonces of members. So a frame that was recorded in an earlier run proves
+nothing in this run: see the theory of operation in faction.node.
 
-Each frame sent or heard allocates, inside the firmware's hashlib, two hash objects and two digests of 32 bytes;
-nothing else does.
+For each frame sent or heard, hashlib of the firmware allocates two hash objects and two digests of 32 bytes. Nothing
+else here allocates after the constructor.
 """
 
 import hashlib
@@ -21,20 +21,21 @@ _MOST_QUOTES = const(54)  # what fits a frame of wire.MAX_LENGTH
 
 
 class Key(Seal):
-    """A seal for Node: every member must have the same secret."""
+    """A seal for Node. All members must have the same secret."""
 
     size = _TAG
 
     def __init__(self, secret: bytes, quotes: int = _MOST_QUOTES) -> None:
-        """secret: at least 16 bytes, best from a random source. quotes: the most nonces in a frame, 4 bytes each.
+        """Make a seal from a secret.
 
-        A frame is 32 bytes and its quotes, one for each peer if they fit; fewer save air and take more frames to start.
-        Raises ValueError. Allocates.
+        secret: at least 16 bytes, best from a random source. quotes: how many nonces a frame may quote, 1 to 54. A frame
+        has 32 bytes and 4 for each quote; it quotes every peer if they all fit. Fewer quotes make shorter frames, and the
+        start takes more of them. Raises ValueError. Allocates.
         """
         if len(secret) < _LEAST:
-            raise ValueError("secret: %d bytes, not at least %d" % (len(secret), _LEAST))
+            raise ValueError("secret of %d bytes: must have at least %d" % (len(secret), _LEAST))
         if type(quotes) is not int or not 1 <= quotes <= _MOST_QUOTES:
-            raise ValueError("quotes %r: not an int from 1 to %d" % (quotes, _MOST_QUOTES))
+            raise ValueError("quotes %r: must be an int, 1 to %d" % (quotes, _MOST_QUOTES))
         if len(secret) > _BLOCK:
             secret = _sha256(secret).digest()
         secret = secret + bytes(_BLOCK - len(secret))
@@ -45,7 +46,7 @@ class Key(Seal):
         self._word = bytearray(4)  # of the frame, on its way into the hash
 
     def quotes_for(self, peers: int) -> int:
-        """Return how many nonces a frame quotes in a cluster of so many peers."""
+        """Return how many nonces a frame quotes in a cluster of so many peers. Allocates nothing."""
         return min(peers, self._most_quotes)
 
     def sign(self, buffer: bytearray, end: int) -> None:
@@ -55,7 +56,7 @@ class Key(Seal):
             buffer[end + i] = tag[i]
 
     def verify(self, buffer: "bytes | bytearray", end: int) -> bool:
-        """Tell whether the tag behind the first end bytes, a multiple of 4, is theirs; takes the same time for any tag."""
+        """Tell whether the tag behind the first end bytes, a multiple of 4, is theirs. It takes the same time for every tag."""
         return _differences(self._digest(buffer, end), buffer, end) == 0
 
     def _digest(self, buffer: "bytes | bytearray", end: int) -> bytes:

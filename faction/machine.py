@@ -2,28 +2,29 @@
 
 Theory of operation
 
- 1. A Mealy machine: ``result = machine.process(command, peer_id)``. No I/O, no clock, no randomness,
-    no threads. The same commands give the same results, always.
- 2. It keeps two sets of peers. *pinging*: members whose participation was observed; *collecting*:
-    members whose readiness was. Both only grow, until ``reset``.
- 3. A command that carries a peer feeds one of the sets. What cannot feed it is rejected and changes
-    nothing: a stranger (NON_MEMBER), a member that is in the set already (DUPLICATE).
- 4. LOCAL_PARTICIPATION_COMPLETED says that our own part is done: our id joins *collecting*, and
-    BROADCAST_READY in the result asks the caller to announce it now.
- 5. The quorum is checked in two places only, neither of them before our own part is done: at LOCAL, and
-    at each new READY in COLLECTING. So nobody is bootstrapped before it has finished its own part.
- 6. BOOTSTRAPPED and TIMED_OUT are final: they accept nothing but PROBE.
- 7. TABLE decides every (state, command) cell: the result, the state that follows, and whether the quorum
-    is checked. Documentation, diagram and tests read it; ``process`` obeys it.
- 8. All memory is taken by the constructors. Where a docstring says "allocates nothing", that holds for
-    every argument, so the call works with the heap locked and may be made by an interrupt handler. One
-    context at a time drives a machine: ``process`` is not re-entrant.
- 9. ``process`` is an express lane in front of ``_step``. The lane serves the signals that only have to be
-    counted; whatever moves the state, is rejected for another reason than DUPLICATE, or is watched by an
-    observer takes ``_step``, which is complete by itself.
+ 1. This is a Mealy machine: ``result = machine.process(command, peer_id)``. It does no I/O. It has no clock, no
+    randomness and no threads. The same commands always give the same results.
+ 2. It keeps two sets of peers. *pinging* holds the members whose participation was observed. *collecting* holds the
+    members whose readiness was observed. Both sets only grow, until ``reset``.
+ 3. A command about a peer puts this peer into one of the sets. If that is not possible, the command is rejected and
+    changes nothing. The reason is NON_MEMBER for a peer that is not in the roster, and DUPLICATE for a member that is
+    in the set already.
+ 4. LOCAL_PARTICIPATION_COMPLETED says that our own part is done. Our own id joins *collecting*. BROADCAST_READY in the
+    result asks the caller to announce this now.
+ 5. The quorum is checked in two places only: at LOCAL_PARTICIPATION_COMPLETED, and at each new READY_OBSERVED in
+    COLLECTING. Our own part is done in both. So no machine is bootstrapped before its own part is done.
+ 6. BOOTSTRAPPED and TIMED_OUT are final. They accept no command but PROBE.
+ 7. TABLE decides every (state, command) cell: the result, the next state, and whether the quorum is checked.
+    ``process`` obeys the table. The documentation, the diagram and the tests read it.
+ 8. The constructors take all the memory. If a docstring says "allocates nothing", this is true for every argument. So
+    the call works with the heap locked, and an interrupt handler may make it. ``process`` is not re-entrant: only one
+    context at a time may drive a machine.
+ 9. ``process`` begins with a short way, the express lane. It serves the signals that only have to be counted, and it
+    rejects duplicates and peers that are not members. All other commands take the general way, ``_step``. The general
+    way can do everything. With an observer all commands take it.
 
-This file imports ``array`` alone, so it can be copied to a board by itself. MicroPython 1.9 on a micro:bit
-runs it, so it does without property, memoryview and f-strings.
+This file imports ``array`` only. So you can copy this one file to a board. MicroPython 1.9 on a micro:bit runs it, so
+it uses no property, no memoryview and no f-strings.
 """
 
 from array import array as _array
@@ -47,35 +48,35 @@ COLLECTING = const(2)
 BOOTSTRAPPED = const(3)
 TIMED_OUT = const(4)
 
-# Commands; the first two take a peer id
+# Commands. The first two take a peer id.
 PARTICIPATION_OBSERVED = const(0)
 READY_OBSERVED = const(1)
 LOCAL_PARTICIPATION_COMPLETED = const(2)
 DEADLINE_EXPIRED = const(3)
 PROBE = const(4)
 
-# Results: exactly one kind ...
+# Results. Each has exactly one kind ...
 ACCEPTED = const(0x0001)
 REJECTED = const(0x0002)
 PROBED = const(0x0004)
-# ... with ACCEPTED, what came of it ...
+# ... ACCEPTED comes with what happened ...
 PARTICIPATION_ACCEPTED = const(0x0008)
 READY_ACCEPTED = const(0x0010)
 LOCAL_COMPLETED = const(0x0020)
 BROADCAST_READY = const(0x0040)
 CONCLUDED_BOOTSTRAPPED = const(0x0080)
 CONCLUDED_TIMED_OUT = const(0x0100)
-# ... with REJECTED, why.
+# ... REJECTED comes with the reason.
 DUPLICATE = const(0x0200)
 NON_MEMBER = const(0x0400)
 NOT_ADMISSIBLE = const(0x0800)
 CONCLUDED = const(0x1000)
 UNKNOWN_COMMAND = const(0x2000)
 
-NO_PEER = const(-1)  # the peer id of a command that takes none; never a member
+NO_PEER = const(-1)  # the peer id for a command that takes none; it is never a member
 
-# A cell of the table is a result and, in the bits above it, the state that follows (0: it stays as it is;
-# nothing leads back to INITIAL) and the order to check the quorum.
+# A cell of the table holds the result in its low bits. Above it are the next state and the order to check the quorum.
+# Next state 0 means that the state stays as it is. It cannot mean INITIAL, as no command leads back there.
 _RESULT = const(0x3FFF)
 _NEXT = const(14)
 _CHECK_QUORUM = const(0x20000)
@@ -106,49 +107,49 @@ _MAX_ID = const(0x3FFFFFFF)  # the greatest small int of a 32-bit port
 
 
 def majority(count: int) -> int:
-    """Return the quorum of a strict majority of count peers. Allocates nothing."""
+    """Return the quorum for a strict majority of count peers: count // 2 + 1. Allocates nothing."""
     return count // 2 + 1
 
 
 def byzantine(count: int) -> int:
-    """Return the quorum of more than two thirds of count peers. Allocates nothing."""
+    """Return the quorum for more than two thirds of count peers: 2 * count // 3 + 1. Allocates nothing."""
     return 2 * count // 3 + 1
 
 
 def everyone(count: int) -> int:
-    """Return count: all peers must be ready. Allocates nothing."""
+    """Return the quorum for all peers: count itself. Allocates nothing."""
     return count
 
 
 def _check(name: str, value: int, start: int, end: int) -> None:
     if type(value) is not int or value < start or value > end:
-        raise ValueError("%s %r: not an int from %d to %d" % (name, value, start, end))
+        raise ValueError("%s %r: must be an int, %d to %d" % (name, value, start, end))
 
 
 class Config:
-    """Who we are, who all peers are, and how many must be ready.
+    """Our own id, the ids of all peers, and how many of them must be ready.
 
-    Immutable by agreement (a guard would cost memory on every board): nothing here writes to it after its
-    construction, and machines may share it. Attributes, to be read only:
+    Do not change it after its construction. Nothing guards it, as a guard would take memory on every board. Several
+    machines may share it. Attributes, only to be read:
 
     ``peer_id``  our own id
-    ``peers``    all ids, ascending: a range when they are contiguous, otherwise an array of 4 bytes an id
-    ``quorum``   how many peers, we among them, must be ready
+    ``peers``    all ids in ascending order: a range if they have no gaps, otherwise an array with 4 bytes for each
+    ``quorum``   how many peers must be ready; we count as one of them
     """
 
     def __init__(self, peer_id: int, peers: "Iterable[int]", quorum: "int | Callable[[int], int]") -> None:
-        """Check and keep the values.
+        """Check the values and keep them.
 
-        peer_id: our id, one of peers. peers: ids from 0 to 2**30 - 1, in any order. quorum: from 1 to the
-        number of peers, or a rule that is called with that number (majority, byzantine, everyone).
-        Raises ValueError, naming the value and the remedy. Allocates; not for interrupt handlers.
+        peer_id: our id; it must be one of peers. peers: ids from 0 to 2**30 - 1, in any order. quorum: from 1 to the
+        number of peers, or a function that takes this number and returns the quorum (majority, byzantine, everyone).
+        Raises ValueError, with the wrong value and what it must be. Allocates; not for interrupt handlers.
         """
         ids = list(peers)
         count = len(ids)
         for i in ids + [peer_id]:
             _check("peer_id", i, 0, _MAX_ID)
             if ids.count(i) != 1:
-                raise ValueError("peer_id %d: %dx in peers, not 1" % (i, ids.count(i)))
+                raise ValueError("peer_id %d: %d times in peers, must be once" % (i, ids.count(i)))
         if callable(quorum):
             quorum = quorum(count)
         _check("quorum", quorum, 1, count)
@@ -160,7 +161,8 @@ class Config:
     def index(self, peer_id: int) -> int:
         """Return the position of peer_id in peers, or -1 if it is not a member.
 
-        Takes any int. Logarithmic time. Allocates nothing; interrupt handlers may call it.
+        peer_id: any int. The time grows with the logarithm of the number of peers. Allocates nothing; interrupt
+        handlers may call it.
         """
         peers = self.peers
         low = 0
@@ -175,20 +177,21 @@ class Config:
 
 
 class PeerSet:
-    """A set of the members of a Config, one bit a peer; a live view into the machine that owns it.
+    """A set of members of a Config, with one bit for each. A machine owns it and changes it.
 
-    ``count`` is its size. ``len()`` and ``in`` work as ``count`` and ``has``, and iteration goes by ascending
-    id; they may allocate, while ``count`` and ``has`` never do.
+    ``count`` is the number of members in the set. ``len()`` gives the same, ``in`` the same as ``has``. Iteration
+    gives the ids in ascending order. These three may allocate; ``count`` and ``has`` never do.
     """
 
     def __init__(self, config: Config) -> None:
-        """Make an empty set. Allocates all that the set will ever use."""
+        """Make an empty set. Allocates all that the set will ever need."""
         self.config = config
         self._bits = bytearray((len(config.peers) + 7) >> 3)
-        self._limit = self.count = 0  # below this count a new member has only to be counted: see Faction.process
+        self.count = 0
+        self._limit = 0  # the express lane is open while count is below it: see Faction.process
 
     def has(self, peer_id: int) -> bool:
-        """Tell whether peer_id, any int, is in the set. Allocates nothing; interrupt handlers may call it."""
+        """Tell whether peer_id is in the set. It may be any int. Allocates nothing; interrupt handlers may call it."""
         return self._join(peer_id, False) == REJECTED | DUPLICATE
 
     __contains__ = has
@@ -202,7 +205,10 @@ class PeerSet:
                 yield peer_id
 
     def _join(self, peer_id: int, add: bool) -> int:
-        """Return why peer_id cannot join, NON_MEMBER or DUPLICATE; if it can, return 0, and let it when add."""
+        """Return the rejection if peer_id cannot join the set: NON_MEMBER or DUPLICATE. Otherwise return 0.
+
+        With add it joins now. Without add nothing changes.
+        """
         index = self.config.index(peer_id)
         if index < 0:
             return REJECTED | NON_MEMBER
@@ -217,7 +223,7 @@ class PeerSet:
 
 
 class Faction:
-    """The machine. Attributes, to be read only:
+    """The machine. Attributes, only to be read:
 
     ``state``                 INITIAL, PINGING, COLLECTING, BOOTSTRAPPED or TIMED_OUT
     ``is_concluded``          True in BOOTSTRAPPED and TIMED_OUT
@@ -229,38 +235,39 @@ class Faction:
     """
 
     def __init__(self, config: Config, observer: "Observer | None" = None) -> None:
-        """Make a machine in INITIAL. observer is told of every call of process: see faction.observer.
+        """Make a machine in INITIAL.
 
-        Allocates all that the machine will ever use.
+        observer: an object that the machine tells of every call of process: see faction.observer. Allocates all that
+        the machine will ever need.
         """
         self.config = config
         self.observer = observer
         self.pinging = PeerSet(config)
         self.collecting = PeerSet(config)
-        # The ids from _low to _high are found by subtraction. All others are found by Config.index: with
-        # gaps in the roster that is every id, as _high is -1 then.
+        # The express lane finds the position of an id from _low to _high by subtraction. For other ids it asks
+        # Config.index. In a roster with gaps these are all ids: _high is -1 there.
         self._low = config.peers[0]
-        self._high = config.peers[-1] if len(config.peers) > config.peers[-1] - config.peers[0] else -1
+        self._high = config.peers[-1] if isinstance(config.peers, range) else -1
         self.reset()
 
     def reset(self) -> None:
-        """Go back to INITIAL with nothing observed: a new attempt. Allocates nothing."""
+        """Go back to INITIAL and forget all observations: a new attempt. Allocates nothing."""
         self.is_pinging_completed = False
         self.pinging.count = self.collecting.count = 0
         for i in range(len(self.pinging._bits)):
             self.pinging._bits[i] = self.collecting._bits[i] = 0
         self._enter(INITIAL)
 
-    # No function on the way of a command may need more than eleven slots for its variables and its stack:
-    # MicroPython puts a greater frame on the heap (VM_MAX_STATE_ON_STACK in its py/objfun.c), which is slow
-    # and would make "allocates nothing" untrue. It shapes what follows, and a test measures it.
+    # MicroPython keeps the frame of a function on the C stack if its variables and its stack need at most eleven slots
+    # (VM_MAX_STATE_ON_STACK in its py/objfun.c). A larger frame goes on the heap: that is slow, and "allocates nothing"
+    # would be false. So no function that a command passes through needs more than eleven slots. A test measures this.
 
     def process(self, command: int, peer_id: int = NO_PEER) -> int:
-        """Feed one command, with the peer it is about, and return the result: an int, a set of flags.
+        """Process one command about one peer and return the result: an int, a set of flags.
 
-        Any ints are legal: an unknown command or peer is rejected, with the reason. The result has exactly
-        one of ACCEPTED, REJECTED and PROBED; a rejection changes nothing. What an observer raises reaches
-        the caller, after the transition. Allocates nothing; interrupt handlers may call it.
+        command, peer_id: any ints. An unknown command or peer is rejected, with the reason. The result has exactly
+        one of ACCEPTED, REJECTED and PROBED. A rejection changes nothing. An exception of the observer reaches the
+        caller, and the state has changed by then. Allocates nothing; interrupt handlers may call it.
         """
         if command == READY_OBSERVED:
             peers = self.collecting
@@ -287,16 +294,17 @@ class Faction:
         return result
 
     def admits(self, command: int, peer_id: int = NO_PEER) -> bool:
-        """Tell whether process would accept this very command now; always True for PROBE.
+        """Tell whether process would accept this command about this peer now. It is always True for PROBE.
 
-        Takes any ints. Allocates nothing; interrupt handlers may call it.
+        command, peer_id: any ints. Allocates nothing; interrupt handlers may call it.
         """
         return not self._decide(command, peer_id, False) & REJECTED
 
     def admissible(self) -> int:
-        """Return bit ``1 << command`` for each command that some peer, or none, would make acceptable now.
+        """Return an int with bit ``1 << command`` set for each command that process would accept now.
 
-        Allocates nothing; interrupt handlers may call it.
+        A command that takes a peer has its bit if it would be accepted for at least one peer. Allocates nothing;
+        interrupt handlers may call it.
         """
         commands = 0
         for command in range(_COMMANDS):
@@ -307,9 +315,9 @@ class Faction:
         return commands
 
     def admissible_commands(self) -> "Iterator[tuple[int, int]]":
-        """Iterate the (command, peer_id) pairs that process would accept now; NO_PEER where none is taken.
+        """Iterate over the (command, peer_id) pairs that process would accept now.
 
-        Live: a command processed between two steps shows in what follows. Allocates.
+        peer_id is NO_PEER where the command takes no peer. Each step looks at the machine as it is then. Allocates.
         """
         for command in range(_COMMANDS):
             for peer_id in self.config.peers if command <= READY_OBSERVED else (NO_PEER,):
@@ -317,7 +325,7 @@ class Faction:
                     yield command, peer_id
 
     def _decide(self, command: int, peer_id: int, add: bool) -> int:
-        """Return the cell that holds for this command and peer now; let the peer join its set when add."""
+        """Return the cell, or the rejection, for this command and peer now. With add the peer joins its set."""
         if command < 0 or command > PROBE:
             return REJECTED | UNKNOWN_COMMAND
         cell = TABLE[self.state * _COMMANDS + command]
@@ -327,10 +335,10 @@ class Faction:
         return cell
 
     def _step(self, command: int, peer_id: int) -> int:
-        """Process a command the general way."""
+        """Process a command on the general way."""
         cell = self._decide(command, peer_id, True)
         if cell & ACCEPTED:
-            command |= self.state << 3  # packed, since the call of observe takes seven of the eleven slots
+            command |= self.state << 3  # in one int, as the call of observe takes seven of the eleven slots
             if cell & LOCAL_COMPLETED:
                 self.is_pinging_completed = True
                 self.collecting._join(self.config.peer_id, True)
@@ -349,18 +357,20 @@ class Faction:
         return cell
 
     def _enter(self, state: int) -> None:
+        """Make state the present one, and set up the express lanes for it."""
         self.state = state
         self.is_concluded = state >= BOOTSTRAPPED
-        # Close both express lanes. An observer must see every command, so only without one does each open again.
+        # Close both express lanes. Open each again where a signal only has to be counted. With an observer both stay
+        # closed, as it must see every command.
         self.pinging._limit = self.collecting._limit = 0
         if self.observer is None:
             if TABLE[state * _COMMANDS + PARTICIPATION_OBSERVED] == _HEARD:
                 self.pinging._limit = _MAX_ID
             cell = TABLE[state * _COMMANDS + READY_OBSERVED]
             if cell == _READY_CHECKED:
-                self.collecting._limit = self.config.quorum - 1  # the READY that meets the quorum moves the state
+                self.collecting._limit = self.config.quorum - 1  # the one after these meets the quorum: the general way
             elif cell == _READY:
                 self.collecting._limit = _MAX_ID
 
 
-del const  # __init__ does "from .machine import *", and const is no name of the package
+del const  # __init__ does "from .machine import *", and const is not for its users

@@ -2,24 +2,27 @@
 
 Theory of operation
 
- 1. ``poll`` does everything: it drains the transport, lets time pass, sends at most one frame. It never blocks.
- 2. A beacon tells all others who we are and in which run. A run begins with the node and with every restart, and has
-    a nonce of its own. Until our machine has concluded we send a beacon an interval, with jitter, and it asks.
- 3. Once our own participation is complete we answer whoever asks, also after we have concluded: one frame for all
-    askers, at most once an interval. So a lost frame strands nobody. Bootstrapped, we say so in two more beacons, which
-    saves most of those who missed us the asking; then, and once all have concluded, the air is silent.
- 4. ``complete`` says that our own participation is complete. What the machine wants broadcast goes out at once.
- 5. A frame that is damaged, old, of a run that we know to be over, our own, or a stranger's never reaches the machine: it
-    is counted. Nonces have no order: under a checksum a frame that comes so late that we never heard its run before counts
-    as one of a new run, and its claim with it. Whoever cannot live with that uses a key: see 7.
- 6. A node that has heard nobody in its run sends less and less often, down to one beacon in eight intervals; the first
-    beacon of a member ends that. A budget may bound the frames of a minute.
- 7. Under a seal that quotes (faction.key) a sender counts only after it has proved that its run is alive now, by
-    a frame that quotes the nonce of ours. Hence every frame quotes those whom its sender has heard asking.
- 8. Time is counted down from differences of the clock, so its ticks may wrap whenever they like, as long as the polls
-    are closer than half its period.
+ 1. ``poll`` does everything. It takes in all frames that wait, it lets time pass, and it sends at most one frame. It
+    never blocks.
+ 2. A beacon is a frame that tells all others who we are and in which run. A run begins with the node and with every
+    restart. Each run has its own nonce. Until our machine has concluded, we send one beacon in each interval, with
+    jitter. These beacons ask the others to answer.
+ 3. Once our own part is complete we answer everybody who asks, also after we have concluded. One frame answers all
+    askers, at most once in an interval. So a lost frame leaves nobody behind. After we are bootstrapped we send two more
+    beacons. Most peers that missed our readiness hear it there, and need not ask. Once all have concluded, the air is
+    silent.
+ 4. ``complete`` says that our own part is complete. If the machine wants this broadcast, it goes out at once.
+ 5. Some frames never reach the machine, they are only counted: damaged frames, old frames, frames of a run that is over,
+    our own frames, and frames of non-members. Nonces have no order. So under a checksum a late frame of a run that we
+    never heard before looks like a new run, and what it claims counts. A key prevents this: see 7.
+ 6. As long as a node has heard nobody in its run, it sends less and less often, down to one beacon in eight intervals.
+    The first beacon of a member ends that. A budget may limit the frames of each minute.
+ 7. Under a seal that quotes (faction.key) a sender must first prove that its run is alive now: it sends a frame that
+    quotes the nonce of our run. Only then it counts. So every frame quotes the peers that its sender has heard asking.
+ 8. Time is added up from differences of the clock. So its ticks may wrap at any time, as long as two polls are less than
+    half a period apart.
 
-In steady state nothing here allocates, whatever comes in; transports and seals say what they allocate.
+In steady state nothing here allocates, whatever comes in. Transports and seals say what they allocate.
 """
 
 import os
@@ -54,23 +57,24 @@ if _FOR_TYPE_CHECKERS:
         frames_per_minute: int
 
 
-# Counters go on where the verdicts of wire.decode end: each frame received counts once, under one of the first eleven.
+# Codes of counters. The verdicts of wire.decode are the first six. Each frame received counts once, under one of the
+# first eleven codes.
 SAME_ID = const(6)  # another board has our peer id
 STRANGER = const(7)  # our cluster and roster, but an id that is not in it
-STALE = const(8)  # a frame that a later one overtook, or of an earlier run
+STALE = const(8)  # a frame that comes after a later one, or from an earlier run
 ECHO = const(9)  # our own frame came back
 UNPROVEN = const(10)  # the seal quotes, and this sender has not yet quoted us
 RESTART = const(11)  # a member began another run
 SENT = const(12)
 SEND_FAILED = const(13)  # the transport raised OSError
-RECEIVE_FAILED = const(14)  # likewise
+RECEIVE_FAILED = const(14)  # the transport raised OSError
 
 SLOW: "_Pace" = {"interval_ms": 10000, "frames_per_minute": 12}  # for LoRa and shared RS-485: Node(..., **SLOW)
 
 _COUNTERS = const(15)
-_DRAIN = const(64)  # frames a poll takes at most, so that a flood cannot hold it
+_DRAIN = const(64)  # frames that one poll takes at most, so that a flood cannot hold it
 _MAX_MS = const(0x3FFFFFFF)
-_MAX_CS = const(0x1FFFFFFF)  # a bit below the small ints, so that no sum leaves them
+_MAX_CS = const(0x1FFFFFFF)  # one bit less than a small int has, so that sums stay small ints
 _MAX_INTERVAL_MS = const(3600000)
 _MINUTE_MS = const(60000)
 _PATIENCE = const(8)  # beacons of a lone node before its interval grows
@@ -86,7 +90,7 @@ _OFFENDERS = const(8)  # reported non-members remembered, for each kind of confl
 
 
 class Node:
-    """One member at work. Attributes, to be read only:
+    """One member of the cluster at work. Attributes, only to be read:
 
     ``machine``       its Faction
     ``remaining_ms``  until the deadline
@@ -96,7 +100,7 @@ class Node:
                       SAME_ID ... RECEIVE_FAILED of this module
     ``offenders``     the latest offender of each kind of conflict, at conflict - OTHER_CLUSTER; -1: none
 
-    and what it was made with: ``config``, ``cluster``, ``transport``, ``interval_ms``, ``deadline_ms``.
+    and the arguments of its constructor: ``config``, ``cluster``, ``transport``, ``interval_ms``, ``deadline_ms``.
     """
 
     def __init__(
@@ -113,16 +117,16 @@ class Node:
         seed: "int | None" = None,
         observer: "Observer | None" = None,
     ) -> None:
-        """Make a node; its time begins with the first poll. Allocates all that it will ever use.
+        """Make a node. Its time begins with the first poll. Allocates all that it will ever need.
 
         config: of the machine. transport: see faction.transports. cluster: a name that all members share.
-        deadline_ms: when to give up, 1 ms to 12 days, counted from the first poll, or from the first beacon of another
-        member if deadline_from_contact. interval_ms: between two beacons, up to an hour; the jitter adds up to
-        a quarter. frames_per_minute: a bound on all that is sent, from 2 to 10,000; 0: none beyond one beacon and one
-        answer an interval. seal: the protection of the frames, a Checksum or a faction.key.Key. clock: see
-        faction.clock. seed: of nonces and jitter, 1 to 2**30 - 1, for repeatable runs; never fix it on a board, as
+        deadline_ms: when to give up, from 1 ms to 12 days after the first poll; with deadline_from_contact, after the
+        first beacon of another member. interval_ms: the time between two beacons, up to one hour; the jitter adds up to
+        a quarter. frames_per_minute: the most frames that are sent in a minute, 2 to 10,000; 0: no limit but one beacon
+        and one answer in an interval. seal: protects the frames, a Checksum or a faction.key.Key. clock: see
+        faction.clock. seed: of nonces and jitter, 1 to 2**30 - 1, for repeatable runs; never set it on a board, as
         the nonces of two boots must differ. observer: of machine and node, see faction.observer.
-        Raises ValueError, naming the value.
+        Raises ValueError, with the wrong value.
         """
         _check("deadline_ms", deadline_ms, 1, _MAX_MS)
         _check("interval_ms", interval_ms, 1, _MAX_INTERVAL_MS)
@@ -176,11 +180,12 @@ class Node:
         self.restart()
 
     def poll(self) -> int:
-        """Do what is due and return the state of the machine; call it often, at least a few times an interval.
+        """Do what is due and return the state of the machine. Call it often, at least a few times in an interval.
 
-        Never blocks, if the transport does not. What it finds on the air is counted. The first time that a node
-        proves misconfigured (OTHER_CLUSTER, OTHER_EXPECTATIONS, SAME_ID) the observer is told by
-        ``observe_conflict(node, conflict, peer_id)``. Not for interrupt handlers: see faction.transports.ring.
+        It does not block if the transport does not. Every frame is counted. The first time that another node shows a
+        wrong configuration (OTHER_CLUSTER, OTHER_EXPECTATIONS, SAME_ID) it calls
+        ``observe_conflict(node, conflict, peer_id)`` of the observer. Not for interrupt handlers: see
+        faction.transports.ring.
         """
         now = self._clock.now()
         elapsed_ms = 0 if self._last_tick is None else max(0, self._clock.diff(now, self._last_tick))
@@ -204,23 +209,23 @@ class Node:
             self._transmit(elapsed_ms)
 
     def complete(self) -> int:
-        """Declare our own participation complete, and announce it; return the result of the machine."""
+        """Say that our own part is complete, and announce it. Return the result of the machine. Allocates as the transport does."""
         result = self.machine.process(LOCAL_PARTICIPATION_COMPLETED)
         if result & BROADCAST_READY:
             self._announce()
         return result
 
     def cancel(self) -> int:
-        """End the wait now, as if the deadline had passed; return the result of the machine. Allocates nothing."""
+        """End the wait now, as the deadline would. Return the result of the machine. Allocates nothing."""
         result = self.machine.process(DEADLINE_EXPIRED)
         if result & ACCEPTED:
             self.remaining_ms = self._farewells = 0
         return result
 
     def restart(self) -> None:
-        """Begin a new run with all that was observed forgotten, and the time anew; ``complete`` is due again.
+        """Begin a new run: forget all that was observed, and begin the time again. ``complete`` is due again.
 
-        The counters go on. Allocates nothing.
+        The counters keep their values. Allocates nothing.
         """
         self.machine.reset()
         self.remaining_ms = self.deadline_ms
@@ -241,9 +246,9 @@ class Node:
                 self._nonces[i] = 0  # what was proved to the last run is not proved to this one
 
     def age_cs(self, peer_id: int) -> int:
-        """Return the hundredths of a second since the last frame of a peer in this run, up to 62 days; -1: none came.
+        """Return the hundredths of a second since the last frame of a peer in this run, up to 62 days; -1: no frame came.
 
-        Takes any int. Allocates nothing; interrupt handlers may call it.
+        peer_id: any int. Allocates nothing; interrupt handlers may call it.
         """
         index = self.config.index(peer_id)
         if index < 0 or not self._marks[index] & _HEARD:
@@ -251,17 +256,17 @@ class Node:
         return self.uptime_cs - self._heard_cs[index] & _MAX_CS
 
     def restarts(self, peer_id: int) -> int:
-        """Return how often a peer was seen to begin another run, counted up to 255.
+        """Return how often a peer began another run, up to 255.
 
-        Takes any int. Allocates nothing; interrupt handlers may call it.
+        peer_id: any int. Allocates nothing; interrupt handlers may call it.
         """
         index = self.config.index(peer_id)
         return 0 if index < 0 else self._restarts[index]
 
     def idle_ms(self) -> int:
-        """Return the ms until a poll has something to do by itself, up to 2**30 - 1: a board may sleep until then, or a frame.
+        """Return the ms until a poll has something to do, up to 2**30 - 1. A board may sleep until then, or until a frame comes.
 
-        0 for what is due, or waits for the budget of frames. Allocates nothing; interrupt handlers may call it.
+        It is 0 if something is due, or waits for the budget of frames. Allocates nothing; interrupt handlers may call it.
         """
         idle_ms = _MAX_MS
         if not self.machine.is_concluded:
@@ -283,17 +288,17 @@ class Node:
     def missing(self) -> "tuple[list[int], list[int]]":
         """Return (ids never heard in this run, ids heard but not ready). Allocates.
 
-        After the verdict a peer that becomes ready only then stays in the second list: a machine that has concluded
-        learns nothing more.
+        A machine that has concluded learns nothing more. So a peer that becomes ready after the verdict stays in the
+        second list.
         """
         lists: tuple[list[int], list[int]] = ([], [])
         self.each_missing(lambda peer_id, heard: lists[heard].append(peer_id))
         return lists
 
     def wait(self, pause_ms: int = 10) -> "Coroutine[Any, Any, int]":
-        """Poll until the machine has concluded, ``await``-ed from asyncio: return BOOTSTRAPPED or TIMED_OUT.
+        """Poll until the machine has concluded. Use it as ``await node.wait()``; it returns BOOTSTRAPPED or TIMED_OUT.
 
-        pause_ms: the time between polls. Afterwards go on polling: others may still ask. Allocates, as asyncio does.
+        pause_ms: the time between two polls. Go on with polls after it: others may still ask. Allocates, as asyncio does.
         """
         from .wait import wait  # "async def" is a syntax error on the smallest ports
 
@@ -354,10 +359,10 @@ class Node:
         return BEACON
 
     def _returns(self, index: int) -> bool:
-        """Tell whether the run before the current one of a peer is alive after all.
+        """Tell whether the earlier run of a peer is the living one after all.
 
-        A frame that was delayed over a restart, of a run that we never heard, makes a dead run current, and the living one
-        the one before. Then the living one goes on with new frames, and the dead one does not: seven in a row decide.
+        A late frame of a dead run that we never heard looks like a new run. The living run then counts as the earlier one.
+        But only the living run sends new frames. After seven of them in a row it is the current run again.
         """
         sequence = self.wire.sequence
         if sequence <= self._second_sequences[index]:
@@ -385,7 +390,7 @@ class Node:
             self._answer_in = max(self._answer_in, self._draw(self.interval_ms) >> 2)
 
     def _tell_machine(self, index: int) -> None:
-        """Let the machine know of a beacon of the peer at index."""
+        """Give a beacon of the peer at index to the machine."""
         wire = self.wire
         self._sequences[index] = wire.sequence
         self._heard_cs[index] = self.uptime_cs
@@ -398,7 +403,7 @@ class Node:
             self.machine.process(READY_OBSERVED, wire.peer_id)
 
     def _report(self, conflict: int) -> None:
-        """Tell the observer of a misconfigured node, unless it knows."""
+        """Tell the observer of a node with a wrong configuration, unless it knows."""
         peer_id = self.wire.peer_id
         self.offenders[conflict - OTHER_CLUSTER] = peer_id
         index = self.config.index(peer_id)
@@ -412,7 +417,7 @@ class Node:
             self._observer.observe_conflict(self, conflict, peer_id)
 
     def _remember(self, start: int, peer_id: int) -> int:
-        """Put a non-member into its kind's part of the list; return whether it was there."""
+        """Put a non-member into the part of the list for its kind of conflict. Return whether it was there."""
         outsiders = self._outsiders
         for i in range(start, start + _OFFENDERS):
             if outsiders[i] == peer_id:
@@ -439,7 +444,7 @@ class Node:
             self._send()
 
     def _announce(self) -> bool:
-        """Send a beacon and set the time of the next; without credit it stays due."""
+        """Send a beacon and set the time of the next one. Without credit it stays due."""
         self._beacon_in = 0
         sent = self._send()
         if sent:
@@ -473,7 +478,7 @@ class Node:
             self.counters[SEND_FAILED] += 1
 
     def _quote(self) -> None:
-        """Quote the peers that have asked since they were quoted last, as many as fit, and the others next time."""
+        """Quote the peers that have asked since we quoted them last. Those that do not fit come next time."""
         slot = 0
         quotes = self.wire.quotes
         for _ in range(len(self._marks)):
@@ -488,7 +493,7 @@ class Node:
             quotes[i] = 0
 
     def _draw(self, limit: int) -> int:
-        """Return a pseudo-random number from 0 to limit - 1; xorshift with 30 bits and the full period."""
+        """Return a pseudo-random number from 0 to limit - 1, by xorshift with 30 bits and the full period."""
         x = self._random
         x ^= (x & 0x7FFFFF) << 7
         x ^= x >> 9
@@ -499,5 +504,5 @@ class Node:
 
 def _entropy() -> int:
     if not hasattr(os, "urandom"):
-        raise ValueError("seed None: this port has no os.urandom; give one that differs from boot to boot")
+        raise ValueError("seed None: this port has no os.urandom; give a seed that differs from boot to boot")
     return int.from_bytes(os.urandom(4), "big") >> 2 or 1

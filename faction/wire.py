@@ -1,4 +1,4 @@
-"""One beacon: what a node says on the air, and how to tell a beacon from noise.
+"""One beacon: the bytes that a node sends, and how to tell a beacon from noise.
 
 A frame, all numbers with the most significant byte first:
 
@@ -6,9 +6,9 @@ A frame, all numbers with the most significant byte first:
     2  version 1                       12  peer id                       24  nonces quoted, 4 bytes each
     3  flags                           16  nonce of the sender's run     ..  seal: a checksum or a tag
 
-The numbers stay below 2**30, small ints on every port. A frame always has one length for one sender: 26 bytes under
-the Checksum, which quotes nothing. The buffers belong to the caller. Nothing here trusts a length or a byte from the
-air, and nothing that decodes or encodes allocates, except a seal that says so.
+All numbers are below 2**30, so they are small ints on every port. All frames of a sender have the same length: 26 bytes
+under the Checksum, which quotes nothing. The buffers belong to the caller. Nothing here trusts a length or a byte from
+the air. Decoding and encoding allocate nothing, except in a seal that says so.
 """
 
 from array import array
@@ -21,8 +21,8 @@ if _FOR_TYPE_CHECKERS:
     from collections.abc import Iterable
 
 # Flags
-ASKING = const(0x01)  # the sender has not concluded, and wants to hear from everybody
-READY = const(0x02)  # the sender's own participation is complete, and its run has not timed out
+ASKING = const(0x01)  # the sender has not concluded; it asks everybody to answer
+READY = const(0x02)  # the sender's own part is complete, and its run has not timed out
 
 # What decode finds
 BEACON = const(0)
@@ -47,8 +47,8 @@ _QUOTES = const(24)
 def crc16(buffer: "bytes | bytearray", end: int) -> int:
     """Return the CRC-16/GENIBUS of the first end bytes (polynomial 0x1021, inverted; "123456789" gives 0xD64E).
 
-    Inverted, as otherwise a frame with a zero byte behind it, or its own checksum and zeros, could pass for another.
-    A byte at a time, without a table. Allocates nothing; interrupt handlers may call it.
+    It is inverted. Otherwise a frame and a zero byte, or a frame with its checksum and zeros, could look like another
+    frame. It takes one byte at a time and needs no table. Allocates nothing; interrupt handlers may call it.
     """
     crc = 0xFFFF
     for i in range(end):
@@ -59,7 +59,7 @@ def crc16(buffer: "bytes | bytearray", end: int) -> int:
 
 
 def digest(values: "Iterable[int]") -> int:
-    """Return a 30-bit check of ints from 0 to 2**30 - 1, the same on every port. Against mistakes, not attacks."""
+    """Return a 30-bit check of ints from 0 to 2**30 - 1, the same on every port. It finds mistakes, not attacks."""
     low = high = 1
     for value in values:
         # Two remainders by primes below 2**15: no product leaves the small ints of a 32-bit port.
@@ -69,7 +69,7 @@ def digest(values: "Iterable[int]") -> int:
 
 
 def put(buffer: bytearray, at: int, value: int) -> None:
-    """Write value, from 0 to 2**30 - 1, as 4 bytes. Allocates nothing."""
+    """Write value, from 0 to 2**30 - 1, into 4 bytes of buffer from position at. Allocates nothing."""
     buffer[at] = value >> 24
     buffer[at + 1] = value >> 16 & 0xFF
     buffer[at + 2] = value >> 8 & 0xFF
@@ -77,7 +77,7 @@ def put(buffer: bytearray, at: int, value: int) -> None:
 
 
 def get(buffer: "bytes | bytearray", at: int) -> int:
-    """Read 4 bytes: an int from 0 to 2**30 - 1, or -1 for what is greater. Allocates nothing."""
+    """Read 4 bytes of buffer from position at: an int from 0 to 2**30 - 1, or -1 for a greater one. Allocates nothing."""
     if buffer[at] > 0x3F:
         return -1
     return buffer[at] << 24 | buffer[at + 1] << 16 | buffer[at + 2] << 8 | buffer[at + 3]
@@ -118,16 +118,16 @@ class Checksum(Seal):
 
 
 class Wire:
-    """Encodes the beacons of one node and decodes those it hears.
+    """Encodes the beacons of one node, and decodes the frames that it hears.
 
     ``length``        bytes of every frame that encode writes
     ``roster_check``  the check of roster and quorum that is in them
-    ``quotes``        the nonces that the next frame quotes, 0 where there is none: an array to be filled in
+    ``quotes``        the nonces that the next frame quotes, 0 where there is none; an array that the node fills in
     ``flags``, ``peer_id``, ``nonce``, ``sequence``  of the frame decoded last
     """
 
     def __init__(self, config: Config, cluster: str, seal: Seal) -> None:
-        """cluster: a name that sets this cluster apart from others on the same air. Allocates; the rest does not."""
+        """cluster: the name of the cluster, to tell it from others on the same air. Allocates; the other methods do not."""
         self._seal = seal  # signs and verifies each frame
         self.quotes = array("I", bytes(4 * seal.quotes_for(len(config.peers))))
         self.length = _QUOTES + 4 * len(self.quotes) + seal.size
@@ -143,7 +143,7 @@ class Wire:
         self._quotes_end = 0  # where the quotes of the frame decoded last end
 
     def encode(self, buffer: bytearray, flags: int, nonce: int, sequence: int) -> int:
-        """Write a frame into buffer, which must hold length bytes; return that length. Allocates as the seal does."""
+        """Write a frame into buffer, which must have room for length bytes. Return this length. Allocates as the seal does."""
         for i in range(_NONCE):
             buffer[i] = self._our_head[i]
         buffer[_FLAGS] = flags
@@ -154,10 +154,10 @@ class Wire:
         return self.length
 
     def decode(self, buffer: "bytes | bytearray", length: int) -> int:
-        """Judge the first length bytes of buffer: return BEACON, or what is wrong with them.
+        """Judge the first length bytes of buffer. Return BEACON, or the code of what is wrong with them.
 
-        For BEACON and the codes from OTHER_VERSION up the fields are those of the frame, as far as they can be read;
-        peer_id is -1 where the frame has an id that no member can have. Allocates as the seal does.
+        For BEACON and for OTHER_VERSION and higher codes, flags, peer_id, nonce and sequence are those of the frame, as far
+        as it can be read. peer_id is -1 if the frame has an id that no member can have. Allocates as the seal does.
         """
         if length < 2 or length > len(buffer) or not self._same(buffer, 0, 2):
             return MALFORMED

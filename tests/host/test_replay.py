@@ -114,8 +114,8 @@ def test_a_screen_that_somebody_copied_is_read(tmp_path):
         ("command 20 1 1 17\n", "", "2: 4 entries, but then 'end 5'; take the journal from the board again"),
         ("2 -1 97", "2 -1 225", "2: record 2, local participation completed of peer -1: recorded as accepted: "),
         ("lost=0", "lost=3", "2: lost=3: commands are missing, so it cannot be replayed; on the board, call Journal.follow(node), or "),
-        ("quorum=3", "quorum=4", "2: quorum 4: not an int from 1 to 3; take the journal from the board again"),
-        ("peers=0,1,7", "peers=1,7", "2: peer_id 0: 0x in peers, not 1; take the journal from the board again"),
+        ("quorum=3", "quorum=4", "2: quorum 4: must be an int, 1 to 3; take the journal from the board again"),
+        ("peers=0,1,7", "peers=1,7", "2: peer_id 0: 0 times in peers, must be once; take the journal from the board again"),
         ("journal 1", "journal 2", " no journal in it; save one with faction probe --journal FILE, or copy one from a console"),
     ],
 )

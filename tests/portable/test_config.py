@@ -56,13 +56,13 @@ def test_a_machine_holds_what_the_specification_names():
     assert type(machine.pinging) is type(machine.collecting) is faction.PeerSet
 
 
-_ID = "peer_id %s: not an int from 0 to 1073741823"
+_ID = "peer_id %s: must be an int, 0 to 1073741823"
 REFUSED = (
     # our id, peers, quorum, the message
-    (0, (), 1, "peer_id 0: 0x in peers, not 1"),
-    (5, (0, 1), 1, "peer_id 5: 0x in peers, not 1"),
-    (0, (0, 3, 1, 3), 1, "peer_id 3: 2x in peers, not 1"),
-    (0, (0, 1, 0, 0), 1, "peer_id 0: 3x in peers, not 1"),
+    (0, (), 1, "peer_id 0: 0 times in peers, must be once"),
+    (5, (0, 1), 1, "peer_id 5: 0 times in peers, must be once"),
+    (0, (0, 3, 1, 3), 1, "peer_id 3: 2 times in peers, must be once"),
+    (0, (0, 1, 0, 0), 1, "peer_id 0: 3 times in peers, must be once"),
     (0, (0, -1), 1, _ID % "-1"),
     (-1, (0, 1), 1, _ID % "-1"),
     (-1, (-1,), 1, _ID % "-1"),
@@ -76,16 +76,16 @@ REFUSED = (
     (None, (0, 1), 1, _ID % "None"),
     (0, (0, (1,)), 1, _ID % "(1,)"),
     (0, "01", 1, _ID % "'0'"),
-    (0, (0, 1, 2), 0, "quorum 0: not an int from 1 to 3"),
-    (0, (0, 1, 2), -1, "quorum -1: not an int from 1 to 3"),
-    (0, (0, 1, 2), 4, "quorum 4: not an int from 1 to 3"),
-    (0, (0,), True, "quorum True: not an int from 1 to 1"),
-    (0, (0, 1), 1.0, "quorum 1.0: not an int from 1 to 2"),
-    (0, (0, 1), "1", "quorum '1': not an int from 1 to 2"),
-    (0, (0, 1), None, "quorum None: not an int from 1 to 2"),
-    (0, (0, 1), lambda count: count + 1, "quorum 3: not an int from 1 to 2"),
-    (0, (0, 1), lambda count: 0, "quorum 0: not an int from 1 to 2"),
-    (0, (0, 1), lambda count: None, "quorum None: not an int from 1 to 2"),
+    (0, (0, 1, 2), 0, "quorum 0: must be an int, 1 to 3"),
+    (0, (0, 1, 2), -1, "quorum -1: must be an int, 1 to 3"),
+    (0, (0, 1, 2), 4, "quorum 4: must be an int, 1 to 3"),
+    (0, (0,), True, "quorum True: must be an int, 1 to 1"),
+    (0, (0, 1), 1.0, "quorum 1.0: must be an int, 1 to 2"),
+    (0, (0, 1), "1", "quorum '1': must be an int, 1 to 2"),
+    (0, (0, 1), None, "quorum None: must be an int, 1 to 2"),
+    (0, (0, 1), lambda count: count + 1, "quorum 3: must be an int, 1 to 2"),
+    (0, (0, 1), lambda count: 0, "quorum 0: must be an int, 1 to 2"),
+    (0, (0, 1), lambda count: None, "quorum None: must be an int, 1 to 2"),
 )
 
 
@@ -99,7 +99,7 @@ def test_ids_beyond_a_small_int_of_32_bits_are_refused():
         message = _ID % value
         assert message_of(ValueError, lambda: Config(0, (0, value), 1)) == message
         assert message_of(ValueError, lambda: Config(value, (0, 1), 1)) == message
-        assert message_of(ValueError, lambda: Config(0, (0, 1), value)) == "quorum %d: not an int from 1 to 2" % value
+        assert message_of(ValueError, lambda: Config(0, (0, 1), value)) == "quorum %d: must be an int, 1 to 2" % value
     assert Config(MAX_ID, (0, MAX_ID), 1).peer_id == MAX_ID
 
 

@@ -132,14 +132,14 @@ def test_the_machine_of_a_node_is_watched_too():
 def test_values_that_make_no_sense():
     config = Config(0, (0, 1), 2)
     for options, named in (
-        ({"deadline_ms": 0}, "deadline_ms 0: not an int from 1 to 1073741823"),
-        ({"deadline_ms": 2.5}, "deadline_ms 2.5: not an int from 1 to 1073741823"),
-        ({"interval_ms": 0}, "interval_ms 0: not an int from 1 to 3600000"),
-        ({"interval_ms": True}, "interval_ms True: not an int from 1 to 3600000"),
-        ({"frames_per_minute": 1}, "frames_per_minute 1: not an int from 2 to 10000"),
-        ({"frames_per_minute": -1}, "frames_per_minute -1: not an int from 2 to 10000"),
-        ({"seed": 0}, "seed 0: not an int from 1 to 1073741823"),
-        ({"seed": 1 << 30}, "seed 1073741824: not an int from 1 to 1073741823"),
+        ({"deadline_ms": 0}, "deadline_ms 0: must be an int, 1 to 1073741823"),
+        ({"deadline_ms": 2.5}, "deadline_ms 2.5: must be an int, 1 to 1073741823"),
+        ({"interval_ms": 0}, "interval_ms 0: must be an int, 1 to 3600000"),
+        ({"interval_ms": True}, "interval_ms True: must be an int, 1 to 3600000"),
+        ({"frames_per_minute": 1}, "frames_per_minute 1: must be an int, 2 to 10000"),
+        ({"frames_per_minute": -1}, "frames_per_minute -1: must be an int, 2 to 10000"),
+        ({"seed": 0}, "seed 0: must be an int, 1 to 1073741823"),
+        ({"seed": 1 << 30}, "seed 1073741824: must be an int, 1 to 1073741823"),
     ):
         given = {"deadline_ms": 1000, "seed": 1}
         given.update(options)

@@ -276,9 +276,9 @@ def test_tags_are_those_of_the_standard():
 
 def test_keys_and_quotes_that_make_no_sense():
     for secret, quotes, named in (
-        (b"short", 8, "secret: 5 bytes, not at least 16"),
-        (SECRET, 0, "quotes 0: not an int from 1 to 54"),
-        (SECRET, 55, "quotes 55: not an int from 1 to 54"),
+        (b"short", 8, "secret of 5 bytes: must have at least 16"),
+        (SECRET, 0, "quotes 0: must be an int, 1 to 54"),
+        (SECRET, 55, "quotes 55: must be an int, 1 to 54"),
     ):
         assert message_of(ValueError, lambda: Key(secret, quotes)) == named
 
