@@ -1,7 +1,7 @@
 """A board at the end of a serial line: the unix port of MicroPython on a pseudo terminal, with a folder as its flash.
 
-Like a board it runs main.py when it is switched on or reset, and has its REPL behind that. A second pseudo terminal is
-the cable: it can be pulled, and takes the power with it.
+Like a board it runs main.py when it is switched on or reset, and shows its REPL when main.py ends. A second pseudo terminal
+is the cable. It can be pulled, and the board loses its power with it.
 """
 
 import fcntl
@@ -27,10 +27,10 @@ class Board:
 
     ``port``            what a host opens
     ``said``            all that the board has sent
-    ``bytes_to_board``  how many the host has sent over this cable
-    ``pull_after``      how many of them let the cable be pulled
-    ``bytes_to_host``   how many the board has sent over this cable
-    ``pull_at``         how many of them let the cable be pulled
+    ``bytes_to_board``  how many bytes the host has sent over this cable
+    ``pull_after``      the cable is pulled after so many of them; None: it stays
+    ``bytes_to_host``   how many bytes the board has sent over this cable
+    ``pull_at``         the cable is pulled after so many of them; None: it stays
     """
 
     def __init__(self, flash):
@@ -65,14 +65,14 @@ class Board:
             for each in (self._host, self._keep):
                 if each is not None:
                     os.close(each)
-            self._host, self._keep = os.openpty()  # the end of the host stays open, so that the line outlives a program
+            self._host, self._keep = os.openpty()  # the host keeps its end open, so that the line stays when a program ends
             tty.setraw(self._keep)
             self.port = os.ttyname(self._keep)
             self.bytes_to_board = self.bytes_to_host = 0
             self.pull_after = self.pull_at = None
 
     def _pull(self):
-        """Pull the cable, which is the power, too."""
+        """Pull the cable. The board gets its power over it, so it ends."""
         host, self._host = self._host, None
         os.close(host)
         self.kill()
@@ -85,7 +85,7 @@ class Board:
 
     def _power(self):
         while not self._ended.is_set():
-            tty.setraw(self._console)  # a process that was killed has left it as its REPL had it
+            tty.setraw(self._console)  # a process that was killed has left it in the mode of its REPL
             mode = termios.tcgetattr(self._console)
             mode[3] |= termios.ISIG  # ctrl-C interrupts
             termios.tcsetattr(self._console, termios.TCSANOW, mode)
@@ -108,7 +108,7 @@ class Board:
                 ends = [end for end in (self._host, self._device) if end is not None]
                 for source in select.select(ends, [], [], 0.01)[0]:
                     self._carry(source, os.read(source, 64))
-            time.sleep(0.0005)  # let others have the lock
+            time.sleep(0.0005)  # so that other threads get the lock
 
     def _carry(self, source, data):
         if source == self._device:
@@ -131,7 +131,7 @@ class Board:
 
 
 def furnish(flash, settings, program="unix"):
-    """Put on a flash what faction deploy would: the program of a kind of board, and its configuration."""
+    """Put on a flash what faction deploy puts there: the program of a kind of board, and its configuration."""
     build.write({**_files(program), "faction.json": json.dumps(settings).encode()}, flash)
 
 
@@ -139,7 +139,7 @@ _files = cache(build.board)
 
 
 class Bridge:
-    """A pseudo terminal at the end of a socket, as a context: the serial line of an emulated micro:bit as a port."""
+    """Makes the serial line of an emulated micro:bit, a socket, a port that can be opened. Use it as a context."""
 
     def __init__(self, end):
         self._socket = end
@@ -172,13 +172,13 @@ NAMES = ["north", "south", "east", "west", "door"]
 
 
 def settings_of(count, **changes):
-    """Return settings of boards that find each other; changes go into all of them."""
+    """Return settings of boards that find each other. The changes apply to each of them."""
     return local(count, count, **{"interval_ms": 100, "deadline_ms": 60_000, "names": NAMES[:count], **changes})
 
 
 @contextmanager
 def powered(tmp_path, settings):
-    """Give boards that run with these settings, one each, as soon as all have greeted."""
+    """Yield running boards, one for each of the settings, once all have printed their first words."""
     with ExitStack() as stack:
         boards = []
         for number, each in enumerate(settings):
@@ -197,7 +197,7 @@ def wait(condition, seconds=20):
 
 
 def states(boards, state):
-    """Tell whether every board has said that it is in this state."""
+    """Return whether every board has said that it is in this state."""
     return all(b'"state": %d' % state in board.said for board in boards)
 
 

@@ -18,7 +18,7 @@ from command import FACTION, faction, matrix
 from emulated import NAMES, Board, Bridge, ports, powered, settings_of, states, wait
 from needs import NO_MICROPYTHON, needs_microbit, require
 
-from faction import BOOTSTRAPPED, COLLECTING, TIMED_OUT
+from faction import BOOTSTRAPPED, COLLECTING, TIMED_OUT, __version__
 from faction_tools.dev import microbit
 from faction_tools.serial import line, survey
 
@@ -187,6 +187,29 @@ def test_a_program_that_does_not_answer(tmp_path):
             done.returncode == 3
             and "no answer, but it prints 'temperature 21'; does it run faction, with its console on? Press its reset button" in done.stdout
         ), done.stdout
+
+
+FOREIGN = """\
+import sys
+command = ""
+while True:
+    key = sys.stdin.read(1)
+    command += key
+    if key == "\\r":
+        words = command.split()
+        command = ""
+        print('{"faction": "%s", "id": 0, "state": 9}' % (words[0] if words else "none"))
+"""
+
+
+def test_an_answer_of_another_kind(tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "main.py").write_text(FOREIGN)
+    with Board(tmp_path / "other") as board:
+        done = faction("probe", board.port)
+    wrong = "its answer to probe is not as expected (name: Field required)"
+    assert (done.returncode, done.stderr) == (3, ""), done
+    assert done.stdout.splitlines()[0] == f"! {board.port}: {wrong}; bring faction {__version__} onto it: faction deploy"
 
 
 @needs_microbit

@@ -14,6 +14,7 @@ from typing import Any
 from faction import BOOTSTRAPPED, TIMED_OUT
 from faction.names import state_name
 
+from .answers import check
 from .line import BoardLine, LineError
 
 COMMANDS = ("probe", "peers", "missing", "config", "stats")
@@ -210,8 +211,11 @@ class Watch:
             if port not in self._lines:
                 self._lines[port] = BoardLine(port, self._seconds, self._stop)
             line = self._lines[port]
-            answers = {command: line.ask(command) for command in commands}
-            report.answers = {command: answer for command, answer in answers.items() if answer}
+            for command in commands:
+                answer = line.ask(command)
+                if answer:
+                    check(command, answer, port)
+                    report.answers[command] = answer
             report.taken = time.time()
             report.is_at_repl = line.is_at_repl
         except LineError as error:

@@ -24,7 +24,7 @@ VERDICTS = {
 
 
 def picture(survey: Survey) -> RenderableType:
-    """Return what there is to see of a survey."""
+    """Return what people see of a survey: a page or a table, the findings, the faults, the verdict."""
     parts: list[RenderableType] = []
     if len(survey.reports) == 1 and survey.boards:
         parts += page(survey.boards[0])
@@ -44,7 +44,7 @@ def _verdict(survey: Survey) -> str:
 
 
 def _waited_for(board: Report) -> Iterator[str]:
-    """Iterate the peers without which an unconcluded board goes nowhere."""
+    """Iterate the peers that a board still waits for."""
     if board.state != BOOTSTRAPPED:
         for peer_id, name, _, ready, *_ in board.peers.values():
             if not ready:
@@ -52,7 +52,7 @@ def _waited_for(board: Report) -> Iterator[str]:
 
 
 def page(board: Report) -> list[RenderableType]:
-    """Return all that one board has said."""
+    """Return the page of one board: its state, its peers and its counters."""
     probe, config = board.answers["probe"], board.answers.get("config", {})
     head = Text(f"{board.name} on {board.port}: ")
     head.append(state_name(board.state), STYLES[board.state])
@@ -81,7 +81,7 @@ def _peers(board: Report) -> Table:
 
 
 def _counters(board: Report) -> Iterator[Text]:
-    """Yield the counters that have counted something."""
+    """Iterate the counters that are not 0, in a line for the node and one for the transport."""
     stats = board.answers.get("stats", {"node": {}, "transport": {}})
     for title in ("node", "transport"):
         counted = [f"{name} {number}" for name, number in stats[title].items() if number]
@@ -90,7 +90,7 @@ def _counters(board: Report) -> Iterator[Text]:
 
 
 def matrix(survey: Survey) -> Table:
-    """Return who hears whom and who is ready, a line a board."""
+    """Return the table of several boards: who hears whom, and who is ready."""
     peers = sorted({peer_id for board in survey.boards for peer_id in board.peers})
     table = Table(title=f"{LEGEND}, of {_ranges(peers)}", title_justify="left")
     for name in ("board", "port", "state", "hears", "ready", "left"):
@@ -109,7 +109,7 @@ def matrix(survey: Survey) -> Table:
 
 
 def _marks(survey: Survey, board: Report, peers: list[int]) -> Text:
-    """Draw what a board knows of every peer."""
+    """Return a character for each peer: what the board knows of it."""
     heard_by = {each.peer_id for each in survey.boards if board.peer_id in each.peers and each.hears(board.peer_id)}
     text = Text()
     for peer_id in peers:
