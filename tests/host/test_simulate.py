@@ -15,7 +15,7 @@ from faction import BOOTSTRAPPED, TIMED_OUT, Config
 from faction.node import RESTART, SAME_ID, STALE, UNPROVEN
 from faction.wire import BEACON, CORRUPT, OTHER_EXPECTATIONS, Checksum
 from faction_tools.shown import page as pages
-from faction_tools.simulator import campaign, history, scenario
+from faction_tools.simulator import campaign, distributions, history, scenario
 from faction_tools.simulator.outcome import outcome
 from faction_tools.simulator.scenario import Scenario, ScenarioError
 from faction_tools.simulator.shortcuts import FastChecksum, FastConfig
@@ -237,7 +237,7 @@ def test_distributions_have_their_means():
         (7.0, 7, 7, 7),
     ):
         distribution = small(cluster={"start_up_ms": value}).cluster.start_up_ms
-        drawn = [scenario.draw(distribution, draw) for _ in range(20_000)]
+        drawn = [distributions.draw(distribution, draw) for _ in range(20_000)]
         assert low <= min(drawn) and max(drawn) <= high and abs(sum(drawn) / 20_000 - mean) < 0.1, value
 
 

@@ -73,6 +73,20 @@ def test_a_folder_with_the_name_of_a_picture_is_refused(tmp_path):
     assert is_refused(faction("simulate", "greenhouse", "--picture", tmp_path / "run.svg"), "run.svg: is a folder; name a file")
 
 
+@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n\0\0\xff\xfe", b"title = '\xff'", None])
+def test_a_scenario_that_is_no_text_is_refused(tmp_path, content):
+    path = tmp_path / "mine.toml"
+    path.mkdir() if content is None else path.write_bytes(content)
+    done = faction("simulate", path)
+    assert is_refused(done, str(path)), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("change", ["title.x=1", "cluster=3", "medium.links.0.loss=1", "=1", "nodes.5=1", "medium.loss"])
+def test_a_change_that_fits_nowhere_is_refused(change):
+    done = faction("simulate", "greenhouse", "--set", change)
+    assert done.returncode == 2 and "Traceback" not in done.stderr and len(done.stderr.splitlines()) <= 2, done.stderr
+
+
 @pytest.mark.parametrize("option", ["picture run.svg", "picture run.png", "page run.html"])
 def test_a_full_disk_is_one_line(tmp_path, option):
     name, file = option.split()

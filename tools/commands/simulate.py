@@ -231,7 +231,9 @@ def _write(simulation: Simulation, options: argparse.Namespace) -> None:
 
 
 def _write_file(path: str, write: Callable[[Path], object]) -> None:
-    with named(path):
+    from ..shown.progress import busy
+
+    with named(path), busy(f"writing {path}"):
         write(Path(path))
     print(f"{path}: written", file=sys.stderr)
 

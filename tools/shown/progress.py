@@ -1,10 +1,10 @@
-"""A progress bar for what takes seconds. It goes to standard error, and only to a terminal."""
+"""What is shown of work that takes seconds. It goes to standard error, and only to a terminal."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -50,3 +50,11 @@ def bar(what: str, total: int) -> Iterator[Bar]:
     )
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         yield Bar(progress, what, total)
+
+
+@contextmanager
+def busy(what: str) -> Iterator[None]:
+    """Show that something is being done which has no parts to count, until the context ends."""
+    console = terminal(stderr=True)
+    with console.status(what) if console.is_terminal else nullcontext():
+        yield

@@ -8,7 +8,8 @@ from heapq import heappop
 from faction import BOOTSTRAPPED, TIMED_OUT
 from faction.node import Node
 
-from .scenario import ClusterSettings, Distribution, NodeSettings, draw
+from .distributions import Distribution, draw
+from .scenario import ClusterSettings, NodeSettings
 from .timeline import NEVER, US, Timeline
 
 LONGEST_IDLE_MS = 1 << 29  # of Node.idle_ms: nothing to do until a frame arrives

@@ -1,4 +1,4 @@
-"""Somebody who records what is on the air, plays it back, and makes frames of his own."""
+"""An intruder: it records what is on the air, plays it back, and makes frames of its own."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Intruder:
         self._timeline.at(self._timeline.now + int(settings.every_ms * US), self._act)
 
     def _forged(self) -> bytes:
-        """Return a frame that claims what the intruder likes. Its seal is worth nothing, as he does not know the secret."""
+        """Return a frame that claims that a board is ready. Its seal is worth nothing, because the intruder does not know the secret."""
         count = self._cluster.nodes
         config = Config(int(self._random() * count), range(count), self._cluster.quorum_count())
         wire = Wire(config, self._cluster_name, Key(WRONG_SECRET) if self._cluster.key else FastChecksum())

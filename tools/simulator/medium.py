@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Sequence
 from heapq import heappush
 
 from .board import Radio, SimulatedBoard
-from .scenario import MediumSettings, draw
+from .distributions import draw
+from .scenario import MediumSettings
 from .timeline import US, Timeline
 from .topology import neighbours
 

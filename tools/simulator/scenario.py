@@ -1,21 +1,21 @@
-"""Scenarios: a cluster, its air and what befalls it, from TOML; each fault in one is named with its line and field."""
+"""Scenarios: a cluster, its medium, and what happens to it. They come from TOML files; each fault is named with line and field."""
 
 # ruff: noqa: UP007, UP045  pydantic evaluates these annotations, and Python 3.9 knows no "|" there
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional, Union
+from typing import Annotated, Literal, Optional, Union
 
-from pydantic import BaseModel, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from ..fleet.roster import Quorum, quorum_count
 from ..toml.faults import Fault, Faults
 from ..toml.strict import FileError, Strict, load_as, value_of
+from .distributions import Distribution, Number, Uniform
 
-__all__ = ["Scenario", "ScenarioError", "draw", "load", "shipped", "value_of"]
+__all__ = ["Scenario", "ScenarioError", "load", "shipped", "value_of"]
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 
@@ -24,93 +24,25 @@ class ScenarioError(FileError):
     """What is wrong with a scenario: one line for each fault, with file, line, field, value and what to do."""
 
 
-class Uniform(Strict):
-    """Any value between two, each as likely."""
-
-    uniform: Annotated[list[float], Field(min_length=2, max_length=2)]
-
-    @field_validator("uniform")
-    @classmethod
-    def _rises(cls, values: list[float]) -> list[float]:
-        if not 0 <= values[0] <= values[1]:
-            raise ValueError("must be a least and a greatest value, neither below 0")
-        return values
-
-    def draw(self, random: Callable[[], float]) -> float:
-        low, high = self.uniform
-        return low + (high - low) * random()
-
-
-class Normal(Strict):
-    """A mean and a standard deviation; never below 0. By twelve uniform numbers, so that no machine rounds differently."""
-
-    normal: Annotated[list[float], Field(min_length=2, max_length=2)]
-
-    def draw(self, random: Callable[[], float]) -> float:
-        mean, deviation = self.normal
-        return max(0.0, mean + deviation * (math.fsum([random() for _ in range(12)]) - 6))
-
-
-class Exponential(Strict):
-    """A least value, and the mean of what comes on top: most are near it, a few far away. By von Neumann's comparisons."""
-
-    exponential: Annotated[list[float], Field(min_length=2, max_length=2)]
-
-    def draw(self, random: Callable[[], float]) -> float:
-        least, mean = self.exponential
-        whole = 0
-        while True:  # a falling sequence of odd length takes its first number
-            first = last = random()
-            length = 1
-            while True:
-                following = random()
-                if following >= last:
-                    break
-                last = following
-                length += 1
-            if length % 2:
-                return least + mean * (whole + first)
-            whole += 1
-
-
-Number = Annotated[float, Field(ge=0)]
-
-
-_TAGS = {"uniform": "<uniform>", "normal": "<normal>", "exponential": "<exponential>"}  # in brackets, for they are no fields
-
-
-def _kind(value: Any) -> Optional[str]:
-    """Return the tag of the distribution that a value means, so that its faults are told of that kind alone."""
-    if not isinstance(value, (dict, BaseModel)):
-        return "<number>"
-    names = set(value) if isinstance(value, dict) else set(vars(value))
-    return next((tag for name, tag in _TAGS.items() if name in names), None)
-
-
-Distribution = Annotated[
-    Union[
-        Annotated[Number, Tag("<number>")],
-        Annotated[Uniform, Tag("<uniform>")],
-        Annotated[Normal, Tag("<normal>")],
-        Annotated[Exponential, Tag("<exponential>")],
-    ],
-    Discriminator(
-        _kind,
-        custom_error_type="distribution",
-        custom_error_message="must be a number, uniform = [least, most], normal = [mean, deviation] or exponential = [least, mean]",
-    ),
-]
 Share = Annotated[float, Field(ge=0, le=1)]
 Id = Annotated[int, Field(ge=0)]
 Ids = Annotated[list[Id], Field(min_length=1)]
 
 
-def draw(distribution: Distribution, random: Callable[[], float]) -> float:
-    """Draw a value."""
-    return distribution if isinstance(distribution, float) else distribution.draw(random)
-
-
 class ClusterSettings(Strict):
+    """The boards and their clocks. Fields with a unit in their name are in that unit; a distribution is drawn for each board.
+
+    ``nodes``  how many boards; their ids are 0, 1, 2, ...
+    ``quorum``  how many must be ready: a number, or the name of a rule
+    ``interval_ms``, ``deadline_ms``, ``deadline_from_contact``, ``frames_per_minute``  as Node takes them
+    ``retries``  attempts that a board begins after a timeout
+    ``key``  whether frames are sealed with a secret, in place of a checksum
+    ``power_on_ms``  when the power comes on; ``start_up_ms``: how long the own part of a board takes from then on
+    ``drift_ppm``  by how much a clock is too fast or too slow at most, in millionths
+    ``poll_ms``  the time between two polls of a node
+    ``tick_bits``  how many bits a board's ticks have; ``ticks_before_wrap_ms``: when they wrap first, else by chance
+    """
+
     nodes: int = Field(ge=1, le=5000)
     quorum: Quorum = "everyone"
     interval_ms: int = Field(500, ge=1, le=3_600_000)
@@ -132,7 +64,7 @@ class ClusterSettings(Strict):
 
 
 class LinkSettings(Strict):
-    """What is different from some nodes to others: one way."""
+    """How much is lost from some boards to others, in one direction. sources, targets: their indexes."""
 
     sources: Ids
     targets: Ids
@@ -140,6 +72,15 @@ class LinkSettings(Strict):
 
 
 class MediumSettings(Strict):
+    """What happens to a frame between boards.
+
+    ``loss``, ``duplication``, ``corruption``  shares of the frames at each receiver, from 0 to 1
+    ``delay_ms``  from the end of a frame until it has arrived
+    ``topology``  who hears whom; ``links``: other losses between some boards
+    ``access``  "free": frames never meet; "listen": a sender waits for an idle channel; "blind": it does not wait
+    ``bitrate``  bits a second; ``overhead_us``: what each frame takes in addition; ``slot_us``: how long a frame is not heard yet
+    """
+
     loss: Share = 0.0
     duplication: Share = 0.0
     corruption: Share = 0.0
@@ -153,7 +94,7 @@ class MediumSettings(Strict):
 
 
 class NodeSettings(Strict):
-    """What is different about one node."""
+    """What is different about one board. clone_of: it has the id of another one."""
 
     id: int = Field(ge=0)
     clone_of: Optional[Id] = None
@@ -164,7 +105,7 @@ class NodeSettings(Strict):
 
 
 class EventSettings(Strict):
-    """What befalls some nodes: crash, restart, brownout (off for_ms, and on again), partition into groups, heal."""
+    """What happens to some boards: a crash, a restart, a brownout (off for_ms, then on again), a partition into groups, its end."""
 
     at_ms: Number
     kind: Literal["crash", "restart", "brownout", "partition", "heal"]
@@ -182,7 +123,7 @@ class EventSettings(Strict):
 
 
 class IntruderSettings(Strict):
-    """Somebody who records what is on the air, plays it back, and makes frames of his own."""
+    """An intruder that records what is on the air, plays it back, and makes frames of its own, every so many milliseconds."""
 
     every_ms: Annotated[float, Field(gt=0)] = 50.0
     replays: bool = True
@@ -190,6 +131,8 @@ class IntruderSettings(Strict):
 
 
 class Scenario(Strict):
+    """A cluster, its medium, and what happens to it. limit_ms: when a run ends at the latest."""
+
     title: str
     about: str = ""
     cluster: ClusterSettings
@@ -227,7 +170,7 @@ class Scenario(Strict):
 
 
 def shipped() -> list[str]:
-    """Return the names of the scenarios that come with this."""
+    """Return the names of the scenarios that are installed with the command."""
     return sorted(path.stem for path in SCENARIOS.glob("*.toml"))
 
 

@@ -27,10 +27,11 @@ from faction.observer import Observer
 
 from . import scenario as scenarios
 from .board import SimulatedBoard
+from .distributions import Distribution, draw
 from .intruder import Intruder
 from .medium import Medium
 from .recording import Recording
-from .scenario import Distribution, EventSettings, Scenario
+from .scenario import EventSettings, Scenario
 from .shortcuts import FastChecksum, FastConfig
 from .timeline import US, Timeline
 
@@ -89,7 +90,7 @@ class Simulation:
             Intruder(self.scenario.intruder, self.scenario.cluster, CLUSTER_NAME, self.medium, self.timeline, self.random)
 
     def _draw_us(self, milliseconds: Distribution) -> int:
-        return int(scenarios.draw(milliseconds, self.random) * US)
+        return int(draw(milliseconds, self.random) * US)
 
     @property
     def now(self) -> int:
