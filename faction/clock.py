@@ -11,7 +11,7 @@ _WRAPS_AT_29_BITS = 0x1FFFFFFF
 
 
 class Clock:
-    """A counter of ticks, and when it wraps. Compare two readings with ``diff`` only."""
+    """A counter of ticks, and when it wraps. ``now`` is the function that reads it. Compare readings with ``diff`` only."""
 
     def __init__(self, now: "Callable[[], int]", last: int = 0) -> None:
         """now: a function that returns ticks in ms. last: the last tick before 0 comes again, 2**n - 1; 0: it never wraps.

@@ -33,7 +33,7 @@ if _FOR_TYPE_CHECKERS:
     from .node import Node
     from .transports.stream import Reader, Stream
 
-PROMPT = "faction> "
+PROMPT = "faction> "  # after each answer
 COUNTERS = (  # the names of Node.counters, in the order of their codes
     "beacon",
     "malformed",
@@ -336,7 +336,10 @@ class Console:
         self._watched_cs = 0  # the uptime when it was answered last
 
     def poll(self) -> None:
-        """Write some more of an answer, or read what was typed. Call it as often as the poll of the node."""
+        """Write some more of an answer, or read what was typed. Call it as often as the poll of the node.
+
+        Allocates only while there is an answer.
+        """
         try:
             if self._unsent:
                 self._write_unsent()

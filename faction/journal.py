@@ -55,7 +55,7 @@ class Journal(Observer):
 
     @property
     def dropped(self) -> int:
-        """Return how many rejections are no longer kept."""
+        """Return how many rejections are no longer kept. Allocates nothing."""
         return max(0, self._rejected - len(self._rejections) // 4)
 
     def observe(self, machine: Faction, command: int, peer_id: int, previous_state: int, result: int) -> None:

@@ -17,15 +17,15 @@ const = int  # folded away on boards: see machine.py
 _BLOCK = const(64)  # bytes, of SHA-256
 _TAG = const(8)
 _LEAST = const(16)  # bytes of a key
-_MOST_QUOTES = const(54)  # what fits a frame of wire.MAX_LENGTH
+_MOST_QUOTES = const(54)  # that fit into a frame of wire.MAX_LENGTH
 
 
 class Key(Seal):
-    """A seal for Node. All members must have the same secret."""
+    """A seal for Node. All members must have the same secret. Its ``size`` is 8."""
 
     size = _TAG
 
-    def __init__(self, secret: bytes, quotes: int = _MOST_QUOTES) -> None:
+    def __init__(self, secret: bytes, quotes: int = 54) -> None:
         """Make a seal from a secret.
 
         secret: at least 16 bytes, best from a random source. quotes: how many nonces a frame may quote, 1 to 54. A frame

@@ -41,37 +41,37 @@ if _FOR_TYPE_CHECKERS:
 
     from .observer import Observer
 
-# States
-INITIAL = const(0)
-PINGING = const(1)
-COLLECTING = const(2)
-BOOTSTRAPPED = const(3)
-TIMED_OUT = const(4)
+# States:
+INITIAL = const(0)  # nothing was observed yet
+PINGING = const(1)  # something was observed; our own part is not done
+COLLECTING = const(2)  # our own part is done, and the quorum is not there yet
+BOOTSTRAPPED = const(3)  # our own part is done, and the quorum is ready; final
+TIMED_OUT = const(4)  # the deadline came first; final
 
-# Commands. The first two take a peer id.
-PARTICIPATION_OBSERVED = const(0)
-READY_OBSERVED = const(1)
-LOCAL_PARTICIPATION_COMPLETED = const(2)
-DEADLINE_EXPIRED = const(3)
-PROBE = const(4)
+# Commands. The first two take a peer id:
+PARTICIPATION_OBSERVED = const(0)  # a peer takes part
+READY_OBSERVED = const(1)  # a peer is ready: its own part is done
+LOCAL_PARTICIPATION_COMPLETED = const(2)  # our own part is done
+DEADLINE_EXPIRED = const(3)  # we wait no longer
+PROBE = const(4)  # changes nothing; an observer is told
 
-# Results. Each has exactly one kind ...
-ACCEPTED = const(0x0001)
-REJECTED = const(0x0002)
-PROBED = const(0x0004)
-# ... ACCEPTED comes with what happened ...
-PARTICIPATION_ACCEPTED = const(0x0008)
-READY_ACCEPTED = const(0x0010)
-LOCAL_COMPLETED = const(0x0020)
-BROADCAST_READY = const(0x0040)
-CONCLUDED_BOOTSTRAPPED = const(0x0080)
-CONCLUDED_TIMED_OUT = const(0x0100)
-# ... REJECTED comes with the reason.
-DUPLICATE = const(0x0200)
-NON_MEMBER = const(0x0400)
-NOT_ADMISSIBLE = const(0x0800)
-CONCLUDED = const(0x1000)
-UNKNOWN_COMMAND = const(0x2000)
+# Flags of a result. Each result has exactly one of the first three:
+ACCEPTED = const(0x0001)  # the command had an effect
+REJECTED = const(0x0002)  # the command changed nothing
+PROBED = const(0x0004)  # the command was PROBE
+# These come with ACCEPTED. They say what happened:
+PARTICIPATION_ACCEPTED = const(0x0008)  # the peer joined pinging
+READY_ACCEPTED = const(0x0010)  # the peer joined collecting
+LOCAL_COMPLETED = const(0x0020)  # our own id is in collecting
+BROADCAST_READY = const(0x0040)  # announce now that our own part is done
+CONCLUDED_BOOTSTRAPPED = const(0x0080)  # the state is BOOTSTRAPPED now
+CONCLUDED_TIMED_OUT = const(0x0100)  # the state is TIMED_OUT now
+# Exactly one of these comes with REJECTED. It says why:
+DUPLICATE = const(0x0200)  # the peer is in the set already
+NON_MEMBER = const(0x0400)  # the peer is not in the roster
+NOT_ADMISSIBLE = const(0x0800)  # not in this state
+CONCLUDED = const(0x1000)  # the state is final
+UNKNOWN_COMMAND = const(0x2000)  # there is no such command
 
 NO_PEER = const(-1)  # the peer id for a command that takes none; it is never a member
 
@@ -92,6 +92,7 @@ _REFUSED = const(REJECTED | NOT_ADMISSIBLE)
 _CLOSED = const(REJECTED | CONCLUDED)
 
 # fmt: off
+# What each command does in each state. There is a row for each state and a column for each command:
 TABLE = (
     # PARTICIPATION_OBSERVED  READY_OBSERVED  LOCAL_PARTICIPATION_COMPLETED  DEADLINE_EXPIRED  PROBE
     _HEARD_FIRST,             _READY_FIRST,   _LOCAL,                        _DEADLINE,        PROBED,  # INITIAL
@@ -180,7 +181,7 @@ class PeerSet:
     """A set of members of a Config, with one bit for each. A machine owns it and changes it.
 
     ``count`` is the number of members in the set. ``len()`` gives the same, ``in`` the same as ``has``. Iteration
-    gives the ids in ascending order. These three may allocate; ``count`` and ``has`` never do.
+    gives the ids in ascending order. These three may allocate; ``count`` and ``has`` never do. ``config`` is the Config.
     """
 
     def __init__(self, config: Config) -> None:

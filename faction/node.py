@@ -65,7 +65,7 @@ STALE = const(8)  # a frame that comes after a later one, or from an earlier run
 ECHO = const(9)  # our own frame came back
 UNPROVEN = const(10)  # the seal quotes, and this sender has not yet quoted us
 RESTART = const(11)  # a member began another run
-SENT = const(12)
+SENT = const(12)  # frames given to the transport
 SEND_FAILED = const(13)  # the transport raised OSError
 RECEIVE_FAILED = const(14)  # the transport raised OSError
 
@@ -93,6 +93,7 @@ class Node:
     """One member of the cluster at work. Attributes, only to be read:
 
     ``machine``       its Faction
+    ``wire``          its Wire, which encodes and decodes the frames
     ``remaining_ms``  until the deadline
     ``uptime_cs``     hundredths of a second since the first poll; from 2**29 - 1 (62 days) it wraps to 0
     ``nonce``         of this run

@@ -15,7 +15,7 @@ if _FOR_TYPE_CHECKERS:
 
 
 class Observer:
-    """An observer that does nothing. Derive from it, and override the methods that you need."""
+    """An observer that does nothing and allocates nothing. Derive from it, and override the methods that you need."""
 
     def observe(self, machine: Faction, command: int, peer_id: int, previous_state: int, result: int) -> None:
         """Take note of an accepted command. machine.state is the state after it, previous_state the one before."""

@@ -1,4 +1,4 @@
-"""A snapshot of a machine, for people, tests and consoles. Allocates; not for interrupt handlers."""
+"""A snapshot of a machine, for people and tests. Everything here allocates; nothing here is for interrupt handlers."""
 
 from .machine import Faction
 from .names import state_name

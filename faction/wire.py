@@ -20,16 +20,16 @@ _FOR_TYPE_CHECKERS = const(0)
 if _FOR_TYPE_CHECKERS:
     from collections.abc import Iterable
 
-# Flags
+# Flags of a frame:
 ASKING = const(0x01)  # the sender has not concluded; it asks everybody to answer
 READY = const(0x02)  # the sender's own part is complete, and its run has not timed out
 
-# What decode finds
-BEACON = const(0)
+# What decode returns:
+BEACON = const(0)  # a good beacon of our cluster
 MALFORMED = const(1)  # not a beacon at all
 CORRUPT = const(2)  # a beacon whose length or seal is wrong
-OTHER_VERSION = const(3)
-OTHER_CLUSTER = const(4)
+OTHER_VERSION = const(3)  # a beacon of another version of the protocol
+OTHER_CLUSTER = const(4)  # a beacon of a cluster with another name
 OTHER_EXPECTATIONS = const(5)  # our cluster, but another roster or quorum
 
 MAX_LENGTH = const(250)  # bytes: the limit of ESP-NOW
@@ -59,7 +59,10 @@ def crc16(buffer: "bytes | bytearray", end: int) -> int:
 
 
 def digest(values: "Iterable[int]") -> int:
-    """Return a 30-bit check of ints from 0 to 2**30 - 1, the same on every port. It finds mistakes, not attacks."""
+    """Return a 30-bit check of ints from 0 to 2**30 - 1, the same on every port. It finds mistakes, not attacks.
+
+    Allocates nothing itself; the iteration may.
+    """
     low = high = 1
     for value in values:
         # Two remainders by primes below 2**15: no product leaves the small ints of a 32-bit port.
@@ -93,16 +96,16 @@ class Seal:
         return 0
 
     def sign(self, buffer: bytearray, end: int) -> None:
-        """Write the seal of the first end bytes behind them."""
+        """Write the seal of the first end bytes behind them. Checksum allocates nothing, a Key two hashes."""
         raise NotImplementedError
 
     def verify(self, buffer: "bytes | bytearray", end: int) -> bool:
-        """Tell whether the seal behind the first end bytes is theirs."""
+        """Tell whether the seal behind the first end bytes is theirs. Checksum allocates nothing, a Key two hashes."""
         raise NotImplementedError
 
 
 class Checksum(Seal):
-    """The seal against accidents: a CRC-16. It proves nothing, so a frame quotes nothing."""
+    """The seal against accidents: a CRC-16. Its ``size`` is 2. It proves nothing, so a frame quotes nothing."""
 
     size = 2
 

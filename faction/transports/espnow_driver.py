@@ -7,12 +7,12 @@ _FOR_TYPE_CHECKERS = const(0)
 if _FOR_TYPE_CHECKERS:
     from typing import Any
 
-EVERYBODY = b"\xff\xff\xff\xff\xff\xff"
+EVERYBODY = b"\xff\xff\xff\xff\xff\xff"  # the broadcast address
 LIMIT = const(250)  # bytes of a frame
 OVERHEAD = const(17)  # bytes that the firmware's receive buffer adds to each frame, at most
 # Devices with ESP-NOW 2 send messages of up to 1,470 bytes. Firmware that keeps a length in 8 bits takes the rest of such a
 # message for other messages. It refuses (ValueError) one read for every 7 bytes of the rest. So receive tries again, at
-# most this often.
+# most TRIES times.
 TRIES = const(32)
 
 
@@ -20,12 +20,12 @@ class Driver:
     """What the drivers for both firmwares share. ``oversized`` counts reads that the firmware refused: see TRIES."""
 
     def __init__(self) -> None:
-        """Set the count to 0."""
+        """Set the count to 0. Allocates."""
         self.oversized = 0
 
     @property
     def dropped(self) -> int:
-        """Return how many frames the firmware's receive buffer had no room for."""
+        """Return how many frames found no room in the receive buffer of the firmware. Allocates on MicroPython."""
         raise NotImplementedError
 
     def counts(self) -> "tuple[tuple[str, int], ...]":

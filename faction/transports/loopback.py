@@ -4,7 +4,7 @@ from .ring import Ring
 
 
 class Hub:
-    """The network. A frame that one port sends reaches all other ports, at once and in order."""
+    """The network. A frame that one port sends reaches all other ``ports``, at once and in order."""
 
     def __init__(self, slots: int = 32) -> None:
         """slots: how many frames can wait at a port before it drops the next. Allocates."""
