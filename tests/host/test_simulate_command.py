@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from command import FACTION, faction
 from faction_tools.shown import palette
 from faction_tools.shown.page import TEMPLATE, page
 from faction_tools.simulator.history import history
+from faction_tools.simulator.scenario import shipped
 from faction_tools.simulator.simulation import Simulation
 
 # A run that takes some ten seconds.
@@ -186,6 +188,35 @@ def test_a_worker_that_is_killed_is_one_line():
     _, complained = child.communicate(timeout=60)
     assert child.returncode == 2 and len(complained.splitlines()) == 1, complained
     assert complained.startswith("greenhouse: a worker ended before its work was done")
+
+
+README = (TEMPLATE.parents[1] / "README.md").read_text().partition("## Simulate first")[2].partition("## How to change it")[0]
+
+
+def commands():
+    """Return the words of each command in the section of the README."""
+    lines = README.replace("\\\n", " ").splitlines()
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("faction ")]
+
+
+def test_the_commands_of_the_readme_work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert len(commands()) == 5
+    for words in commands():
+        fewer = {"10000": "20", "cluster.nodes=1000": "cluster.nodes=10"}
+        done = faction(*[fewer.get(word, word) for word in words])
+        assert done.returncode == 0 and done.stdout, (words, done.stderr)
+        assert done.stdout in README or "brownout" not in words, done.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"run.html", "run.svg", "loss.svg"}
+
+
+def test_the_example_of_the_readme_runs():
+    (program,) = [part.partition("```")[0] for part in README.split("```python\n")[1:]]
+    exec(program, {})
+
+
+def test_the_readme_names_every_scenario():
+    assert set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == set(shipped())
 
 
 def test_the_page_has_the_colours_of_the_palette():

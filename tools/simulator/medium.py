@@ -151,7 +151,7 @@ class Medium:
     # On the way
 
     def _deliver_all(self, sender: int, frame: bytes, receivers: Sequence[Radio]) -> None:
-        """Deliver a frame to radios, with all that may befall it on the way. sender: the index of a board, or STRANGER."""
+        """Deliver a frame to radios, with all that may happen to it on the way. sender: the index of a board, or STRANGER."""
         sides = self._sides
         if sides and sender != STRANGER:
             side = sides.get(sender)

@@ -85,7 +85,7 @@ class Simulation:
         for board in self.boards:
             self.timeline.at(self._draw_us(board.power_on_ms), self._boot, board)
         for event in self.scenario.events:
-            self.timeline.at(int(event.at_ms * US), self._befall, event)
+            self.timeline.at(int(event.at_ms * US), self._happen, event)
         if self.scenario.intruder:
             Intruder(self.scenario.intruder, self.scenario.cluster, CLUSTER_NAME, self.medium, self.timeline, self.random)
 
@@ -167,7 +167,7 @@ class Simulation:
             return self.recording.observer(board.index, config)
         return self._observe(board, config) if self._observe else None
 
-    def _befall(self, event: EventSettings) -> None:
+    def _happen(self, event: EventSettings) -> None:
         """Let an event of the scenario happen."""
         if event.kind == "partition":
             self.medium.part(event.groups)
