@@ -9,7 +9,9 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
+from io import TextIOWrapper
 
 from faction import __version__
 
@@ -63,6 +65,7 @@ def parser(chosen: str | None = None) -> argparse.ArgumentParser:
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     words = sys.argv[1:] if words is None else words
+    _make_output_safe()
     try:
         code = _run(words)
         sys.stdout.flush()  # here, so that what goes wrong with it is told like everything else
@@ -94,8 +97,19 @@ def _run(words: Sequence[str]) -> int:
     return int(options.run(options))
 
 
+def _make_output_safe() -> None:
+    """Let no output fail because it is closed from the start, or knows no such character."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w"))
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def _fail(text: str, code: int = FAILED) -> int:
-    print(text, file=sys.stderr)
+    with suppress(OSError):  # nobody may be reading
+        print(text, file=sys.stderr)
     return code
 
 
