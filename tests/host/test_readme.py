@@ -1,19 +1,27 @@
 """What each README shows is what there is: its examples run, its diagrams and its files exist."""
 
+import argparse
 import ast
 import collections
+import importlib
 import io
+import re
+import shlex
 import subprocess
+import sys
 import textwrap
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import emulated
 import pytest
-from needs import NO_MICROBIT, require
+from needs import NO_MICROBIT, NO_MICROPYTHON, require
 
 from faction import BOOTSTRAPPED, Config
 from faction.key import Key
 from faction.node import Node
+from faction_tools import cli
+from faction_tools.dev import interpreters
 from faction_tools.shown import mermaid
 
 ROOT = Path(__file__).parents[2]
@@ -68,11 +76,84 @@ def test_the_diagram_is_that_of_the_table():
     assert blocks(ROOT / "faction/README.md", "mermaid") == [mermaid.states() + "\n"]
 
 
-@pytest.mark.parametrize("path", READMES, ids=lambda path: path.relative_to(ROOT).as_posix())
+PAGES = [*READMES, ROOT / "CONTRIBUTING.md"]
+each_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+
+
+def test_the_readme_is_short():
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) < 150
+    assert [line for line in lines if len(line) > 120] == []
+
+
+def anchors(path):
+    """Return the anchors that GitHub makes of the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@each_page
+def test_every_link_leads_somewhere(path):
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        if "://" not in target:
+            name, _, anchor = target.partition("#")
+            page = path.parent / name if name else path
+            assert page.exists(), target
+            assert not anchor or anchor in anchors(page), target
+
+
+def commands(path):
+    """Return the commands that a page shows: the lines of blocks without a language, and what stands between backticks."""
+    text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+    pieces = re.split(r"^```(\w*)\n", text, flags=re.MULTILINE)  # prose, "", a block, "", prose, "python", a block, "", prose ...
+    blocks = [block for language, block in zip(pieces[1::4], pieces[2::4]) if not language]
+    lines = [re.split(r"\s+#", line)[0].strip() for block in blocks for line in block.splitlines()]
+    return lines + [quoted for prose in pieces[0::4] for quoted in re.findall(r"`([^`\n]+)`", prose)]
+
+
+@each_page
+def test_every_command_exists(path):
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for command in commands(path):
+        words = shlex.split(command) if command.startswith(("faction ", "make ", ".ci/")) and "'" not in command[:3] else [""]
+        if words[0] == "make" and len(words) > 1:
+            assert all("=" in word or word in targets for word in words[1:]), command
+        elif words[0] == "faction" and len(words) > 1 and words[1].isalpha() and words[1].islower():
+            assert words[1] in cli.COMMANDS, command
+            known = subparser(words[1]).format_help()
+            assert all(word.partition("=")[0] in known for word in words[2:] if word.startswith("--")), command
+        elif words[0].startswith(".ci/"):
+            assert (ROOT / words[0]).exists(), command
+
+
+def subparser(name):
+    """Return the parser of one command."""
+    parser = argparse.ArgumentParser()
+    importlib.import_module(f"faction_tools.commands.{name}").add(parser)
+    return parser
+
+
+def test_the_copy_by_hand_works_on_a_new_board(tmp_path):
+    require(NO_MICROPYTHON)
+    lines = [line for line in commands(ROOT / "README.md") if line.startswith(("make mpy", "mpremote fs"))]
+    assert len(lines) == 3
+    interpreters.compile_all()  # what make mpy does
+    with emulated.Board(tmp_path) as board:
+        for line in lines[1:]:
+            words = [sys.executable, "-m", "mpremote", "connect", f"port:{board.port}", "resume", *line.split()[1:]]
+            done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120)
+            assert done.returncode == 0, (line, done.stdout + done.stderr)
+    compiled = interpreters.COMPILED / "faction"
+    assert {path.relative_to(tmp_path / "lib/faction") for path in (tmp_path / "lib").rglob("*.mpy")} == {
+        path.relative_to(compiled) for path in compiled.rglob("*.mpy")
+    }
+
+
+@each_page
 def test_every_file_that_it_names_exists(path):
     for word in path.read_text(encoding="utf-8").replace("`", " ").replace("(", " ").replace(")", " ").split():
         if word.startswith(("boards/", "faction/", "tests/", "tools/")) and "*" not in word:
-            assert (ROOT / word.rstrip(".,:;")).exists(), word
+            assert (ROOT / word.partition("#")[0].rstrip(".,:;")).exists(), word
 
 
 class Driver:
