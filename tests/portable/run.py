@@ -4,7 +4,7 @@
 
 with this folder and one that holds faction on the path; on a board without arguments, ``import run`` and
 ``run.main(["test_machine"])``. A test is a function ``test_*`` of a module; it passes by returning and fails by raising.
-One that returns "skip: why" counts as skipped. There is one line for each test, after whatever it printed, then the
+One that raises Skip counts as skipped. There is one line for each test, after whatever it printed, then the
 totals. main returns, and the process exits with, 1 if a test failed or there was none, otherwise 0.
 
 --token=TOKEN puts TOKEN before each of these lines, so that a program can tell them from what the tests print.
@@ -22,6 +22,10 @@ try:
     import micropython
 except ImportError:
     micropython = None
+
+
+class Skip(Exception):
+    """Raised by a test that cannot run here. The text says why."""
 
 
 class Run:
@@ -49,7 +53,7 @@ class Run:
             answer = test()
         except Exception as error:
             unlock_heap()
-            self._fail(name, error)
+            self._end(name, error)
         else:
             self._judge(name, answer)
         if gc:
@@ -57,15 +61,20 @@ class Run:
 
     def _judge(self, name, answer):
         if unlock_heap():
-            self._fail(name, RuntimeError("the test left the heap locked"))
-        elif answer is None:
+            self._end(name, RuntimeError("the test left the heap locked"))
+        elif answer is not None:
+            self._end(name, TypeError("a test returns None, not %r; to skip it, raise run.Skip" % (answer,)))
+        else:
             self.passed += 1
             self._print("passed", name)
-        elif type(answer) is str and answer.startswith("skip: "):
+
+    def _end(self, name, error):
+        """Count a test that raised an exception: skipped or failed."""
+        if isinstance(error, Skip):
             self.skipped += 1
-            self._print("skipped", name + ": " + answer[6:].replace("\n", " "))
+            self._print("skipped", name + ": " + str(error).replace("\n", " "))
         else:
-            self._fail(name, TypeError("a test returns None or 'skip: why', not %r" % (answer,)))
+            self._fail(name, error)
 
     def _fail(self, name, error):
         self.failed += 1
@@ -137,4 +146,6 @@ if hasattr(micropython, "alloc_emergency_exception_buf"):
     micropython.alloc_emergency_exception_buf(256)  # a traceback even for what is raised with the heap locked
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    import run  # once more, by the name under which the tests import Skip
+
+    sys.exit(run.main(sys.argv[1:]))

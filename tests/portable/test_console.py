@@ -8,7 +8,9 @@ from faction.console import COUNTERS, PROMPT, Answers, Console, probe
 from faction.journal import Journal
 from faction.node import RECEIVE_FAILED
 from helpers import Chance, message_of
-from test_node_memory import NO_WITNESS, heap_lock, mem_total, node_in, watched
+from run import Skip
+from test_node_memory import node_in
+from witness import need_lock_or_count, watched
 
 NAMES = ("north", "door", None)
 
@@ -180,7 +182,7 @@ def test_config_never_shows_the_key():
 
         desk = Desk(seal=Key(b"a secret that stays secret"))
     except ImportError:
-        return "skip: no hashlib"
+        raise Skip("no hashlib")
     expected = (
         ("cluster", "greenhouse"),
         ("id", 0),
@@ -198,7 +200,6 @@ def test_config_never_shows_the_key():
     for command in ("probe", "peers", "config", "stats", "journal", "help"):
         for form in ("", " json"):
             assert "secret" not in "".join(desk.ask(command + form)).replace("a second", "")
-    return None
 
 
 def test_stats_has_every_counter():
@@ -458,8 +459,7 @@ def test_probe_at_the_repl_finds_the_node_of_the_console():
 
 
 def test_an_idle_console_allocates_nothing():
-    if not heap_lock and not mem_total:
-        return NO_WITNESS
+    need_lock_or_count()
     desk = booted(names=())
     console = desk.console
 
@@ -470,12 +470,10 @@ def test_an_idle_console_allocates_nothing():
     watched(idle)
     desk.ask("probe")
     watched(idle)
-    return None
 
 
 def test_typing_allocates_nothing_but_what_the_line_itself_does():
-    if not heap_lock and not mem_total:
-        return NO_WITNESS
+    need_lock_or_count()
     _, node = node_in("initial")
     console = Console(node, Keys())
 
@@ -484,7 +482,6 @@ def test_typing_allocates_nothing_but_what_the_line_itself_does():
             console.poll()
 
     watched(typing)
-    return None
 
 
 class Keys:

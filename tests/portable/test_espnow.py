@@ -9,11 +9,7 @@ from faction.transports import espnow, espnow_driver
 from faction.transports.espnow_circuitpython import CircuitPythonESPNow
 from faction.transports.espnow_micropython import MicroPythonESPNow
 from faction.wire import BEACON, MALFORMED
-
-try:
-    from micropython import heap_lock, heap_unlock
-except ImportError:
-    heap_lock = heap_unlock = None
+from witness import LOCKED_HEAP, need_lock
 
 
 def micropython(frames=4, firmware=radio.ESPNow):
@@ -221,18 +217,13 @@ class Steady:
 
 
 def test_sending_and_receiving_allocate_nothing_on_micropython():
-    if not heap_lock:
-        return "skip: no heap lock here"
+    need_lock()
     transport = MicroPythonESPNow(Steady(), 1000)
     frame, buffer = bytearray(26), bytearray(256)
-    heap_lock()
-    try:
+    with LOCKED_HEAP:
         transport.send(frame, 26)
         length = transport.receive(buffer)
-    finally:
-        heap_unlock()
     assert length == 26 and buffer[:26] == bytes(range(26)) and transport._radio.sent == 1
-    return None
 
 
 def test_nodes_bootstrap_over_the_radios_of_both_firmwares():

@@ -8,14 +8,13 @@ import run
 def test_source_order_is_kept():
     names = run.test_names(sys.modules[__name__])
     if names == sorted(names):
-        return "skip: the source of the tests cannot be read here"
+        raise run.Skip("the source of the tests cannot be read here")
     assert names == [
         "test_source_order_is_kept",
         "test_asserts_are_live",
         "test_a_lock_left_behind_is_undone",
         "test_a_report_is_a_verdict",
     ]
-    return None
 
 
 def test_asserts_are_live():
@@ -28,14 +27,13 @@ def test_asserts_are_live():
 
 def test_a_lock_left_behind_is_undone():
     if not hasattr(run.micropython, "heap_lock"):
-        return "skip: no heap lock here"
+        raise run.Skip("no heap lock here")
     run.micropython.heap_lock()
     run.micropython.heap_lock()
     was_locked = run.unlock_heap()
     assert was_locked is True
     assert run.unlock_heap() is False
     assert len([0] * 100) == 100  # would raise MemoryError
-    return None
 
 
 class Quiet(run.Run):
@@ -51,7 +49,13 @@ class Quiet(run.Run):
 
 def test_a_report_is_a_verdict():
     quiet = Quiet()
-    for answer in (None, "skip: no radio", "no radio", True, False, 0):
-        quiet._judge("t", answer)
-    assert (quiet.passed, quiet.skipped, quiet.failed) == (1, 1, 4)
-    assert quiet.lines == ["passed t", "skipped t: no radio"] + ["failed t"] * 4
+    for answer in (None, "skip: no radio", True, False, 0):
+        quiet._test("t", lambda: answer)
+    for error in (run.Skip("no\nradio"), ValueError("no radio")):
+        quiet._test("t", lambda: fail(error))
+    assert (quiet.passed, quiet.skipped, quiet.failed) == (1, 1, 5)
+    assert quiet.lines == ["passed t"] + ["failed t"] * 4 + ["skipped t: no radio", "failed t"]
+
+
+def fail(error):
+    raise error

@@ -1,16 +1,6 @@
-"""Nothing that is called allocation-free allocates. Three witnesses, of which each runtime has none, some or all.
-
-The heap lock refuses every allocation. micropython.mem_total counts them, and sees what the lock does not: the frame of
-a function too great for the stack, which goes on the heap, or with the heap locked back on the stack. gc.mem_alloc, the
-one that CircuitPython has, tells what is left behind when the collector is off: all but such frames.
-"""
+"""Nothing that is called allocation-free allocates. The witnesses see it: see witness.py."""
 
 import gc
-
-try:
-    import micropython
-except ImportError:
-    micropython = None
 
 from faction import (
     BOOTSTRAPPED,
@@ -33,10 +23,7 @@ from faction import (
 from faction.journal import Journal
 from faction.observer import Observer, Observers
 from helpers import HOSTILE, MAX_ID, contiguous, shuffled, snapshot, sparse
-
-NO_LOCK = "skip: this runtime has no micropython.heap_lock"
-NO_COUNT = "skip: this runtime has no micropython.mem_total"
-NO_GAUGE = "skip: this runtime has no gc.mem_alloc"
+from witness import HAS_COUNT, left_behind, locked, need_count, need_gauge, need_lock, spent
 
 COMMANDS = (PARTICIPATION_OBSERVED, READY_OBSERVED, LOCAL_PARTICIPATION_COMPLETED, DEADLINE_EXPIRED, PROBE, 5, -1) + HOSTILE
 STATES = (INITIAL, PINGING, COLLECTING, BOOTSTRAPPED, TIMED_OUT)
@@ -56,34 +43,6 @@ class Counter:
 
     def observe_rejection(self, machine, command, peer_id, result):
         self.rejected += 1
-
-
-def locked(function, a, b, c):
-    """Call the function with the heap locked."""
-    micropython.heap_lock()
-    try:
-        return function(a, b, c)
-    finally:
-        micropython.heap_unlock()
-
-
-def spent(function, a, b, c):
-    """Return how many bytes a call takes from the heap, whether or not it gives them back."""
-    before = micropython.mem_total()
-    function(a, b, c)
-    return micropython.mem_total() - before
-
-
-def left_behind(function, a, b, c):
-    """Return how many bytes a call takes from the heap and does not give back at once."""
-    gc.collect()
-    gc.disable()
-    try:
-        before = gc.mem_alloc()
-        function(a, b, c)
-        return gc.mem_alloc() - before
-    finally:
-        gc.enable()
 
 
 # What follows runs with the heap locked, or counted: no *args, no bound methods, no frame of more than eleven slots.
@@ -180,8 +139,7 @@ def telling_ids(peers):
 
 
 def _check_locked(count, make_observer):
-    if not hasattr(micropython, "heap_lock"):
-        return NO_LOCK
+    need_lock()
     for peers in rosters_of(count):
         gc.collect()
         small, full = machines(peers, make_observer())
@@ -193,12 +151,10 @@ def _check_locked(count, make_observer):
         locked(run, full, 0, 0)
         assert full.state == BOOTSTRAPPED
         assert snapshot(full)[3:] == (count, tuple(sorted(peers)), count, tuple(sorted(peers)))
-    return None
 
 
 def _check_counted(count, make_observer):
-    if not hasattr(micropython, "mem_total"):
-        return NO_COUNT
+    need_count()
     assert spent(lambda a, b, c: [a, b, c], 0, 0, 0) > 0  # the count counts
     for peers in rosters_of(count):
         small, full = machines(peers, make_observer())
@@ -207,12 +163,10 @@ def _check_counted(count, make_observer):
                 for state in STATES:
                     assert spent(enter_and_step, small, state, (command, peer_id)) == 0, (state, command, peer_id)
         assert spent(run, full, 0, 0) == 0
-    return None
 
 
 def _check_gauged(count, make_observer):
-    if not hasattr(gc, "mem_alloc"):
-        return NO_GAUGE
+    need_gauge()
     assert left_behind(lambda a, b, c: [a, b, c], 0, 0, 0) > 0  # the gauge shows what is garbage already
     for peers in rosters_of(count):
         small, full = machines(peers, make_observer())
@@ -220,82 +174,76 @@ def _check_gauged(count, make_observer):
         for state in STATES:
             assert left_behind(sweep, small, state, peer_ids) == 0, state
         assert left_behind(run, full, 0, 0) == 0
-    return None
 
 
 def test_the_lock_catches_an_allocation():
-    if not hasattr(micropython, "heap_lock"):
-        return NO_LOCK
+    need_lock()
     for allocate in (lambda a, b, c: [a, b, c], lambda a, b, c: a + b, lambda a, b, c: bytearray(c)):
         try:
             locked(allocate, HOSTILE[-1], 1, 8)
         except MemoryError:
             continue
         raise AssertionError("allocated with the heap locked")
-    return None
 
 
 def test_5_peers_locked():
-    return _check_locked(5, lambda: None)
+    _check_locked(5, lambda: None)
 
 
 def test_64_peers_locked():
-    return _check_locked(64, lambda: None)
+    _check_locked(64, lambda: None)
 
 
 def test_1000_peers_locked():
-    return _check_locked(1000, lambda: None)
+    _check_locked(1000, lambda: None)
 
 
 def test_5_peers_observed_locked():
-    return _check_locked(5, Counter)
+    _check_locked(5, Counter)
 
 
 def test_64_peers_observed_locked():
-    return _check_locked(64, Counter)
+    _check_locked(64, Counter)
 
 
 def test_1000_peers_observed_locked():
-    return _check_locked(1000, Counter)
+    _check_locked(1000, Counter)
 
 
 def test_5_peers_counted():
-    return _check_counted(5, lambda: None)
+    _check_counted(5, lambda: None)
 
 
 def test_1000_peers_counted():
-    return _check_counted(1000, lambda: None)
+    _check_counted(1000, lambda: None)
 
 
 def test_5_peers_observed_counted():
-    return _check_counted(5, Counter)
+    _check_counted(5, Counter)
 
 
 def test_1000_peers_observed_counted():
-    return _check_counted(1000, Counter)
+    _check_counted(1000, Counter)
 
 
 def test_5_peers_gauged():
-    return _check_gauged(5, lambda: None)
+    _check_gauged(5, lambda: None)
 
 
 def test_64_peers_observed_gauged():
-    return _check_gauged(64, Counter)
+    _check_gauged(64, Counter)
 
 
 def test_quorum_rules_allocate_nothing():
-    if not hasattr(micropython, "heap_lock"):
-        return NO_LOCK
+    need_lock()
     for count in (1, 5, 64, 1000):
         assert locked(rules, count, 0, 0) == majority(count) + byzantine(count) + everyone(count)
-        if hasattr(micropython, "mem_total"):
+        if HAS_COUNT:
             assert spent(rules, count, 0, 0) == 0
-    return None
 
 
 def test_observers_add_no_allocation():
-    if not hasattr(micropython, "heap_lock"):
-        return NO_LOCK
+    need_lock()
     first, second = Counter(), Counter()
     small, full = machines(sparse(64), Observers(first, Observer(), second))
     for state in STATES:
@@ -303,11 +251,10 @@ def test_observers_add_no_allocation():
     locked(run, full, 0, 0)
     assert (first.accepted, first.probed, first.rejected) == (second.accepted, second.probed, second.rejected)
     assert first.accepted and first.probed and first.rejected
-    return None
 
 
 def test_observers_leave_nothing_behind():
-    return _check_gauged(5, lambda: Observers(Counter(), Observer(), Counter()))
+    _check_gauged(5, lambda: Observers(Counter(), Observer(), Counter()))
 
 
 def journal_run(machine, journal, peer_id):
@@ -319,8 +266,7 @@ def journal_run(machine, journal, peer_id):
 
 
 def test_a_journal_records_without_allocating():
-    if not hasattr(micropython, "heap_lock"):
-        return NO_LOCK
+    need_lock()
     for peers in rosters_of(5) + rosters_of(200):
         gc.collect()
         config = Config(peers[0], peers, len(peers))
@@ -330,15 +276,12 @@ def test_a_journal_records_without_allocating():
             locked(journal_run, machine, journal, HOSTILE[-1])
             assert len(journal) == 2 * len(peers)  # our own readiness comes with our completion
             assert list(journal.rejections())[-1:] == ([(len(journal), HOSTILE[0], HOSTILE[-1], 0x2002)] if rejections else [])
-    return None
 
 
 def test_a_journal_records_without_allocating_counted():
-    if not hasattr(micropython, "mem_total"):
-        return NO_COUNT
+    need_count()
     for peers in rosters_of(5) + rosters_of(200):
         config = Config(peers[0], peers, len(peers))
         for rejections in (0, 7):
             journal = Journal(config, rejections)
             assert spent(journal_run, Faction(config, journal), journal, HOSTILE[-1]) == 0
-    return None

@@ -6,6 +6,7 @@ from faction import BOOTSTRAPPED, INITIAL, TIMED_OUT, Config
 from faction.node import Node
 from faction.transports.loopback import Hub
 from helpers import message_of
+from run import Skip
 
 try:
     import member
@@ -16,7 +17,12 @@ except ImportError:
     except ImportError:
         member = None
 
-MISSING = "skip: boards/common/member.py is not on this port"
+
+def need_member():
+    if member is None:
+        raise Skip("boards/common/member.py is not on this port")
+
+
 SETTINGS = {
     "cluster": "greenhouse",
     "key": "sixteen secret characters",
@@ -35,50 +41,40 @@ def settings(**changes):
 
 
 def test_the_id_is_that_of_the_file():
-    if member is None:
-        return MISSING
+    need_member()
     assert member.own_id(settings()) == 7
     assert member.own_id(settings(), b"\x0a\x0b") == 7
     assert member.own_id(settings(hardware_ids={}), b"\x01") == 7
-    return None
 
 
 def test_the_id_is_that_of_the_table_if_the_file_has_none():
-    if member is None:
-        return MISSING
+    need_member()
     table = settings()
     del table["peer_id"]
     assert member.own_id(table, b"\xe6\x61") == 0
     said = message_of(ValueError, lambda: member.own_id(table, b"\x01"))
     assert said == "faction.json: hardware id 01: not in the roster; add it, and deploy again"
-    return None
 
 
 def test_a_file_on_the_wrong_board_is_refused():
-    if member is None:
-        return MISSING
+    need_member()
     for hardware_id in (b"\xe6\x61", b"\x01"):
         said = message_of(ValueError, lambda: member.own_id(settings(), hardware_id))
         assert said.startswith("faction.json: peer_id 7: belongs to another board than "), said
-    return None
 
 
 def test_the_node_is_as_the_file_says():
-    if member is None:
-        return MISSING
+    need_member()
     if not hasattr(__import__("os"), "urandom"):
-        return "skip: no os.urandom"
+        raise Skip("no os.urandom")
     node = member.make(settings(interval_ms=100, deadline_ms=5000), Hub().join())
     node.poll()
     assert node.config.peer_id == 7 and node.config.quorum == 2 and node.remaining_ms == 5000
-    return None
 
 
 def test_addresses():
-    if member is None:
-        return MISSING
+    need_member()
     assert member.addresses({"to": ["10.0.0.1:47", "1.2.3.4:5"]}) == [("10.0.0.1", 47), ("1.2.3.4", 5)]
-    return None
 
 
 class Enough(Exception):
@@ -106,8 +102,7 @@ class Application:
 
 
 def test_the_application_is_called_in_order():
-    if member is None:
-        return MISSING
+    need_member()
     hub = Hub()
     node = Node(Config(0, (0, 1), 1), hub.join(), "x", 5000, seed=1)
     application = Application()
@@ -117,12 +112,10 @@ def test_the_application_is_called_in_order():
         pass
     assert application.calls == ["start_up", "start_up", "start_up", "on_bootstrapped", "step"]
     assert node.machine.state == BOOTSTRAPPED
-    return None
 
 
 def test_an_application_replaces_the_hooks_that_it_needs():
-    if member is None:
-        return MISSING
+    need_member()
 
     class Counting(member.Hooks):
         steps = 0
@@ -139,23 +132,19 @@ def test_an_application_replaces_the_hooks_that_it_needs():
     except Enough:
         pass
     assert application.steps == 2 and node.machine.state == BOOTSTRAPPED
-    return None
 
 
 def test_without_a_hook_of_its_own_an_application_tries_again():
-    if member is None:
-        return MISSING
+    need_member()
     node = Node(Config(0, (0, 1), 2), Hub().join(), "x", 5000, seed=1)
     node.cancel()
     assert node.machine.state == TIMED_OUT
     member.Hooks().on_timed_out(node)
     assert node.machine.state == INITIAL
-    return None
 
 
 def test_an_application_that_restarts_gets_another_verdict():
-    if member is None:
-        return MISSING
+    need_member()
     node = Node(Config(0, (0, 1), 2), Hub().join(), "x", 30, seed=1)
 
     class Stubborn(Application):
@@ -170,4 +159,3 @@ def test_an_application_that_restarts_gets_another_verdict():
     except Enough:
         pass
     assert application.calls.count("on_timed_out") == 3 and "on_bootstrapped" not in application.calls
-    return None

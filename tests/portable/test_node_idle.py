@@ -3,7 +3,8 @@
 from airs import INTERVAL_MS, Cluster
 from faction import BOOTSTRAPPED, TIMED_OUT
 from faction.node import SENT
-from test_node_memory import NO_WITNESS, heap_lock, mem_total, node_in, watched
+from test_node_memory import node_in
+from witness import need_lock_or_count, watched
 
 FOREVER = 0x3FFFFFFF
 
@@ -71,9 +72,7 @@ def test_a_deadline_from_contact_does_not_count_before():
 
 
 def test_asking_how_long_allocates_nothing():
-    if not heap_lock and not mem_total:
-        return NO_WITNESS
+    need_lock_or_count()
     for state in ("initial", "pinging", "collecting", "bootstrapped", "timed out"):
         _, node = node_in(state)
         watched(node.idle_ms)
-    return None

@@ -6,18 +6,7 @@ from faction.node import Node
 from faction.transports.loopback import Hub
 from faction.transports.ring import Ring
 from faction.wire import ASKING, READY, Checksum, Wire
-
-try:
-    from micropython import heap_lock, heap_unlock
-except ImportError:
-    heap_lock = heap_unlock = None
-
-try:
-    from micropython import mem_total
-except ImportError:
-    mem_total = None
-
-NO_WITNESS = "skip: no heap lock and no count of allocations here"
+from witness import need_count, need_lock_or_count, watched
 
 
 class Ticks:
@@ -35,30 +24,12 @@ class Ticks:
         return (later - earlier) & 0x3FFFFFFF
 
 
-def watched(call):
-    """Call call, which must take no argument and make no tuple, and fail if it allocates."""
-    if heap_lock:
-        call()  # the first call may grow what the interpreter itself keeps
-        heap_lock()
-        try:
-            call()
-        finally:
-            heap_unlock()
-    if mem_total:
-        before = mem_total()
-        between = mem_total()
-        call()
-        taken = mem_total() - between - (between - before)
-        assert taken == 0, taken
-
-
 def test_the_witness_sees_an_allocation():
-    if not heap_lock and not mem_total:
-        return NO_WITNESS
+    need_lock_or_count()
     try:
         watched(lambda: bytearray(64))
     except (MemoryError, AssertionError):
-        return None
+        return
     raise ValueError("64 bytes were allocated, and nothing noticed")
 
 
@@ -140,12 +111,10 @@ class Poll:
 
 
 def test_poll_allocates_nothing_in_any_state_whatever_comes_in():
-    if not heap_lock and not mem_total:
-        return NO_WITNESS
+    need_lock_or_count()
     for state in ("initial", "pinging", "collecting", "bootstrapped", "timed out"):
         watched(Poll(*node_in(state)))
         watched(Poll(*node_in(state, Counting())))
-    return None
 
 
 class Counting(Watcher):
@@ -159,8 +128,7 @@ class Counting(Watcher):
 
 
 def test_every_call_of_a_run_allocates_nothing():
-    if not heap_lock and not mem_total:
-        return NO_WITNESS
+    need_lock_or_count()
     _, node = node_in("initial")
 
     def a_run():
@@ -173,7 +141,6 @@ def test_every_call_of_a_run_allocates_nothing():
         node.poll()
 
     watched(a_run)
-    return None
 
 
 def note(peer_id, heard):
@@ -181,20 +148,17 @@ def note(peer_id, heard):
 
 
 def test_two_hundred_peers_allocate_nothing_more():
-    if not heap_lock and not mem_total:
-        return NO_WITNESS
+    need_lock_or_count()
     peers = tuple(range(0, 2000, 10))
     feed = Feed([frame(peers[i], ASKING | READY, i + 1, 1, peers, 200) for i in range(1, 200, 9)])
     node = Node(Config(0, peers, 200), feed, "greenhouse", 1 << 20, clock=Ticks(100), seed=1)
     watched(Poll(feed, node))
     node.complete()
     watched(Poll(feed, node))
-    return None
 
 
 def test_a_ring_hands_frames_over_without_allocating():
-    if not heap_lock and not mem_total:
-        return NO_WITNESS
+    need_lock_or_count()
     ring = Ring(2, 26)
     data = frame(1, READY, 5, 1)
     buffer = bytearray(64)
@@ -207,12 +171,10 @@ def test_a_ring_hands_frames_over_without_allocating():
             pass
 
     watched(hand_over)
-    return None
 
 
 def test_a_hub_carries_frames_without_allocating():
-    if not heap_lock and not mem_total:
-        return NO_WITNESS
+    need_lock_or_count()
     hub = Hub(4)
     first, second = hub.join(), hub.join()
     data = frame(1, READY, 5, 1)
@@ -223,13 +185,11 @@ def test_a_hub_carries_frames_without_allocating():
         second.receive(buffer)
 
     watched(carry)
-    return None
 
 
 def test_a_whole_cluster_allocates_nothing_while_it_boots():
     """All of it but the log of the test's own air, which the hub of faction does not keep."""
-    if not mem_total:
-        return "skip: no count of allocations here"
+    need_count()
     hub = Hub(32)
     clock = Ticks(3)
     nodes = [Node(Config(i, (0, 1, 2), 3), hub.join(), "x", 100000, clock=clock, seed=i + 1) for i in range(3)]
@@ -249,4 +209,3 @@ def test_a_whole_cluster_allocates_nothing_while_it_boots():
     boot()
     watched(boot)
     assert all(node.machine.state == 3 for node in nodes)
-    return None

@@ -5,6 +5,7 @@ from faction.node import Node
 from faction.transports.loopback import Hub
 from faction.transports.ring import NOTHING, Ring
 from faction.wire import BEACON
+from run import Skip
 
 try:
     import socket
@@ -116,7 +117,7 @@ def waited(transport, count):
 
 def test_udp_carries_datagrams():
     if socket is None:
-        return "skip: no socket module"
+        raise Skip("no socket module")
     first, second, third = sockets(3)
     first.send(bytearray(b"hello"), 5)
     first.send(bytearray(b"hello"), 2)
@@ -127,41 +128,38 @@ def test_udp_carries_datagrams():
     assert first.receive(bytearray(8)) == 0 and first.receive(bytearray(8)) == NOTHING
     for each in (first, second, third):
         each.close()
-    return None
 
 
 def test_udp_counts_what_it_cannot_send():
     if socket is None:
-        return "skip: no socket module"
+        raise Skip("no socket module")
     transport = UDP(FIRST_PORT + 10, [("127.0.0.1", FIRST_PORT + 11)], "127.0.0.1")
     transport.close()
     transport.send(bytearray(b"x"), 1)
     assert transport.failures == 1
-    return None
 
 
 def test_udp_multicast_on_this_machine():
     if socket is None or not hasattr(socket, "IP_ADD_MEMBERSHIP"):
-        return "skip: no multicast"
+        raise Skip("no multicast")
     group = [("239.255.77.77", FIRST_PORT + 20)]
     try:
         first, second = UDP(FIRST_PORT + 20, group), UDP(FIRST_PORT + 20, group)
     except OSError as error:
-        return "skip: no multicast here: %s" % error
+        raise Skip("no multicast here: %s" % error)
     first.send(bytearray(b"all"), 3)
     sent = first.failures == 0
     heard = waited(second, 1)
     first.close()
     second.close()
     if not sent:
-        return "skip: no route for multicast here"
+        raise Skip("no route for multicast here")
     assert heard == [b"all"]
-    return None
 
 
 def test_nodes_bootstrap_over_udp():
     if socket is None:
-        return "skip: no socket module"
+        raise Skip("no socket module")
     transports = sockets(3, FIRST_PORT + 30)
     nodes = [Node(Config(i, range(3), 3), transports[i], "x", 5000, 20, seed=i + 1) for i in range(3)]
     for node in nodes:
@@ -172,4 +170,3 @@ def test_nodes_bootstrap_over_udp():
     for each in transports:
         each.close()
     assert [node.machine.state for node in nodes] == [3, 3, 3]
-    return None

@@ -8,11 +8,7 @@ from faction.node import Node
 from faction.transports.ring import NOTHING
 from faction.transports.uart import UART, Framer
 from helpers import message_of
-
-try:
-    from micropython import heap_lock, heap_unlock
-except ImportError:
-    heap_lock = heap_unlock = None
+from witness import LOCKED_HEAP, need_lock
 
 PAYLOADS = (
     b"",
@@ -372,37 +368,27 @@ def ignore(on):
 
 
 def test_sending_and_receiving_allocate_nothing():
-    if not heap_lock:
-        return "skip: no heap lock here"
+    need_lock()
     driver = Driver(encoded(b"\0hello") + b"noise" + encoded(b"\0world"))
     uart = UART(driver, ignore, 1000000)
     frame, buffer = bytearray(26), bytearray(26)
     uart.send(frame, 26)  # the first frame of a length makes its view
-    heap_lock()
-    try:
+    with LOCKED_HEAP:
         uart.send(frame, 26)
         first = uart.receive(buffer)
         second = uart.receive(buffer)
-    finally:
-        heap_unlock()
     assert (first, second, driver.written, uart.framer.corrupt) == (6, 6, 2, 1) and buffer[:6] == b"\0world"
-    return None
 
 
 def test_the_first_frame_of_a_framer_allocates_nothing():
-    if not heap_lock:
-        return "skip: no heap lock here"
+    need_lock()
     framer = Framer()
-    heap_lock()
-    try:
+    with LOCKED_HEAP:
         encoded_length = framer.encode(b"\0hello", 6)
         length = NOTHING
         for i in range(encoded_length):
             length = framer.feed(framer.encoded[i])
-    finally:
-        heap_unlock()
     assert (encoded_length, length) == (11, 6) and framer.frame[:6] == b"\0hello"
-    return None
 
 
 def test_overruns_and_short_writes_are_counted():

@@ -3,6 +3,7 @@
 from faction import BOOTSTRAPPED, TIMED_OUT, Config
 from faction.node import Node
 from faction.transports.loopback import Hub
+from run import Skip
 
 try:
     import asyncio
@@ -11,7 +12,10 @@ try:
 except (ImportError, AttributeError):
     asyncio = None
 
-MISSING = "skip: no asyncio"
+
+def need_asyncio():
+    if asyncio is None:
+        raise Skip("no asyncio")
 
 
 def node(hub, peer_id, count=2, deadline_ms=5000):
@@ -19,8 +23,7 @@ def node(hub, peer_id, count=2, deadline_ms=5000):
 
 
 def test_nodes_wait_for_each_other():
-    if asyncio is None:
-        return MISSING
+    need_asyncio()
     hub = Hub()
     nodes = [node(hub, 0), node(hub, 1)]
 
@@ -32,19 +35,15 @@ def test_nodes_wait_for_each_other():
         return await asyncio.gather(nodes[0].wait(1), nodes[1].wait(1), start(nodes[0], 0), start(nodes[1], 0.02))
 
     assert list(asyncio.run(main()))[:2] == [BOOTSTRAPPED, BOOTSTRAPPED]
-    return None
 
 
 def test_a_wait_always_ends():
-    if asyncio is None:
-        return MISSING
+    need_asyncio()
     assert asyncio.run(node(Hub(), 0, deadline_ms=30).wait(1)) == TIMED_OUT
-    return None
 
 
 def test_a_wait_can_be_cancelled_and_taken_up_again():
-    if asyncio is None:
-        return MISSING
+    need_asyncio()
     waiting = node(Hub(), 0, deadline_ms=60)
 
     async def main():
@@ -59,4 +58,3 @@ def test_a_wait_can_be_cancelled_and_taken_up_again():
         return await waiting.wait(1)
 
     assert asyncio.run(main()) == TIMED_OUT
-    return None
