@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pexpect
@@ -334,8 +335,14 @@ def test_names_are_shown_as_they_are(tmp_path):
         assert "│ 1 ([bold]door[/bold])" in faction("probe", boards[0].port).stdout
 
 
-def on_terminal(*words):
-    return pexpect.spawn(FACTION[0], [*FACTION[1:], *map(str, words)], dimensions=(30, 80), encoding="utf-8")
+def heed_ctrl_c():
+    """Undo what a shell does to a program in the background, the tests perhaps: it lets it ignore ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def on_terminal(*words, columns=80, encoding="utf-8"):
+    size = (30, columns)
+    return pexpect.spawn(FACTION[0], [*FACTION[1:], *map(str, words)], dimensions=size, encoding=encoding, preexec_fn=heed_ctrl_c)
 
 
 def test_json_on_a_terminal_is_one_line(tmp_path):
@@ -352,39 +359,44 @@ def test_json_on_a_terminal_is_one_line(tmp_path):
         assert watching.exitstatus == 0
 
 
+@contextmanager
 def started(*words):
-    return subprocess.Popen([*FACTION, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    words = [*FACTION, *map(str, words)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
 
 
 def test_a_watch_into_a_pipe_shows_each_survey(tmp_path):
     with powered(tmp_path, settings_of(1)) as [board]:
-        child = started("probe", "--watch", "0.1", board.port)
-        seen = 0
-        while seen < 3:
-            seen += child.stdout.readline() == "all bootstrapped\n"
-        child.send_signal(signal.SIGINT)
-        _, errors = child.communicate(timeout=20)
-        assert (child.returncode, errors) == (0, "")
+        with started("probe", "--watch", "0.1", board.port) as child:
+            seen = 0
+            while seen < 3:
+                seen += child.stdout.readline() == "all bootstrapped\n"
+            child.send_signal(signal.SIGINT)
+            _, errors = child.communicate(timeout=20)
+            assert (child.returncode, errors) == (0, "")
 
 
 @pytest.mark.parametrize("option", ["--json", "--timeout=2"])
 def test_a_pipe_that_is_closed_ends_a_watch_quietly(tmp_path, option):
     with powered(tmp_path, settings_of(1)) as [board]:
-        child = started("probe", "--watch", "0.1", option, board.port)
-        child.stdout.readline()
-        child.stdout.close()
-        assert child.wait(20) == 141 and child.stderr.read() == ""
-        child.stderr.close()
+        with started("probe", "--watch", "0.1", option, board.port) as child:
+            child.stdout.readline()
+            child.stdout.close()
+            assert child.wait(20) == 141 and child.stderr.read() == ""
 
 
 def test_ctrl_c_ends_the_wait_for_an_answer_at_once():
     host, device = os.openpty()
-    child = started("probe", "--timeout", "60", os.ttyname(device))
-    os.read(host, 1)  # it asks
-    begin = time.monotonic()
-    child.send_signal(signal.SIGINT)
-    output, errors = child.communicate(timeout=50)
-    assert (child.returncode, output, errors) == (130, "", "stopped by ctrl-C\n") and time.monotonic() - begin < 10
+    with started("probe", "--timeout", "60", os.ttyname(device)) as child:
+        os.read(host, 1)  # it asks
+        begin = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        output, errors = child.communicate(timeout=50)
+        assert (child.returncode, output, errors) == (130, "", "stopped by ctrl-C\n") and time.monotonic() - begin < 15
     os.close(host)
     os.close(device)
 
@@ -392,10 +404,10 @@ def test_ctrl_c_ends_the_wait_for_an_answer_at_once():
 def test_ctrl_c_in_a_watch_saves_the_journal(tmp_path):
     with powered(tmp_path, settings_of(1)) as [board]:
         path = tmp_path / "run.journal"
-        child = started("probe", "--watch", "0.1", board.port, "--journal", path)
-        child.stdout.readline()
-        child.send_signal(signal.SIGINT)
-        _, errors = child.communicate(timeout=20)
+        with started("probe", "--watch", "0.1", board.port, "--journal", path) as child:
+            child.stdout.readline()
+            child.send_signal(signal.SIGINT)
+            _, errors = child.communicate(timeout=20)
         assert (child.returncode, errors) == (0, f"{path}: has the journals of 1 of 1 boards; show them with faction replay {path}\n")
         assert path.read_text().startswith("board 0 (north) at ")
 
@@ -419,7 +431,7 @@ def test_watching_a_cluster_boot(tmp_path):
     settings = settings_of(3)
     settings[1]["start_up_ms"] = 3000
     with powered(tmp_path, settings) as boards:
-        child = pexpect.spawn(FACTION[0], [*FACTION[1:], "probe", "--watch", "0.3", *ports(boards)], dimensions=(30, 100))
+        child = on_terminal("probe", "--watch", "0.3", *ports(boards), columns=100, encoding=None)
         first = screen_of(child, 2)
         assert first[-1] == "not yet; waiting for 1 (south)" and sum("collecting" in line for line in first) == 2, first
         wait(lambda: states(boards, BOOTSTRAPPED))

@@ -183,6 +183,11 @@ def test_names_are_shown_as_they_are(tmp_path):
     assert done.returncode == 0 and "0 ([/])" in done.stdout and "1 ([bold])" in done.stdout, done.stderr
 
 
+def test_a_name_cannot_end_a_line_of_a_mermaid_diagram(tmp_path):
+    [run] = files.load([journal(tmp_path, RECORD.replace("(north)", "north;#1"))])
+    assert "    participant 0 as 0 north#59;#35;1\n" in mermaid.messages([run])
+
+
 def test_the_example_of_the_readme(tmp_path):
     text = (Path(__file__).parents[2] / "tools/README.md").read_text()
     record, shown = (text.split(f"```{kind}\n")[1].split("```")[0] for kind in ("journal", "replay"))

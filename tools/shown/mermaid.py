@@ -15,6 +15,7 @@ from ..journals.files import RecordedRun
 from ..journals.steps import all_peers, events, steps
 from .palette import COLOURS
 
+_ESCAPES = str.maketrans({"#": "#35;", ";": "#59;"})  # in Mermaid ";" ends a line, and "#" begins a character's code
 _STATE = 7  # the bits of a state, once a cell is shifted by _NEXT
 
 
@@ -74,7 +75,7 @@ def path_of(run: RecordedRun) -> dict[tuple[int, int], list[int]]:
 
 def messages(runs: Sequence[RecordedRun]) -> str:
     """Return the diagram of who told whom, in order of time."""
-    names = {run.config.peer_id: run.name for run in runs}
+    names = {run.config.peer_id: run.name.translate(_ESCAPES) for run in runs}
     lines = ["sequenceDiagram", *[f"    participant {peer_id} as {names.get(peer_id, peer_id)}" for peer_id in all_peers(runs)]]
     for seconds, run, step in events(runs):
         own = run.config.peer_id
