@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import pexpect
 import pytest
 from emulated import Board
 from needs import NO_MICROPYTHON, require
@@ -128,7 +129,7 @@ def test_a_cable_pulled_at_any_moment_is_mended_by_the_next_try(board, roster):
         torn += done.returncode != 0
         if done.returncode:
             assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-            assert "again" in done.stderr or "right port" in done.stderr, done.stderr
+            assert "again" in done.stderr, done.stderr
         if share < 0.8:  # the swap has not begun: the old files are there, untouched
             assert {name: content for name, content in flash(board).items() if not name.endswith(".new")} == before
         board.plug_in()
@@ -159,7 +160,7 @@ def test_a_wrong_roster_or_board_is_refused_before_the_port_is_touched(tmp_path,
     wrong = deploy("/dev/nothing", "north", path)
     assert wrong.returncode == 2 and "boards[1].id: 0: boards[0] has it, too" in wrong.stderr
     nobody = deploy("/dev/nothing", "north", roster())
-    assert nobody.returncode == 2 and nobody.stderr.startswith("/dev/nothing: no MicroPython answers")
+    assert nobody.returncode == 2 and nobody.stderr.startswith("/dev/nothing: no such port; plug the board in with a data cable, ")
     assert len(nobody.stderr.splitlines()) == 1
 
 
@@ -180,6 +181,7 @@ def test_a_circuitpython_drive(tmp_path, roster):
     drive = tmp_path / "CIRCUITPY"
     missing = deploy(drive, "stick", roster())
     assert missing.returncode == 2
+    assert missing.stderr == f"{drive}: is no folder, and stick runs CircuitPython; name the folder of its drive, CIRCUITPY\n"
     drive.mkdir()
     done = deploy(drive, "stick", roster())
     assert done.returncode == 0, done.stderr
@@ -187,6 +189,39 @@ def test_a_circuitpython_drive(tmp_path, roster):
     assert {"code.py", "wiring.py", "lib/faction/machine.py", "faction.json"} <= names and not [n for n in names if n.endswith(".mpy")]
     again = deploy(drive, "stick", roster())
     assert "copied 0 files" in again.stdout
+
+
+def test_deploy_shows_what_it_waits_for_on_a_terminal(board, roster):
+    command = ["-m", "faction_tools.cli", "deploy", board.port, "north", "--roster", str(roster())]
+    child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=60, dimensions=(24, 120))
+    for words in (
+        "north: building its files",
+        "north: asking what is on the board",
+        "main.py.new|main.py",
+        "waiting for its first words, 15 s",
+    ):
+        child.expect(words)
+    child.expect("north: faction: node 0 of 3, quorum 3")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+
+
+def test_a_program_that_does_not_greet_is_named_with_what_it_says(board, roster):
+    path = roster()
+    assert deploy(board.port, "north", path).returncode == 0
+    path.write_text(path.read_text().replace('bind = "127.0.0.1"', 'bind = "192.0.2.1"', 1))  # not an address of this machine
+    done = deploy(board.port, "north", path, "--wait", "1")
+    assert done.returncode == 2 and "copied 1 files" in done.stdout and len(done.stderr.splitlines()) == 1
+    assert "copied, but its program does not greet within 1 s; it says: " in done.stderr, done.stderr
+    assert done.stderr.endswith("; correct that, or wait longer with --wait\n")
+
+
+def test_the_core_starts_nothing(board, roster):
+    done = deploy(board.port, "north", roster(), "--slice", "core")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("north: this slice starts nothing by itself; import faction in a program of your own\n")
+    assert set(flash(board)) == {"faction.json", "lib/faction/__init__.mpy", "lib/faction/machine.mpy"}
 
 
 def test_the_package_is_copied_by_hand_as_the_readme_says(board):

@@ -40,8 +40,8 @@ TYPES_UP = {
 ROOMS = {
     "errors": set(),
     "toml": {"errors"},
-    "fleet": {"errors", "toml"},
-    "serial": {"errors", "fleet"},
+    "serial": {"errors"},
+    "fleet": {"errors", "toml", "serial"},
     "journals": {"errors"},
     "simulator": {"errors", "toml", "fleet", "journals"},
     "shown": {"errors", "serial", "journals", "simulator"},

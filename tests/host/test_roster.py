@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -106,6 +107,15 @@ def test_all_faults_are_named_at_once_in_the_order_of_their_lines(tmp_path):
     with pytest.raises(roster.RosterError) as caught:
         roster.load(path)
     assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == ["quorum", "boards[1].name", "boards[2].id"]
+
+
+def test_the_readme_shows_what_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = roster.EXAMPLE.replace("quorum =", "quorom =").replace("channel = 6", "channel = 15").replace('"rp2040"', '"rp240"')
+    Path("faction.toml").write_text(text)
+    with pytest.raises(roster.RosterError) as caught:
+        roster.load("faction.toml")
+    assert f"```\n{caught.value}\n```" in (Path(__file__).parents[2] / "tools/README.md").read_text()
 
 
 def test_a_roster_in_json(tmp_path):

