@@ -25,7 +25,7 @@ from ..serial import line
 PATIENCE_S = 3  # how long a board may be silent while it writes to its flash; without a limit we would wait for ever
 NEW = ".new"  # the end of the name of a new file, until it takes the place of the old one
 OWN = "lib/faction"  # a folder in which all files are ours; others are removed
-HELLO = b"faction: "  # what the program of a board says first
+HELLO = b"faction: node "  # what the program of a board says first, if it starts well
 
 
 class DeployError(CommandError):
