@@ -94,7 +94,7 @@ class Answers:
         self._names = tuple(names)
         if self._names and len(self._names) != len(node.config.peers):
             raise ValueError("%d names: must be one for each of %d peers, or none" % (len(self._names), len(node.config.peers)))
-        self._is_control_allowed = is_control_allowed
+        self._is_control_allowed = is_control_allowed  # otherwise restart and expire refuse
 
     def to(self, line: str) -> "Iterator[str]":
         """Return the pieces of the answer to a line. A line without words has no pieces."""

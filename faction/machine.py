@@ -187,6 +187,7 @@ class PeerSet:
     def __init__(self, config: Config) -> None:
         """Make an empty set. Allocates all that the set will ever need."""
         self.config = config
+        # The bit of a member is at its position in the roster.
         self._bits = bytearray((len(config.peers) + 7) >> 3)
         self.count = 0
         self._limit = 0  # the express lane is open while count is below it: see Faction.process

@@ -40,7 +40,7 @@ class Observers(Observer):
 
     def __init__(self, *observers: Observer) -> None:
         """Keep the observers. Allocates."""
-        self._observers = observers
+        self._observers = observers  # in the order in which they are called
 
     def observe(self, machine: Faction, command: int, peer_id: int, previous_state: int, result: int) -> None:
         """Pass an accepted command on."""

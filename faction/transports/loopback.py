@@ -9,7 +9,7 @@ class Hub:
     def __init__(self, slots: int = 32) -> None:
         """slots: how many frames can wait at a port before it drops the next. Allocates."""
         self.ports: list[Port] = []
-        self._slots = slots
+        self._slots = slots  # of each port
 
     def join(self) -> "Port":
         """Return a new port: a transport for one node. Allocates."""
@@ -30,7 +30,7 @@ class Port(Ring):
     def __init__(self, hub: Hub, slots: int) -> None:
         """Hub.join calls it. Allocates."""
         super().__init__(slots)
-        self._hub = hub
+        self._hub = hub  # carries what this port sends
 
     def send(self, buffer: "bytes | bytearray", length: int) -> None:
         """Send the first length bytes to all other ports. Allocates nothing."""

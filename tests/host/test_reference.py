@@ -195,3 +195,12 @@ def test_everything_that_can_be_called_says_whether_it_allocates():
             if not any("llocat" in (doc or "") for doc in docs) and "here allocate" not in (module.__doc__ or ""):
                 silent.append(f"{name}.{each}")
     assert silent == []
+
+
+def test_help_names_the_modules():
+    text = importlib.import_module("faction").__doc__
+    helpers = {"faction", "faction.wait"}  # wait belongs to node; the transports are named by their last part
+    for name in MODULES.keys() - helpers:
+        if not name.startswith("faction.transports."):
+            assert name in text
+    assert all(each in text for each in ("udp", "espnow", "uart", "ring", "loopback"))

@@ -9,7 +9,7 @@ import ast
 import re
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .interpreters import PACKAGE
@@ -65,7 +65,7 @@ def _constants(tree: ast.Module, lines: list[str]) -> Iterator[str]:
         if not names:
             continue
         above = _comment_above(lines, node.lineno)
-        if above and rows:
+        if rows and (above or not lines[node.lineno - 2]):
             yield _table(title, rows)
             rows, title = [], ""
         title = title or above
@@ -99,7 +99,7 @@ def _comment_above(lines: list[str], number: int) -> str:
         if not line.startswith("# "):
             break
         found.insert(0, line[2:])
-    return "" if found and found[0].startswith("fmt:") else " ".join(found)
+    return " ".join(line for line in found if not line.startswith("fmt:"))
 
 
 def _comment_behind(lines: list[str], node: ast.stmt) -> str:
@@ -114,7 +114,9 @@ def _definition(node: ast.stmt, indent: str = "") -> Iterator[str]:
     docs = [ast.get_docstring(each) or "" for each in (node, start) if each is not None]
     if isinstance(node, ast.ClassDef) and node.bases:
         docs.append(f"It derives from {', '.join(f'``{ast.unparse(base)}``' for base in node.bases)}.")
-    blocks = [block for doc in docs for block in _prose(doc, indent + "  ")]
+    called = start if isinstance(node, ast.ClassDef) else node
+    names = [argument.arg for argument in called.args.args] if called else []
+    blocks = [block for doc in docs for block in _prose(doc, indent + "  ", names)]
     yield f"{indent}- `{_signature(node, start, bool(indent))}`:"
     yield from "\n".join(blocks).splitlines()
     for each in members:
@@ -150,13 +152,28 @@ def _annotation(node: ast.expr | None) -> str:
     return str(node.value) if isinstance(node, ast.Constant) and isinstance(node.value, str) else ast.unparse(node) if node else ""
 
 
-def _prose(docstring: str, indent: str) -> Iterator[str]:
-    """Yield the paragraphs of a docstring, wrapped. A list of attributes becomes a list."""
+def _prose(docstring: str, indent: str, arguments: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the paragraphs of a docstring, wrapped. Attributes become a list, and so do two arguments or more."""
     for paragraph in filter(None, docstring.split("\n\n")):
-        if paragraph.lstrip().startswith("``") and _ATTRIBUTE.match(paragraph.lstrip()):
+        words = " ".join(paragraph.split())
+        parts = re.split(rf"(?:^|(?<=\. ))({'|'.join(arguments)}): ", words) if arguments else [words]
+        if len(parts) > 3 and not parts[0]:
+            yield "\n".join(_described(parts, indent)) + "\n"
+        elif _ATTRIBUTE.match(paragraph.lstrip()):
             yield "\n".join(_attributes(paragraph, indent)) + "\n"
         else:
-            yield _wrapped(paragraph, indent) + "\n"
+            yield _wrapped(words, indent) + "\n"
+
+
+def _described(parts: list[str], indent: str) -> Iterator[str]:
+    """Yield a list of arguments, and behind it what the same paragraph says about the whole call."""
+    last, sign, remark = parts[-1].partition(" Raises ")
+    if not sign:
+        last, sign, remark = parts[-1].partition(" Allocates")
+    for name, what in zip(parts[1::2], [*parts[2:-1:2], last]):
+        yield _wrapped(f"- `{name}`: {what.strip()}", indent, indent + "  ")
+    if sign:
+        yield "\n" + _wrapped(sign + remark, indent)
 
 
 def _attributes(paragraph: str, indent: str) -> Iterator[str]:
