@@ -128,7 +128,7 @@ def knowledge(node):
 
 
 def fuzz(seed, count, seal):
-    """Feed count frames to a node, which starts anew after every 64; return its counters."""
+    """Feed count frames to a node, which starts again after every 64; return its counters."""
     chance = Chance(seed)
     feed = Feed()
     node = Node(Config(0, PEERS, 3), feed, "fuzz", 1000, clock=Clock(lambda: 0), seal=seal, seed=seed)
