@@ -124,7 +124,7 @@ def test_every_deliberate_bug_fits_the_sources():
 
 
 def test_a_bug_is_caught_and_no_bug_is_not():
-    harmless = mutants.Mutant("a comment", "machine.py", "# States\n", "# The states\n")
+    harmless = mutants.Mutant("a comment", "machine.py", "# States:\n", "# The states:\n")
     assert mutants.check(harmless) == []
     assert mutants.check(mutants.MUTANTS[0]) == ["machine tests", "exhaustive"]
     with pytest.raises(ValueError, match="nowhere: machine.py has its text 0 times, not once; adapt it"):
