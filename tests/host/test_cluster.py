@@ -9,7 +9,7 @@ import pytest
 from needs import NO_MICROPYTHON, require
 
 from faction import BOOTSTRAPPED, COLLECTING, TIMED_OUT
-from faction_tools.dev.cluster import Cluster, Member, local, udp
+from faction_tools.dev.cluster import BoardProcess, ProcessCluster, local, udp
 
 INTERVAL_MS = 200
 ENOUGH_S = 25
@@ -22,7 +22,7 @@ def members(nodes, loss=0.0, quorum=None, **others):
     settings = local(nodes, quorum or nodes, **common)
     for each in settings:
         each["start_up_ms"] = 37 * each["peer_id"] % 500
-    return [Member(each) for each in settings]
+    return [BoardProcess(each) for each in settings]
 
 
 def states(cluster):
@@ -33,7 +33,7 @@ def states(cluster):
 @pytest.mark.parametrize("loss", [0.0, 0.2, 0.4])
 def test_all_bootstrap(nodes, loss):
     async def run():
-        async with Cluster(members(nodes, loss)) as cluster:
+        async with ProcessCluster(members(nodes, loss)) as cluster:
             await cluster.until_concluded(ENOUGH_S)
             assert states(cluster) == [BOOTSTRAPPED] * nodes
             assert (sum(member.dropped for member in cluster.members) > 0) == (loss > 0)
@@ -46,7 +46,7 @@ def test_a_member_that_is_killed_in_mid_bootstrap_and_started_again_gets_in(node
     async def run():
         everybody = members(nodes, loss)
         everybody[-1].settings["start_up_ms"] = 3000  # nobody concludes before
-        async with Cluster(everybody) as cluster:
+        async with ProcessCluster(everybody) as cluster:
             victim = cluster.members[1]
             assert await cluster.until(lambda: victim.state == COLLECTING, ENOUGH_S)
             await cluster.kill(victim)
@@ -60,7 +60,7 @@ def test_a_member_that_is_killed_in_mid_bootstrap_and_started_again_gets_in(node
 @pytest.mark.parametrize(("nodes", "loss"), [(5, 0.2), (20, 0.2)])
 def test_a_member_that_is_killed_after_conclusion_and_started_again_gets_in(nodes, loss):
     async def run():
-        async with Cluster(members(nodes, loss)) as cluster:
+        async with ProcessCluster(members(nodes, loss)) as cluster:
             assert await cluster.until_concluded(ENOUGH_S)
             victim = cluster.members[2]
             await cluster.kill(victim)
@@ -74,7 +74,7 @@ def test_a_member_that_is_killed_after_conclusion_and_started_again_gets_in(node
 def test_a_cluster_that_misses_too_many_times_out_and_says_who():
     async def run():
         everybody = members(5, quorum=4, deadline_ms=1500)
-        async with Cluster(everybody[:3]) as cluster:
+        async with ProcessCluster(everybody[:3]) as cluster:
             await cluster.until_concluded(ENOUGH_S)
             assert states(cluster) == [TIMED_OUT] * 3
             assert all(member.unheard == [3, 4] and member.ready == [0, 1, 2] for member in cluster.members)
@@ -121,7 +121,7 @@ def network(nodes):
 def on_the_network(names, **others):
     """Return members that broadcast, each in its namespace."""
     return [
-        Member(
+        BoardProcess(
             {
                 "cluster": "network",
                 "peer_id": i,
@@ -140,7 +140,7 @@ def on_the_network(names, **others):
 
 def test_a_broadcast_cluster_bootstraps_after_a_cut_link_is_healed():
     async def run(names):
-        async with Cluster(on_the_network(names)) as cluster:
+        async with ProcessCluster(on_the_network(names)) as cluster:
             ip("-n", names[1], "link", "set", "eth0", "down")
             others = [member for member in cluster.members if member.peer_id != 1]
             assert await cluster.until(lambda: all(member.missing == [1] for member in others), ENOUGH_S)

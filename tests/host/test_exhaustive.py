@@ -16,7 +16,7 @@ from faction.node import BEACON, Node
 from faction.transports.loopback import Hub
 from faction.wire import READY, Checksum, Wire
 from faction_tools.dev.verify import exhaustive
-from faction_tools.dev.verify.exhaustive import LAST_TWO, NEWEST, Behaviour, Cluster, Composition, Memory, Violation, check
+from faction_tools.dev.verify.exhaustive import LAST_TWO, NEWEST, Behaviour, CheckedCluster, Composition, Memory, Violation, check
 
 SOURCE = Path(faction.machine.__file__).read_text(encoding="utf-8")
 
@@ -35,18 +35,18 @@ def broken(*replacements: tuple[str, str]) -> type[f.Faction]:
 @pytest.mark.parametrize(
     "cluster",
     [
-        Cluster(1, 1, 2),
-        Cluster(2, 1, 2),
-        Cluster(2, 2, 1),
-        Cluster(2, 2, 1, memory=LAST_TWO),
-        Cluster(3, 2),
-        Cluster(3, 3, 1, deadlines=False, prompt=True),
-        Cluster(3, 3, 1, prompt=True, merged=True),
-        Cluster(4, 3, prompt=True, merged=True),
+        CheckedCluster(1, 1, 2),
+        CheckedCluster(2, 1, 2),
+        CheckedCluster(2, 2, 1),
+        CheckedCluster(2, 2, 1, memory=LAST_TWO),
+        CheckedCluster(3, 2),
+        CheckedCluster(3, 3, 1, deadlines=False, prompt=True),
+        CheckedCluster(3, 3, 1, prompt=True, merged=True),
+        CheckedCluster(4, 3, prompt=True, merged=True),
     ],
     ids=str,
 )
-def test_the_shipped_machine_breaks_no_rule(cluster: Cluster) -> None:
+def test_the_shipped_machine_breaks_no_rule(cluster: CheckedCluster) -> None:
     coverage = exhaustive.check_cluster(cluster)
     assert coverage.cluster == cluster
     assert coverage.transitions >= coverage.states - 1 > 0
@@ -118,12 +118,20 @@ def test_no_state_of_two_members_is_missed(quorum: int, restarts: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "whole", [Cluster(2, 1, 2), Cluster(2, 2, 2), Cluster(2, 2, 1, memory=LAST_TWO), Cluster(3, 2), Cluster(3, 3)], ids=str
+    "whole",
+    [
+        CheckedCluster(2, 1, 2),
+        CheckedCluster(2, 2, 2),
+        CheckedCluster(2, 2, 1, memory=LAST_TWO),
+        CheckedCluster(3, 2),
+        CheckedCluster(3, 3),
+    ],
+    ids=str,
 )
-def test_what_is_left_out_loses_nothing_that_a_member_shows(whole: Cluster) -> None:
+def test_what_is_left_out_loses_nothing_that_a_member_shows(whole: CheckedCluster) -> None:
     shown = []
     for prompt, merged in product((False, True), repeat=2):
-        composition = Composition(Cluster(whole.count, whole.quorum, whole.restarts, True, prompt, merged, whole.memory), f.Faction)
+        composition = Composition(CheckedCluster(whole.count, whole.quorum, whole.restarts, True, prompt, merged, whole.memory), f.Faction)
         composition.check()
         shown.append(composition.shown())
     assert shown[0] == shown[1] == shown[2] == shown[3]
@@ -139,8 +147,8 @@ class Silent:
     def observe_rejection(self, machine: f.Faction, command: int, peer_id: int, result: int) -> None: ...
 
 
-@pytest.mark.parametrize("cluster", [Cluster(2, 2, 1), Cluster(3, 2)], ids=str)
-def test_a_machine_that_is_watched_does_the_same(cluster: Cluster) -> None:
+@pytest.mark.parametrize("cluster", [CheckedCluster(2, 2, 1), CheckedCluster(3, 2)], ids=str)
+def test_a_machine_that_is_watched_does_the_same(cluster: CheckedCluster) -> None:
     express = exhaustive.check_cluster(cluster)
     watched = exhaustive.check_cluster(cluster, lambda config: f.Faction(config, Silent()))
     assert (watched.states, watched.transitions) == (express.states, express.transitions)
@@ -299,7 +307,7 @@ def test_the_trace_is_the_shortest() -> None:
 
 
 def test_more_states_than_there_are_numbers_for_are_refused() -> None:
-    composition = Composition(Cluster(2, 2), f.Faction)
+    composition = Composition(CheckedCluster(2, 2), f.Faction)
     composition._width = 2
     with pytest.raises(OverflowError, match="member 0 can be in more than 4 states"):
         composition.check()
@@ -340,7 +348,7 @@ def assert_remembers(heard: list[tuple[int, bool, int]]) -> None:
 
 
 def test_the_command_shows_what_was_checked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(exhaustive, "USUAL", [Cluster(1, 1), Cluster(2, 2, prompt=True, deadlines=False)])
+    monkeypatch.setattr(exhaustive, "USUAL", [CheckedCluster(1, 1), CheckedCluster(2, 2, prompt=True, deadlines=False)])
     assert exhaustive.main([]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["1", "of", "1", "8", "8"] in [row[:5] for row in rows]
@@ -348,7 +356,7 @@ def test_the_command_shows_what_was_checked(monkeypatch: pytest.MonkeyPatch, cap
 
 
 def test_the_command_fails_with_the_trace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(exhaustive, "FULL", [Cluster(1, 1), Cluster(2, 2, 1, memory=NETWORKS["earlier runs count"][0])])
+    monkeypatch.setattr(exhaustive, "FULL", [CheckedCluster(1, 1), CheckedCluster(2, 2, 1, memory=NETWORKS["earlier runs count"][0])])
     assert exhaustive.main(["--full"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("2 of 2, restarts 1: no frame counts of an earlier run")

@@ -87,7 +87,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Cluster:
+class Drawn:
     """What a Config is made of, and what it comes to."""
 
     peer_id: int
@@ -103,7 +103,7 @@ class Cluster:
 
 
 @st.composite
-def clusters(draw: st.DrawFn) -> Cluster:
+def clusters(draw: st.DrawFn) -> Drawn:
     """Draw a cluster of up to 70 peers: contiguous, close together or far apart, in any order."""
     row = st.tuples(st.integers(0, MAX_ID - 70), st.integers(1, 70)).map(lambda pair: list(range(pair[0], sum(pair))))
     close = st.lists(st.integers(0, 80), min_size=1, max_size=70, unique=True)
@@ -111,14 +111,14 @@ def clusters(draw: st.DrawFn) -> Cluster:
     peers = draw(st.one_of(row.flatmap(st.permutations), close, apart))
     rule = draw(st.sampled_from([None, *RULES]))
     quorum = RULES[rule](len(peers)) if rule else draw(st.integers(1, len(peers)))
-    return Cluster(draw(st.sampled_from(peers)), peers, quorum, rule)
+    return Drawn(draw(st.sampled_from(peers)), peers, quorum, rule)
 
 
 COMMANDS = st.sampled_from([f.PARTICIPATION_OBSERVED, f.READY_OBSERVED] * 6 + [f.LOCAL_PARTICIPATION_COMPLETED] * 2 + [f.PROBE])
 
 
 @st.composite
-def runs(draw: st.DrawFn) -> tuple[Cluster, list[tuple[int, int]]]:
+def runs(draw: st.DrawFn) -> tuple[Drawn, list[tuple[int, int]]]:
     """Draw a cluster and commands for it: mostly sensible ones, with the deadline late if at all, and some of any kind."""
     cluster = draw(clusters())
     member = st.sampled_from(cluster.peers)
@@ -165,7 +165,7 @@ def assert_same(machine: f.Faction, model: Model) -> None:
 
 @given(runs())
 @settings(deadline=None)
-def test_the_machine_is_the_model(run: tuple[Cluster, list[tuple[int, int]]]) -> None:
+def test_the_machine_is_the_model(run: tuple[Drawn, list[tuple[int, int]]]) -> None:
     cluster, commands = run
     recorder = Recorder()
     model = cluster.model()
@@ -186,7 +186,7 @@ def test_the_machine_is_the_model(run: tuple[Cluster, list[tuple[int, int]]]) ->
 
 @given(runs())
 @settings(deadline=None)
-def test_what_is_admissible_is_what_the_model_would_accept(run: tuple[Cluster, list[tuple[int, int]]]) -> None:
+def test_what_is_admissible_is_what_the_model_would_accept(run: tuple[Drawn, list[tuple[int, int]]]) -> None:
     cluster, commands = run
     model, machine = cluster.model(), f.Faction(cluster.config())
     for command, peer_id in commands:
@@ -200,7 +200,7 @@ def test_what_is_admissible_is_what_the_model_would_accept(run: tuple[Cluster, l
 
 @given(runs(), runs())
 @settings(deadline=None, max_examples=50)
-def test_a_reset_machine_is_a_new_one(run: tuple[Cluster, list[tuple[int, int]]], other: tuple[Cluster, list[tuple[int, int]]]) -> None:
+def test_a_reset_machine_is_a_new_one(run: tuple[Drawn, list[tuple[int, int]]], other: tuple[Drawn, list[tuple[int, int]]]) -> None:
     cluster, commands = run
     fresh, used = f.Faction(cluster.config()), f.Faction(cluster.config())
     for command, peer_id in other[1]:
@@ -214,7 +214,7 @@ def test_a_reset_machine_is_a_new_one(run: tuple[Cluster, list[tuple[int, int]]]
 
 
 @given(clusters(), st.integers(-(2**70), 2**70))
-def test_a_config_finds_every_peer(cluster: Cluster, other: int) -> None:
+def test_a_config_finds_every_peer(cluster: Drawn, other: int) -> None:
     config = cluster.config()
     ids = sorted(cluster.peers)
     assert (config.peer_id, list(config.peers), config.quorum) == (cluster.peer_id, ids, cluster.quorum)
@@ -225,7 +225,7 @@ def test_a_config_finds_every_peer(cluster: Cluster, other: int) -> None:
 
 @given(runs(), st.integers(0, 5))
 @settings(deadline=None)
-def test_a_journal_keeps_what_the_model_accepted_and_replays_it(run: tuple[Cluster, list[tuple[int, int]]], room: int) -> None:
+def test_a_journal_keeps_what_the_model_accepted_and_replays_it(run: tuple[Drawn, list[tuple[int, int]]], room: int) -> None:
     cluster, commands = run
     model = cluster.model()
     journal = Journal(cluster.config(), room)

@@ -23,7 +23,7 @@ from faction import (
 from faction.node import Node
 from faction.transports.udp import UDP
 from faction_tools.dev import microbit
-from faction_tools.dev.cluster import Cluster, Member, local
+from faction_tools.dev.cluster import BoardProcess, ProcessCluster, local
 from portable.helpers import AGAIN, CLOSED, HEARD, LATE, LOCAL, READY, REFUSED, STRANGER
 
 ROOT = Path(__file__).parents[2]
@@ -127,7 +127,7 @@ def test_three_boards_and_two_processes_become_one_cluster():
         return node
 
     async def run(boards):
-        async with Cluster([Member(each) for each in settings[3:]]) as cluster:
+        async with ProcessCluster([BoardProcess(each) for each in settings[3:]]) as cluster:
             nodes = [gateway(board, own) for board, own in zip(boards, settings)]
             for node in nodes:
                 node.poll()

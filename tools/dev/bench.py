@@ -92,7 +92,7 @@ def _transitions() -> Callable[[int], Any]:
 def _statemachine() -> Callable[[int], Any]:
     from statemachine import State, StateMachine
 
-    class Cluster(StateMachine, _Counter):
+    class ClusterChart(StateMachine, _Counter):
         initial = State(initial=True)
         pinging = State()
         collecting = State()
@@ -104,7 +104,7 @@ def _statemachine() -> Callable[[int], Any]:
         conclude = collecting.to(bootstrapped)
         expire = collecting.to(timed_out)
 
-    cluster = Cluster()
+    cluster = ClusterChart()
     cluster.ready = set()
     cluster.hear()
     cluster.complete()

@@ -18,7 +18,7 @@ from faction import BOOTSTRAPPED, INITIAL, TIMED_OUT
 from . import interpreters
 
 
-class Member:
+class BoardProcess:
     """One process, and what it has said of itself.
 
     ``settings``  its configuration, see boards/unix/README.md
@@ -60,10 +60,10 @@ class Member:
             setattr(self, key, value)
 
 
-class Cluster:
+class ProcessCluster:
     """Processes as an asynchronous context: none outlives it, nor our own process."""
 
-    def __init__(self, members: Sequence[Member], on_report: Callable[[Member], None] = lambda member: None) -> None:
+    def __init__(self, members: Sequence[BoardProcess], on_report: Callable[[BoardProcess], None] = lambda member: None) -> None:
         """on_report is called after every line that a member has printed."""
         self.members = list(members)
         self._on_report = on_report
@@ -76,7 +76,7 @@ class Cluster:
         """Return the time since the start."""
         return time.monotonic() - self._start
 
-    async def __aenter__(self) -> Cluster:
+    async def __aenter__(self) -> ProcessCluster:
         interpreters.compile_all()
         self._start = time.monotonic()
         for member in self.members:
@@ -97,7 +97,7 @@ class Cluster:
         await asyncio.gather(*self._tasks)
         self._folder.cleanup()
 
-    async def launch(self, member: Member) -> None:
+    async def launch(self, member: BoardProcess) -> None:
         """Start the process of a member, the first one or another."""
         path = Path(self._folder.name) / f"{member.peer_id}.json"
         path.write_text(json.dumps(member.settings))
@@ -113,7 +113,7 @@ class Cluster:
         )
         self._tasks.append(asyncio.create_task(self._follow(member, member.process)))
 
-    async def kill(self, member: Member) -> None:
+    async def kill(self, member: BoardProcess) -> None:
         """End the process of a member at once, as a power cut would."""
         assert member.process is not None
         process, member.process = member.process, None
@@ -132,7 +132,7 @@ class Cluster:
         """Wait until every member has its verdict."""
         return await self.until(lambda: all(member.is_concluded for member in self.members), seconds)
 
-    async def _follow(self, member: Member, process: asyncio.subprocess.Process) -> None:
+    async def _follow(self, member: BoardProcess, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         async for line in process.stdout:
             if process is member.process and line.startswith(b"{"):  # and not one that was killed since

@@ -18,7 +18,7 @@ from faction import BOOTSTRAPPED, INITIAL
 from faction.names import state_name
 
 from ..shown.palette import BARS, STYLES
-from .cluster import Cluster, Member, local
+from .cluster import BoardProcess, ProcessCluster, local
 from .interpreters import micropython
 
 INTERVAL_MS = 300
@@ -29,7 +29,7 @@ LATE_MS = 1_500  # by how much the last one is later than the slowest other
 TABLE_WIDTH = 56  # of the last table without its timeline, in characters
 
 
-def marks(member: Member, peers: list[int]) -> Text:
+def marks(member: BoardProcess, peers: list[int]) -> Text:
     """Draw what a member knows of every peer: never heard, heard, ready."""
     text = Text()
     for peer in peers:
@@ -54,7 +54,7 @@ class Demo:
             each["seed"] = chance.randrange(1, 100_000)
             each["start_up_ms"] = chance.randint(*START_UP_MS)
         settings[late]["start_up_ms"] = START_UP_MS[1] + LATE_MS
-        self.cluster = Cluster([Member(each) for each in settings], self._show)
+        self.cluster = ProcessCluster([BoardProcess(each) for each in settings], self._show)
         self.members = self.cluster.members
         self.peers = [member.peer_id for member in self.members]
         self.shown = [INITIAL] * options.nodes
@@ -73,7 +73,7 @@ class Demo:
         self._conclude()
         return 0 if all(member.state == BOOTSTRAPPED for member in self.members) else 1
 
-    def _show(self, member: Member) -> None:
+    def _show(self, member: BoardProcess) -> None:
         if self.live is not None:
             self.live.update(self._table())
         elif member.state != self.shown[member.peer_id]:

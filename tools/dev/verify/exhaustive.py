@@ -111,7 +111,7 @@ class Violation(Exception):
 
 
 @dataclass(frozen=True)
-class Cluster:
+class CheckedCluster:
     """What is to be checked: so many members, of whom quorum must be ready, with so many restarts in all.
 
     deadlines: they may pass, at any time. prompt, merged: the reductions; see the top of this file.
@@ -140,7 +140,7 @@ class Cluster:
 class Coverage:
     """What was checked: all that a cluster can do, in so many states and transitions from one of them to another."""
 
-    cluster: Cluster
+    cluster: CheckedCluster
     states: int
     transitions: int
     seconds: float
@@ -161,7 +161,7 @@ class Step(NamedTuple):
         return f"{self.member} {self.does}{of.get(self.does, '')}"
 
 
-class Member(NamedTuple):
+class CheckedMember(NamedTuple):
     """What a member knows: the state of its machine, its run, and what it remembers of the runs of each peer."""
 
     machine: int
@@ -169,7 +169,7 @@ class Member(NamedTuple):
     known: tuple[Known, ...]
 
 
-class View(NamedTuple):
+class ShownState(NamedTuple):
     """What a machine shows; the sets are bits, by position in the roster."""
 
     state: int
@@ -188,7 +188,7 @@ class Behaviour:
 
     def __init__(self, config: Config, make: MachineFactory, merged: bool) -> None:
         self.config = config
-        self.views: list[View] = []
+        self.views: list[ShownState] = []
         self._make = make
         self._numbers: dict[tuple[Any, ...], int] = {}
         self._paths: list[tuple[tuple[int, int], ...]] = []
@@ -266,14 +266,14 @@ class Behaviour:
             self._check_view(machine, self.views[-1])
         return self._numbers[held]
 
-    def _view(self, machine: Faction) -> View:
+    def _view(self, machine: Faction) -> ShownState:
         pinging, collecting = (
             sum(1 << i for i, peer_id in enumerate(self.config.peers) if peers.has(peer_id))
             for peers in (machine.pinging, machine.collecting)
         )
-        return View(machine.state, machine.is_pinging_completed, pinging, collecting)
+        return ShownState(machine.state, machine.is_pinging_completed, pinging, collecting)
 
-    def _check_view(self, machine: Faction, view: View) -> None:
+    def _check_view(self, machine: Faction, view: ShownState) -> None:
         for peers, bits in ((machine.pinging, view.pinging), (machine.collecting, view.collecting)):
             if peers.count != bin(bits).count("1"):
                 raise Broken(f"a set counts each member once: {peers.count} for {bin(bits).count('1')}")
@@ -332,13 +332,13 @@ class Composition:
     Members are numbered like their peer ids, and where one can be, like the states of its machine, as it is discovered.
     """
 
-    def __init__(self, cluster: Cluster, make: MachineFactory) -> None:
+    def __init__(self, cluster: CheckedCluster, make: MachineFactory) -> None:
         count, restarts = cluster.count, cluster.restarts
         self._cluster = cluster
         self._restarts = restarts
         self._behaviours = [Behaviour(Config(i, range(count), cluster.quorum), make, cluster.merged) for i in range(count)]
-        self._places: list[dict[Member, int]] = [{} for _ in range(count)]
-        self._members: list[list[Member]] = [[] for _ in range(count)]
+        self._places: list[dict[CheckedMember, int]] = [{} for _ in range(count)]
+        self._members: list[list[CheckedMember]] = [[] for _ in range(count)]
         self._used = 2 * count * (restarts + 1)  # the position of the restarts, one bit each, above the beacons
         self._width = max(12, (60 - self._used - restarts) // count)  # an int of more than 60 bits is larger
         self._network = (1 << self._used + restarts) - 1
@@ -368,8 +368,8 @@ class Composition:
                 state |= self._beacon(i, member)
         return state
 
-    def _boot(self, run: int) -> Member:
-        return Member(0, run, (self._cluster.memory.start,) * len(self._shifts))
+    def _boot(self, run: int) -> CheckedMember:
+        return CheckedMember(0, run, (self._cluster.memory.start,) * len(self._shifts))
 
     def _explore(self) -> tuple[list[int], set[int]]:
         """Discover all states, breadth first. Return those without a timeout: not yet, and all, bootstrapped."""
@@ -463,7 +463,7 @@ class Composition:
         if edge[0] != edge[1]:
             self._edges[i].setdefault(edge, (before, step))
 
-    def _steps(self, i: int, member: Member, network: int) -> Iterator[Step]:
+    def _steps(self, i: int, member: CheckedMember, network: int) -> Iterator[Step]:
         """Iterate what member i may try."""
         if not self._cluster.prompt:
             yield Step(i, SENDS, i, member.run, self._is_ready(i, member))
@@ -494,7 +494,7 @@ class Composition:
             adds |= used + (1 << self._used) & ~used  # the lowest bit that is free
         return (place - self._places[i][before] << self._shifts[i]) + (adds & ~state)
 
-    def _take(self, member: Member, step: Step, network: int) -> Member:
+    def _take(self, member: CheckedMember, step: Step, network: int) -> CheckedMember:
         """Return what becomes of the member that takes a step."""
         machine = self._behaviours[step.member].step
         if step.does == HEARS:
@@ -509,7 +509,7 @@ class Composition:
             return self._boot(member.run + 1)
         return member
 
-    def _hear(self, member: Member, step: Step, alive: bool) -> Member:
+    def _hear(self, member: CheckedMember, step: Step, alive: bool) -> CheckedMember:
         """Count a beacon as Node does: the participation first, then, if it says so, the readiness."""
         sender, before = step.sender, member.known[step.sender]
         after = self._cluster.memory.hear(before, step.run, alive)
@@ -521,14 +521,14 @@ class Composition:
             state = behaviour.step(state, READY_OBSERVED, sender)[1]
         if self._cluster.memory.ordered and state != member.machine and step.run < max(before):
             raise Broken(f"no frame counts of an earlier run than the newest one heard: that was {max(before)}")
-        return Member(state, member.run, (*member.known[:sender], after, *member.known[sender + 1 :]))
+        return CheckedMember(state, member.run, (*member.known[:sender], after, *member.known[sender + 1 :]))
 
     def _is_alive(self, step: Step, network: int) -> bool:
         """Tell whether a sender has sent nothing in a later run than that of the beacon heard."""
         runs = network & (1 << 2 * (step.sender + 1) * (self._restarts + 1)) - 1
         return not runs >> 2 * (step.sender * (self._restarts + 1) + step.run + 1)
 
-    def _check_claims(self, i: int, member: Member, network: int) -> None:
+    def _check_claims(self, i: int, member: CheckedMember, network: int) -> None:
         view = self._view(i, member)
         for peer in range(len(self._shifts)):
             runs = network >> 2 * peer * (self._restarts + 1) & (1 << 2 * (self._restarts + 1)) - 1
@@ -536,22 +536,22 @@ class Composition:
             if view.collecting >> peer & 1 and not claimed:
                 raise Broken(f"nobody counts a readiness that was never claimed: {i} counts {peer}")
 
-    def _view(self, i: int, member: Member) -> View:
+    def _view(self, i: int, member: CheckedMember) -> ShownState:
         return self._behaviours[i].views[member.machine]
 
-    def _is_ready(self, i: int, member: Member) -> bool:
+    def _is_ready(self, i: int, member: CheckedMember) -> bool:
         """Tell whether the beacons of a member say ready."""
         view = self._view(i, member)
         return view.completed and view.state != TIMED_OUT
 
-    def _beacon(self, i: int, member: Member) -> int:
+    def _beacon(self, i: int, member: CheckedMember) -> int:
         """Return the bit of the beacon that a member sends."""
         return 1 << 2 * (i * (self._restarts + 1) + member.run) + self._is_ready(i, member)
 
-    def _member(self, i: int, state: int) -> Member:
+    def _member(self, i: int, state: int) -> CheckedMember:
         return self._members[i][state >> self._shifts[i] & (1 << self._width) - 1]
 
-    def _place(self, i: int, member: Member) -> int:
+    def _place(self, i: int, member: CheckedMember) -> int:
         """Return the number of a member that is in some state; a new one is asked for everything."""
         places = self._places[i]
         if member not in places:
@@ -575,7 +575,7 @@ class Composition:
         """Return what the members show and remember, pinging apart, in each of the states; to compare two reductions."""
         return {tuple(self._shown(i, self._member(i, state)) for i in range(len(self._shifts))) for state in self._parents}
 
-    def _shown(self, i: int, member: Member) -> tuple[Any, ...]:
+    def _shown(self, i: int, member: CheckedMember) -> tuple[Any, ...]:
         return (*self._view(i, member)._replace(pinging=0), member.run, member.known)
 
     def _step_between(self, before: int, after: int) -> str:
@@ -583,7 +583,7 @@ class Composition:
         return str(next(step for step in steps if before + self._delta(before, step) == after))
 
 
-def check_cluster(cluster: Cluster, machine: MachineFactory = Faction) -> Coverage:
+def check_cluster(cluster: CheckedCluster, machine: MachineFactory = Faction) -> Coverage:
     """Check a cluster of machines that are made by machine(config). Raises Violation."""
     begin = time.perf_counter()
     try:
@@ -604,37 +604,37 @@ def check(
     memory: Memory = NEWEST,
     machine: MachineFactory = Faction,
 ) -> Coverage:
-    """Check a cluster; see Cluster. Raises Violation."""
-    return check_cluster(Cluster(count, quorum, restarts, deadlines, prompt, merged, memory), machine)
+    """Check a cluster; see CheckedCluster. Raises Violation."""
+    return check_cluster(CheckedCluster(count, quorum, restarts, deadlines, prompt, merged, memory), machine)
 
 
 USUAL = [
-    Cluster(1, 1, 2),
-    Cluster(2, 1, 2),
-    Cluster(2, 2, 2),
-    Cluster(2, 2, 1, memory=LAST_TWO),
-    Cluster(3, 2),
-    Cluster(3, 3),
-    Cluster(3, 2, 1, prompt=True),
-    Cluster(3, 3, 1, prompt=True),
-    Cluster(3, 2, 2, prompt=True, merged=True),
-    Cluster(3, 3, 2, prompt=True, merged=True),
-    Cluster(3, 3, 1, prompt=True, merged=True, memory=LAST_TWO),
-    Cluster(4, 2, prompt=True, merged=True),
-    Cluster(4, 3, prompt=True, merged=True),
-    Cluster(4, 4, prompt=True, merged=True),
-    Cluster(4, 3, 1, deadlines=False, prompt=True, merged=True),
+    CheckedCluster(1, 1, 2),
+    CheckedCluster(2, 1, 2),
+    CheckedCluster(2, 2, 2),
+    CheckedCluster(2, 2, 1, memory=LAST_TWO),
+    CheckedCluster(3, 2),
+    CheckedCluster(3, 3),
+    CheckedCluster(3, 2, 1, prompt=True),
+    CheckedCluster(3, 3, 1, prompt=True),
+    CheckedCluster(3, 2, 2, prompt=True, merged=True),
+    CheckedCluster(3, 3, 2, prompt=True, merged=True),
+    CheckedCluster(3, 3, 1, prompt=True, merged=True, memory=LAST_TWO),
+    CheckedCluster(4, 2, prompt=True, merged=True),
+    CheckedCluster(4, 3, prompt=True, merged=True),
+    CheckedCluster(4, 4, prompt=True, merged=True),
+    CheckedCluster(4, 3, 1, deadlines=False, prompt=True, merged=True),
 ]
 QUICK = 6  # of the usual ones
 FULL = [
     *USUAL,
-    Cluster(2, 2, 3),
-    Cluster(3, 2, 1),
-    Cluster(3, 3, 1, deadlines=False),
-    Cluster(3, 2, 1, prompt=True, memory=LAST_TWO),
-    Cluster(4, 4, merged=True),
-    Cluster(4, 3, 1, prompt=True, merged=True),
-    Cluster(4, 4, 1, prompt=True, merged=True),
+    CheckedCluster(2, 2, 3),
+    CheckedCluster(3, 2, 1),
+    CheckedCluster(3, 3, 1, deadlines=False),
+    CheckedCluster(3, 2, 1, prompt=True, memory=LAST_TWO),
+    CheckedCluster(4, 4, merged=True),
+    CheckedCluster(4, 3, 1, prompt=True, merged=True),
+    CheckedCluster(4, 4, 1, prompt=True, merged=True),
 ]
 
 

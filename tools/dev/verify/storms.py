@@ -126,13 +126,12 @@ def _mishap(chance: random.Random, count: int, span_ms: float) -> dict[str, Any]
     return event
 
 
-class Watch:
+class Referee:
     """Checks the rules, at every poll; for every other seed with an observer in each machine, too."""
 
     def __init__(self, scenario: Scenario, seed: int) -> None:
         self.claims: set[tuple[int, int]] = set()  # (peer id, nonce of the run)
         self._seen: dict[int, tuple[Any, ...]] = {}
-        self._latest: dict[int, tuple[Any, ...]] = {}
         observe = self._witness if seed % 2 else None
         self.simulation = Simulation(scenario, seed, observe=observe, check=self.check)
 
@@ -199,20 +198,20 @@ class Watch:
 class Witness(Observer):
     """Checks what an observer is told: readiness against the run that claimed it, and that a rejection changes nothing."""
 
-    def __init__(self, watch: Watch, board: SimulatedBoard) -> None:
-        self._watch = watch
+    def __init__(self, referee: Referee, board: SimulatedBoard) -> None:
+        self._referee = referee
         self._board = board
         self._snapshot: tuple[Any, ...] = ()
 
     def observe(self, machine: Faction, command: int, peer_id: int, previous_state: int, result: int) -> None:
         node = self._board.node
-        if command == READY_OBSERVED and node is not None and (peer_id, node.wire.nonce) not in self._watch.claims:
-            self._watch.fail(self._board, f"counts {peer_id} as ready for a run, {node.wire.nonce}, in which it never claimed that")
+        if command == READY_OBSERVED and node is not None and (peer_id, node.wire.nonce) not in self._referee.claims:
+            self._referee.fail(self._board, f"counts {peer_id} as ready for a run, {node.wire.nonce}, in which it never claimed that")
         self._snapshot = self._look(machine)
 
     def observe_rejection(self, machine: Faction, command: int, peer_id: int, result: int) -> None:
         if self._snapshot and machine.state != 0 and self._look(machine) != self._snapshot:
-            self._watch.fail(self._board, f"a rejection has changed {self._snapshot} into {self._look(machine)}")
+            self._referee.fail(self._board, f"a rejection has changed {self._snapshot} into {self._look(machine)}")
 
     @staticmethod
     def _look(machine: Faction) -> tuple[Any, ...]:
@@ -222,7 +221,7 @@ class Witness(Observer):
 def fault(scenario: Scenario, seed: int) -> str:
     """Run a storm; return the rule that it broke, or ""."""
     try:
-        Watch(scenario, seed).run()
+        Referee(scenario, seed).run()
     except Exception as error:  # whatever a node raises is a fault, too
         return f"{type(error).__name__}: {error}"
     return ""
@@ -288,7 +287,7 @@ def weather(seeds: Sequence[int]) -> tuple[dict[str, int], list[tuple[int, str]]
     broken = []
     for seed in seeds:
         try:
-            simulation = Watch(storm(seed), seed).run()
+            simulation = Referee(storm(seed), seed).run()
         except Exception as error:
             broken.append((seed, f"{type(error).__name__}: {error}"))
             continue
