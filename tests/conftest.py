@@ -19,7 +19,7 @@ from runtimes import RUNTIMES, ModuleRun, Report, Runtime
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option for the longest time that a module may take on a runtime."""
-    parser.addini("device_timeout", "seconds after which a portable module's run is killed", default="60")
+    parser.addini("device_timeout", "seconds after which a portable module's run is killed", default="240")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,7 +10,7 @@ FACTION = [sys.executable, "-m", "faction_tools.cli"]
 
 def faction(*words, width=100):
     environment = dict(os.environ, COLUMNS=str(width))
-    return subprocess.run([*FACTION, *map(str, words)], capture_output=True, text=True, timeout=60, env=environment)
+    return subprocess.run([*FACTION, *map(str, words)], capture_output=True, text=True, timeout=300, env=environment)
 
 
 def matrix(text):

@@ -189,7 +189,7 @@ def powered(tmp_path, settings):
         yield boards
 
 
-def wait(condition, seconds=20):
+def wait(condition, seconds=90):
     limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit, "waited in vain"

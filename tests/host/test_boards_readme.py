@@ -52,7 +52,7 @@ def test_a_process_starts_as_the_readme_says():
     interpreters.compile_all()
     [command] = [line for line in (BOARDS / "unix/README.md").read_text().splitlines() if line.startswith("MICROPYPATH=")]
     command = command.replace(".venv/bin/micropython", interpreters.micropython())
-    done = subprocess.run(command, shell=True, cwd=ROOT, input="probe json\n", capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, shell=True, cwd=ROOT, input="probe json\n", capture_output=True, text=True, timeout=180)
     lines = done.stdout.splitlines()
     assert lines[0] == "faction: node 0 of 3, quorum 2", done.stdout + done.stderr
     objects = [json.loads(line[line.index('{"') :]) for line in lines if '{"' in line]

@@ -17,7 +17,7 @@ require(NO_MICROPYTHON)
 
 
 def demo(*arguments):
-    return subprocess.run([*DEMO, *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run([*DEMO, *arguments], capture_output=True, text=True, timeout=300)
 
 
 def members_of(group):
@@ -27,7 +27,7 @@ def members_of(group):
 
 
 def wait_until_gone(folder):
-    limit = time.monotonic() + 5
+    limit = time.monotonic() + 60
     while members_of(folder):
         assert time.monotonic() < limit, members_of(folder)
         time.sleep(0.05)
@@ -72,7 +72,7 @@ def test_a_value_that_makes_no_sense_gets_one_line(argument, named):
 
 def test_a_cluster_that_times_out_is_no_success(tmp_path):
     script = "import sys; from faction_tools.dev import demo; demo.DEADLINE_MS = 900; sys.exit(demo.main())"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
     assert done.returncode == 1
     assert "timed out" in done.stdout
 
@@ -89,7 +89,7 @@ def test_no_process_outlives_the_demo(tmp_path, number, code):
 
 
 def test_a_terminal_shows_a_live_table_and_the_end():
-    child = pexpect.spawn(DEMO[0], DEMO[1:], dimensions=(40, 110), encoding="utf-8", timeout=30)
+    child = pexpect.spawn(DEMO[0], DEMO[1:], dimensions=(40, 110), encoding="utf-8", timeout=120)
     child.expect("5 MicroPython processes, quorum 5, 20% of the frames lost")
     child.expect("pinging")
     child.expect("bootstrapped")

@@ -14,7 +14,7 @@ from faction_tools.dev.figures import NOISY, Figure, exit_code, from_rounds
 
 def run(command, *arguments):
     return subprocess.run(
-        [sys.executable, "-m", f"faction_tools.dev.{command}", "--json", *arguments], capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", f"faction_tools.dev.{command}", "--json", *arguments], capture_output=True, text=True, timeout=300
     )
 
 

@@ -146,7 +146,7 @@ def test_a_port_that_is_no_board(desk):
 
 
 def test_build_shows_its_progress_on_a_terminal(desk):
-    child = pexpect.spawn(FACTION[0], [*FACTION[1:], "build", "faction.toml"], cwd=str(desk), encoding="utf-8", timeout=60)
+    child = pexpect.spawn(FACTION[0], [*FACTION[1:], "build", "faction.toml"], cwd=str(desk), encoding="utf-8", timeout=300)
     child.expect("building")
     child.expect("built in build")
     child.expect(pexpect.EOF)

@@ -137,7 +137,7 @@ def _record(folder: Path, runs: list[Run]) -> str:
     (folder / "runs").write_text("".join(run.lines() for run in runs))
     command = [str(micropython()), "recorder.py", "runs"]
     environment = {**os.environ, **RUNTIME.environment(folder)}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     return done.stdout
 

@@ -342,7 +342,7 @@ def test_the_page_is_stepped_through_in_a_browser(tmp_path):
     def seen(script="", step=""):
         page.write_text(pages.page(run) + f"<script>{script}</script>")
         options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
-        return subprocess.run([CHROMIUM, *options, f"file://{page}{step}"], capture_output=True, text=True, timeout=60).stdout
+        return subprocess.run([CHROMIUM, *options, f"file://{page}{step}"], capture_output=True, text=True, timeout=300).stdout
 
     start = seen()
     assert f"step 0 of {steps}" in start and "before the start" in start and run["title"] in start

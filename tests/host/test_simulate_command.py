@@ -102,7 +102,7 @@ def test_a_full_disk_is_one_line(tmp_path, option):
 @pytest.mark.parametrize("words", [("greenhouse", "--json"), ("greenhouse",), ("split", "--runs", "40")])
 def test_an_output_that_is_full_is_one_line(words):
     with open("/dev/full", "w") as full:
-        done = subprocess.run([*FACTION, "simulate", *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        done = subprocess.run([*FACTION, "simulate", *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=300)
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1].startswith("standard output: no space left on the disk")
 
@@ -119,7 +119,7 @@ def test_brackets_and_dollars_in_names_are_only_text(tmp_path):
 
 def on_terminal(*words, seconds=0.0, columns=80):
     """Run the command on a terminal, with ctrl-C after some seconds; return (all it wrote, the lines that are left, exit code)."""
-    child = pexpect.spawn(FACTION[0], [*FACTION[1:], "simulate", *words], dimensions=(40, columns), timeout=60)
+    child = pexpect.spawn(FACTION[0], [*FACTION[1:], "simulate", *words], dimensions=(40, columns), timeout=300)
     if seconds:
         time.sleep(seconds)
         child.sendintr()
@@ -175,7 +175,7 @@ def test_json_goes_out_unwrapped_on_a_terminal(words):
 def test_dask_without_its_library_is_one_line():
     program = "import sys; sys.modules['distributed'] = None; from faction_tools.cli import main; sys.exit(main(sys.argv[1:]))"
     words = ["simulate", "greenhouse", "--runs", "2", "--dask", "tcp://127.0.0.1:1"]
-    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, timeout=300)
     assert is_refused(done, "distributed is not installed; run: pip install 'faction[dask]'"), done.stderr
 
 
@@ -185,7 +185,7 @@ def test_a_worker_that_is_killed_is_one_line():
     while not psutil.Process(child.pid).children() and time.monotonic() < deadline:
         time.sleep(0.1)
     os.kill(psutil.Process(child.pid).children()[-1].pid, signal.SIGKILL)
-    _, complained = child.communicate(timeout=60)
+    _, complained = child.communicate(timeout=300)
     assert child.returncode == 2 and len(complained.splitlines()) == 1, complained
     assert complained.startswith("greenhouse: a worker ended before its work was done")
 

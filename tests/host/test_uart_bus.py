@@ -76,7 +76,7 @@ def test_nodes_on_one_bus_bootstrap(tmp_path, count, noise):
         )
         for i in range(count)
     ]
-    watchdog = threading.Timer(40, lambda: [process.kill() for process in processes])
+    watchdog = threading.Timer(120, lambda: [process.kill() for process in processes])
     watchdog.start()
     try:
         said = [process.stdout.readline() for process in processes]

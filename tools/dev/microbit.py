@@ -30,7 +30,7 @@ FIRMWARE = Path(os.environ.get("MICROBIT_FIRMWARE", "/usr/share/firmware-microbi
 GLUE = BOARDS / "microbit" / "glue.py"
 REMEDY = "apt-get install qemu-system-arm firmware-microbit-micropython"
 _CHUNK = 16  # bytes sent at a time; the board has a buffer of 64
-_PATIENCE_S = 30
+_PATIENCE_S = 120
 
 
 def is_missing() -> bool:

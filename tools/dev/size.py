@@ -40,7 +40,7 @@ def heap(folder: Path) -> list[Figure]:
     """Return what runs of the 32-bit MicroPython with the compiled files in folder take from its heap."""
     command = [str(node()), str(_SCRIPT), str(WEBASSEMBLY), str(folder)]
     programs = json.dumps([[before, measured] for *_, before, measured in HEAP])
-    done = subprocess.run(command, input=programs, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, input=programs, capture_output=True, text=True, timeout=300)
     if done.returncode:
         raise RuntimeError(done.stderr.strip())
     taken = json.loads(done.stdout)

@@ -14,7 +14,7 @@ from faction.transports.uart import UART
 
 def main(tty, peer_id, count, seed):
     line = UART(open(tty, "r+b"))
-    node = Node(Config(peer_id, range(count), count), line, "bus", 20000, 100, seed=seed)
+    node = Node(Config(peer_id, range(count), count), line, "bus", 90000, 100, seed=seed)
     stdin = select.poll()
     stdin.register(sys.stdin, select.POLLIN)
     start = time.ticks_ms()

@@ -28,7 +28,7 @@ SILENCE = "silence"
 NOT_CHECKED = 77  # exit code; automake uses the same one for a test that was skipped
 WITNESS = "witness"  # something that must be possible: a model in which it is not says nothing about it
 
-LIMIT_S = 120
+LIMIT_S = 300
 _CLAIM = "assertion violated  !("  # how pan says that a formula, not an assertion of the model, is violated
 _DEPTH = 1_000_000
 _MEGABYTES = 2000
