@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from command import faction
-from needs import CHROMIUM, needs_chromium, needs_distributed
+from needs import CHROMIUM, needs_chromium
 
 from faction import BOOTSTRAPPED, TIMED_OUT, Config
 from faction.node import RESTART, SAME_ID, STALE, UNPROVEN
@@ -22,7 +22,15 @@ from faction_tools.simulator.shortcuts import FastChecksum, FastConfig
 from faction_tools.simulator.simulation import Simulation
 
 GREENHOUSE = "greenhouse"
-DIGEST = "06ea81b6a9b5c53e"  # of its events with seed 1
+# Of the events of each scenario with seed 1.
+DIGESTS = {
+    "brownout": "71ddb3eb1abb495b",
+    "greenhouse": "06ea81b6a9b5c53e",
+    "intruder": "ed628815e0f09aff",
+    "rs485": "c1940d2b924d9645",
+    "split": "dee6fc4daac39096",
+    "swarm": "bd89b8da6f17da34",
+}
 
 
 def small(medium=None, **others):
@@ -57,12 +65,13 @@ def test_a_history_is_the_same_in_another_process_and_with_another_hash_seed():
     assert said[0] == said[1] and len(said[0]) > 5000
 
 
-def test_a_history_is_the_same_on_every_machine():
-    """The digest stands here since it was first computed; a change of the node or the simulator that moves a frame changes it."""
-    run = history.history(Simulation(GREENHOUSE, 1, record=True).run())
+@pytest.mark.parametrize("name", scenario.shipped())
+def test_a_history_is_the_same_on_every_machine(name):
+    """A digest is that of the first time it was computed. A change of the node or the simulator that moves a frame changes it."""
+    run = history.history(Simulation(name, 1, record=True).run())
     events = json.dumps([run["changes"], run["frames"], run["learned"]])
     digest = hashlib.sha256(events.encode()).hexdigest()
-    assert digest[:16] == DIGEST
+    assert digest[:16] == DIGESTS[name]
 
 
 def test_recording_changes_nothing():
@@ -309,28 +318,6 @@ def test_a_sweep_draws_its_curve(tmp_path):
     assert [row[0].strip() for row in rows] == ["0.0", "0.3"] and float(rows[0][4]) < float(rows[1][4])
     wrong = faction("simulate", "greenhouse", "--sweep", "medium.loss=0.0,3.0")
     assert wrong.returncode == 2 and "medium.loss=3.0: must be 1 or less" in wrong.stderr
-
-
-@pytest.mark.skipif(sys.version_info < (3, 10), reason="distributed needs Python 3.10")
-@needs_distributed
-def test_a_dask_cluster_runs_the_same():
-    scheduler = subprocess.Popen(
-        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    workers = []
-    try:
-        address = next(line.split()[-1] for line in scheduler.stderr if "Scheduler at:" in line)
-        worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nworkers", "1", "--nthreads", "1", "--no-dashboard"]
-        workers = [subprocess.Popen(worker, stderr=subprocess.DEVNULL) for _ in range(2)]
-        remote = faction("simulate", "greenhouse", "--runs", "60", "--json", "--dask", address)
-        assert remote.returncode == 0, remote.stderr
-        assert remote.stdout == faction("simulate", "greenhouse", "--runs", "60", "--json").stdout
-    finally:
-        for process in [*workers, scheduler]:
-            process.terminate()
-            process.wait()
 
 
 @needs_chromium

@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from pathlib import Path
 
 import pexpect
-import psutil
 import pyte
 import pytest
 from command import FACTION, faction
+from needs import needs_distributed
 
 from faction_tools.shown import palette
 from faction_tools.shown.page import TEMPLATE, page
@@ -23,7 +25,8 @@ from faction_tools.simulator.simulation import Simulation
 
 # A run that takes some ten seconds.
 BIG = ["greenhouse", "--set", "cluster.nodes=400", "--set", "cluster.interval_ms=5000", "--set", "cluster.deadline_ms=300000"]
-WORD = re.compile("#[0-9a-f]{6}")
+needs_dask = pytest.mark.skipif(sys.version_info < (3, 10), reason="distributed needs Python 3.10")
+COLOUR = re.compile("#[0-9a-f]{6}")
 
 
 def is_refused(done, *texts):
@@ -179,15 +182,60 @@ def test_dask_without_its_library_is_one_line():
     assert is_refused(done, "distributed is not installed; run: pip install 'faction[dask]'"), done.stderr
 
 
+@contextmanager
+def dask_cluster(workers):
+    """Run a scheduler and so many workers; give (the address, the scheduler)."""
+    module = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+    processes = [subprocess.Popen(module, stderr=subprocess.PIPE, text=True)]
+    try:
+        address = next(line.split()[-1] for line in processes[0].stderr if "Scheduler at:" in line)
+        worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nworkers", "1", "--nthreads", "1", "--no-dashboard"]
+        processes += [subprocess.Popen(worker, stderr=subprocess.DEVNULL) for _ in range(workers)]
+        yield address, processes[0]
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+            process.wait()
+
+
+@needs_dask
+@needs_distributed
+def test_a_dask_cluster_runs_the_same():
+    with dask_cluster(2) as (address, _):
+        remote = faction("simulate", "greenhouse", "--runs", "60", "--json", "--dask", address)
+    assert remote.returncode == 0, remote.stderr
+    assert remote.stdout == faction("simulate", "greenhouse", "--runs", "60", "--json").stdout
+
+
+@needs_dask
+@needs_distributed
+def test_a_dask_cluster_that_ends_is_one_line():
+    with dask_cluster(1) as (address, scheduler):
+        words = [*FACTION, "simulate", "greenhouse", "--runs", "100000", "--dask", address]
+        child = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+        time.sleep(8)
+        scheduler.kill()
+        _, complained = child.communicate(timeout=60)
+    assert child.returncode == 2 and len(complained.splitlines()) == 1, complained
+    assert complained.startswith(f"--dask {address}: the cluster ended before its work was done; start it again")
+
+
+@needs_dask
+@needs_distributed
+def test_a_dask_cluster_that_is_not_there_is_one_line():
+    done = faction("simulate", "greenhouse", "--runs", "2", "--dask", "tcp://127.0.0.1:1")
+    assert is_refused(done, "--dask tcp://127.0.0.1:1: no scheduler answers there; start one with: dask scheduler"), done.stderr
+
+
 def test_a_worker_that_is_killed_is_one_line():
     child = subprocess.Popen([*FACTION, "simulate", "greenhouse", "--runs", "100000", "--jobs", "1"], stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while not psutil.Process(child.pid).children() and time.monotonic() < deadline:
+    children = Path(f"/proc/{child.pid}/task/{child.pid}/children")
+    while not children.read_text():
         time.sleep(0.1)
-    os.kill(psutil.Process(child.pid).children()[-1].pid, signal.SIGKILL)
+    os.kill(int(children.read_text().split()[-1]), signal.SIGKILL)
     _, complained = child.communicate(timeout=300)
     assert child.returncode == 2 and len(complained.splitlines()) == 1, complained
-    assert complained.startswith("greenhouse: a worker ended before its work was done")
+    assert complained.startswith("a worker ended before its work was done")
 
 
 README = (TEMPLATE.parents[1] / "README.md").read_text().partition("## Simulate first")[2].partition("## How to change it")[0]
@@ -222,4 +270,4 @@ def test_the_readme_names_every_scenario():
 def test_the_page_has_the_colours_of_the_palette():
     run = page(history(Simulation("greenhouse", 1, record=True).run()))
     colours = {*palette.COLOURS.values(), palette.OFF_COLOUR}
-    assert colours <= set(WORD.findall(run)) and not colours & set(WORD.findall(TEMPLATE.read_text()))
+    assert colours <= set(COLOUR.findall(run)) and not colours & set(COLOUR.findall(TEMPLATE.read_text()))

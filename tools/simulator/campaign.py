@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import multiprocessing
 import os
@@ -42,26 +43,43 @@ def _begin_worker(is_stopped: Callable[[], bool]) -> None:
 
 @contextmanager
 def local_executor(jobs: int | None = None) -> Iterator[Executor]:
-    """Give the cores of this computer, or so many processes. At the end of the context the workers stop what they do."""
+    """Give the cores of this computer, or so many processes. At the end of the context the workers stop what they do.
+
+    Raises CommandError if one of them ends before its work is done.
+    """
     stop = multiprocessing.Event()
     with ProcessPoolExecutor(jobs or os.cpu_count(), initializer=_begin_worker, initargs=(stop.is_set,)) as pool:
         try:
             yield pool
+        except BrokenExecutor as error:
+            raise CommandError("a worker ended before its work was done; is there enough memory? Fewer --jobs need less") from error
         finally:
             stop.set()
 
 
 @contextmanager
 def dask_executor(address: str) -> Iterator[Executor]:
-    """Give the workers of a Dask cluster, at the address of its scheduler. Raises CommandError if nobody answers there."""
-    from distributed import Client
+    """Give the workers of a Dask cluster, at the address of its scheduler. Raises CommandError if it does not answer, or fails."""
+    from distributed import Client, KilledWorker
 
+    _silence("distributed")  # it tells with a traceback what we tell in a line
     try:
         client = Client(address, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise CommandError(f"--dask {address}: no scheduler answers there; start one with: dask scheduler") from error
-    with client:
-        yield client.get_executor()  # type: ignore[no-untyped-call]
+    try:
+        with client:
+            yield client.get_executor()  # type: ignore[no-untyped-call]
+    except (CancelledError, KilledWorker, ModuleNotFoundError, RuntimeError) as error:
+        remedy = "start it again, with the same faction on all its computers"
+        raise CommandError(f"--dask {address}: the cluster ended before its work was done; {remedy}") from error
+
+
+def _silence(library: str) -> None:
+    """Let a library, which is imported already, log nothing but what ends the program."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] == library:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 @dataclass
@@ -111,10 +129,7 @@ def run(
     first_seed: int = 1,
     advance: Callable[[int], object] = lambda count: None,
 ) -> Campaign:
-    """Run so many seeds. advance is called with the number of runs done since its last call. Ctrl-C ends it with what there is.
-
-    Raises CommandError if a worker ends before its work is done.
-    """
+    """Run so many seeds. advance is called with the number of runs done since its last call. Ctrl-C ends it with what there is."""
     campaign = Campaign(name, runs)
     futures: list[Future[list[dict[str, Any]]]] = []
     try:
@@ -127,8 +142,6 @@ def run(
     except KeyboardInterrupt:
         for future in futures:
             future.cancel()
-    except (BrokenExecutor, CancelledError) as error:
-        raise CommandError(f"{name}: a worker ended before its work was done; is there enough memory? Fewer --jobs need less") from error
     campaign.outcomes.sort(key=lambda each: int(each["seed"]))  # workers finish in any order
     return campaign
 
