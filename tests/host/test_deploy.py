@@ -7,7 +7,7 @@ import time
 
 import pexpect
 import pytest
-from emulated import Board
+from emulated import Board, wait
 from needs import NO_MICROPYTHON, require
 
 from faction_tools.dev import interpreters
@@ -109,6 +109,13 @@ def test_dry_run_changes_nothing(board, roster):
     done = deploy(board.port, "north", roster(), "--dry-run")
     assert f"would copy {FILES} files" in done.stdout and "  + lib/faction/machine.mpy" in done.stdout, done.stderr
     assert flash(board) == {}
+
+
+def test_a_board_goes_on_after_a_dry_run(board, roster):
+    assert deploy(board.port, "north", roster()).returncode == 0
+    greetings = board.said.count(b"faction: node")
+    assert deploy(board.port, "north", roster(), "--dry-run").returncode == 0
+    wait(lambda: board.said.count(b"faction: node") > greetings, 10)
 
 
 def test_a_cable_pulled_at_any_moment_is_mended_by_the_next_try(board, roster):

@@ -41,6 +41,8 @@ class Plan:
     unchanged: list[str] = field(default_factory=list)
 
 
+_RESET = b"\x03\r\x02\x04"  # ctrl-C ends what runs, ctrl-B leaves the raw REPL, ctrl-D is a soft reset, which runs main.py
+
 # This program runs on the board. It prints the SHA-256 of files, so that only files that changed are copied. It reads them in
 # small pieces, because memory is short.
 _HASHES = """
@@ -101,6 +103,7 @@ class SerialBoard:
         """Open the port, and interrupt the program that runs. Raises DeployError."""
         self.port = port
         self._there: dict[str, str] = {}
+        self._is_restarted = False
         try:
             self._line = SerialTransport(port, baudrate=line.BAUDRATE, timeout=PATIENCE_S)
         except (TransportError, OSError, ValueError) as error:  # ValueError: "xyz://" is an unknown protocol
@@ -115,8 +118,10 @@ class SerialBoard:
             ) from error
 
     def close(self) -> None:
-        """Let go of the port, even if the board is gone."""
+        """Let go of the port, even if the board is gone. If restart was not called, the board starts its program again."""
         with suppress(OSError):  # SerialException is one
+            if not self._is_restarted:
+                self._line.serial.write(_RESET)
             self._line.close()
 
     def compare(self, files: dict[str, bytes]) -> Plan:
@@ -146,9 +151,9 @@ class SerialBoard:
             raise DeployError(f"{self.port}: copied, but then lost the board ({error}); plug it in and run this again") from error
 
     def _restart(self, seconds: float) -> str:
-        self._line.exit_raw_repl()
         stream = self._line.serial
-        stream.write(b"\x04")  # ctrl-D: a soft reset, which runs main.py
+        stream.write(_RESET)
+        self._is_restarted = True
         limit = time.monotonic() + seconds
         heard = b""
         while time.monotonic() < limit:
