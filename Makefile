@@ -12,13 +12,13 @@ STUBS := $(VENV)/stubs/.installed
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
 
-demo: $(PACKAGES) ## A cluster of MicroPython processes boots; NODES=5 QUORUM=4 LOSS=0.2 SEED=1 change it
+demo: $(PACKAGES) ## A cluster of MicroPython processes boots, in four seconds; NODES=5 QUORUM=4 LOSS=0.2 SEED=1 change it
 	@$(RUN) -m faction_tools.dev.demo $(foreach option,NODES QUORUM LOSS SEED,$(call pass,$(option)))
 
-test: $(PACKAGES) node $(STUBS) ## The one suite, on CPython and on every MicroPython
+test: $(PACKAGES) node $(STUBS) ## The one suite, on CPython and on every MicroPython; eight minutes
 	@$(RUN) -m pytest -n 2 --dist loadfile
 
-verify: $(PACKAGES) ## Every state of small clusters, storms of faults, deliberate bugs, a formal model; STORMS=1000000 FULL=1 take longer
+verify: $(PACKAGES) ## Every state of small clusters, a formal model, storms of faults, deliberate bugs; two minutes, an hour with STORMS=1000000 FULL=1
 	@$(RUN) -m faction_tools.dev.verify $(foreach option,STORMS,$(call pass,$(option))) $(if $(FULL),--full)
 
 mpy: $(PACKAGES) ## Compile faction/ to build/mpy/faction
@@ -30,7 +30,7 @@ size: $(PACKAGES) node ## Bytes of code and of heap, against their budgets
 bench: $(PACKAGES) ## Speed of the machine, against its budgets
 	@$(RUN) -m faction_tools.dev.bench
 
-dist: $(PACKAGES) ## What a release has, in dist/: for boards, for mip, for CPython
+dist: $(PACKAGES) ## The files of a release, in dist/: for boards, for mip, for CPython
 	@$(RUN) -m faction_tools.cli dist
 	@$(RUN) -m build --no-isolation --outdir dist . >/dev/null
 	@ls -1 dist
@@ -64,7 +64,7 @@ $(STUBS): tests/stubs.txt | $(PACKAGES)
 	done
 	@touch $@
 
-# node runs the 32-bit MicroPython. Without it there is less to test, and the tests say so.
+# node runs the 32-bit MicroPython. Without node its tests are skipped, and the report says so.
 ifeq ($(and $(shell command -v node 2>/dev/null),$(shell command -v npm 2>/dev/null)),)
 node:
 	@echo "set-up: node and npm not found; going on without the 32-bit MicroPython"

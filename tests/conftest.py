@@ -1,7 +1,7 @@
 """One suite, several interpreters: every test of a module in a folder named portable runs on each of RUNTIMES.
 
-pytest never imports these modules. It reads the names of their tests, and runs a module in a process of the runtime when
-the first of its tests is asked for. device_timeout, in seconds, is an option of the configuration file.
+pytest never imports these modules. It reads the names of their tests. When the first test of a module is due, the module
+runs in a process of the runtime. device_timeout, in seconds, is an option of the configuration file.
 """
 
 from __future__ import annotations

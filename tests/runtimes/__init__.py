@@ -167,7 +167,7 @@ def _reports(token: str, output: str) -> dict[str, Report]:
 
 
 def with_sources(text: str, folder: Path) -> str:
-    """Put the line of source below each line of a traceback that lacks it: MicroPython gives its number only."""
+    """Put the source below each line of a traceback: MicroPython gives only the number of the line."""
 
     def add_source(match: re.Match[str]) -> str:
         name = match[1]

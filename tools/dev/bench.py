@@ -1,4 +1,4 @@
-"""What a signal costs, on MicroPython in empty calls and bytes, on CPython beside other libraries; how fast nodes converge."""
+"""What a signal costs: on MicroPython in empty calls and bytes, on CPython compared with other libraries. How fast nodes converge."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class BoardProcess:
         self.forget(0.0)
 
     def forget(self, seconds: float) -> None:
-        """Be new: what an earlier process said is over."""
+        """Forget what an earlier process said."""
         self.state = INITIAL
         self.changes.append((seconds, INITIAL))
         self.complete = False
@@ -61,7 +61,7 @@ class BoardProcess:
 
 
 class ProcessCluster:
-    """Processes as an asynchronous context: none outlives it, nor our own process."""
+    """Processes as an asynchronous context. When it ends, or our own process, they end."""
 
     def __init__(self, members: Sequence[BoardProcess], on_report: Callable[[BoardProcess], None] = lambda member: None) -> None:
         """on_report is called after every line that a member has printed."""
@@ -122,7 +122,7 @@ class ProcessCluster:
         member.forget(self.seconds)
 
     async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Wait for a condition, so many seconds at most; an end of all processes ends it, too. Return the condition."""
+        """Wait for a condition: so many seconds at most, or until all processes have ended. Return whether it holds."""
         limit = self.seconds + seconds
         while not condition() and self.seconds < limit and not all(task.done() for task in self._tasks):
             await asyncio.sleep(0.02)
@@ -135,7 +135,7 @@ class ProcessCluster:
     async def _follow(self, member: BoardProcess, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         async for line in process.stdout:
-            if process is member.process and line.startswith(b"{"):  # and not one that was killed since
+            if process is member.process and line.startswith(b"{"):  # and this is not one that was killed
                 member.take(self.seconds, json.loads(line))
                 self._on_report(member)
 

@@ -1,4 +1,4 @@
-"""What was measured, beside what it may be: a table for people, JSON for programs, an exit code for CI."""
+"""Measurements and their budgets: a table for people, JSON for programs, an exit code for CI."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOISY = 0.25  # the spread above which a figure that is near its budget cannot t
 
 @dataclass(frozen=True)
 class Figure:
-    """One measurement. Without a budget it is for information; spread is that of repeated measurements, relative."""
+    """One measurement. Without a budget it is for information. spread: how far repeated measurements differ, relative."""
 
     name: str
     value: float
@@ -28,7 +28,7 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        """Return "over" for what breaks its budget, "noisy" for what may only seem to, else "ok" or nothing."""
+        """Return "over" for a figure over its budget, "noisy" if noise may be the reason, otherwise "ok", or "" without a budget."""
         if self.budget is None:
             return ""
         if self.value <= self.budget:

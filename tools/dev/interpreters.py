@@ -1,4 +1,4 @@
-"""Where a checkout keeps what it is tested with: interpreters, the package compiled for them, the tests."""
+"""Where the interpreters are that a checkout is tested with, and the package compiled for them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """An emulated micro:bit: MicroPython 1.9.2 on a Cortex-M0 with 16 KB of RAM, in QEMU, driven through its raw REPL.
 
-Its heap of 9 KB holds the machine, but not the parse tree of the whole module: so the source goes over in pieces, with
-its constants put in, one function at a time.
+Its heap of 9 KB holds the machine, but not the parse tree of the whole module. So the source is sent in pieces, one
+function at a time, with numbers in place of the names of constants.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bytes of code and of heap, on compiled files: what a board pays."""
+"""Bytes of code and of heap that the compiled files take on a board."""
 
 from __future__ import annotations
 

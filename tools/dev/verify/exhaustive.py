@@ -2,20 +2,20 @@
 
 What is checked
 
- 1. A member is a machine and what a Node adds to it: a run, and a Memory of the runs of each peer. Whatever a machine
-    does here was done by the shipped class: commands from a fresh machine to the state, then the command.
- 2. The network is the set of beacons ever sent. Any member may hear any of them at any time, again and again, or never.
-    So loss, duplication, delay and reordering are all in it, and it stays finite.
+ 1. A member is a machine and what a Node adds to it: a run, and a Memory of the runs of each peer. The shipped class
+    does everything that a machine does here: a fresh machine gets commands until it is in the state, then the command.
+ 2. The network is the set of all beacons that were ever sent. Any member may hear any of them at any time, again and
+    again, or never. So loss, duplication, delay and reordering are all included, and the set stays finite.
  3. A member may send, hear, complete, miss its deadline or begin another run at any moment.
  4. Safety holds in every state and at every step: see Behaviour and Composition, where the rules are.
- 5. Liveness, while no deadline has passed and nobody restarts any more: from every state a path leads to all bootstrapped
-    (backward reachability); and each path does, if what is sent is heard at last, since every such step adds to what
-    somebody knows (so no path goes round in circles) and none but the state with all bootstrapped is without a next step.
+ 5. Liveness, while no deadline has passed and nobody restarts any more. From every state a path leads to all bootstrapped
+    (backward reachability). And every path leads there if each frame is heard in the end: every such step adds to what
+    some member knows, so no path is a circle, and only the state with all bootstrapped has no next step.
 
-Two reductions leave fewer states, and room for more members; both lose nothing, and the tests compare them with the whole.
-prompt: a beacon that is sent as early as possible may still be heard as late as one likes, so a network that has each of
-them at once lets the members do all that they can do. merged: machine states are one if they show the same, except for
-pinging, and go on showing the same whatever follows; which ones these are is found out from the machine, not assumed.
+Two reductions leave fewer states, and so room for more members. Both lose nothing; the tests compare them with the whole.
+prompt: each beacon is in the network as soon as it can be sent. It may still be heard late, so the members can do all that
+they could do before. merged: two states of a machine count as one if they show the same, except for pinging, and if no
+commands ever make them show something different. The machine itself is asked which states these are.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ def newest_run(known: Known, run: int, alive: bool) -> Known | None:
 
 
 def last_two_runs(known: Known, run: int, alive: bool) -> Known | None:
-    """Let a frame count as Node does under a checksum, whose nonces tell runs apart, but have no order.
+    """Let a frame count as Node does under a checksum: nonces tell runs apart, but have no order.
 
-    It refuses what is of the run before the one that it heard last, until seven frames in a row show it to be alive.
+    A frame of the run before the one heard last is refused, until seven such frames in a row show that this run is alive.
     """
     current, other = known
     if run == current:
@@ -76,9 +76,10 @@ def last_two_runs(known: Known, run: int, alive: bool) -> Known | None:
 class Memory(NamedTuple):
     """How a receiver tells the runs of a sender apart.
 
-    start: what it knows before it has heard anything. hear: returns what it knows after a frame, or None if the frame
-    does not count; alive: no later run of the sender has sent anything yet. ordered: no frame of an earlier run than the
-    newest one heard may ever count.
+    ``start``    what it knows before it has heard anything
+    ``hear``     returns what it knows after a frame, or None if the frame does not count; alive: no later run of the
+                 sender has sent anything yet
+    ``ordered``  after a frame of one run, no frame of an earlier run may count
     """
 
     start: Known
@@ -87,7 +88,7 @@ class Memory(NamedTuple):
 
 
 NEWEST = Memory((0,), newest_run, True)  # all begin with run 0, so nothing is lost if they are known to
-LAST_TWO = Memory((-1, -1), last_two_runs, False)  # for one restart: two dead runs can displace each other for ever
+LAST_TWO = Memory((-1, -1), last_two_runs, False)  # for one restart: two dead runs can replace each other without end
 
 
 class Broken(Exception):
@@ -112,7 +113,7 @@ class Violation(Exception):
 
 @dataclass(frozen=True)
 class CheckedCluster:
-    """What is to be checked: so many members, of whom quorum must be ready, with so many restarts in all.
+    """What is to be checked: so many members, a quorum, and so many restarts of all members together.
 
     deadlines: they may pass, at any time. prompt, merged: the reductions; see the top of this file.
     """

@@ -1,5 +1,5 @@
-/* The protocol of faction/node.py, for the model checker spin: N nodes, 2 or 3, a quorum of Q, and an air that keeps no
-   promise. promela.py beside this file runs it.
+/* The protocol of faction/node.py, for the model checker spin: N nodes, 2 or 3, a quorum of Q, and an air that
+   guarantees nothing. promela.py beside this file runs it.
 
    What is here as it is in the code
     1. The machine: its table, its two sets, its quorum check, with the names and numbers of faction/machine.py.
@@ -17,8 +17,8 @@
    Two models in one file. Without FAIR: can anything bad happen? There a node says at once whatever it can say, as nobody
    has to hear it. With FAIR: must the good thing happen? See "Fair air".
 
-   Whoever runs it defines N, Q and RESTARTS, of all nodes together, 0 to 2; and, as needed, BOOTS (a restart may be a boot),
-   DEADLINES, FAIR with FAREWELLS and perhaps DELAYS (frames may also come late and again), and WITNESS: what must be possible. */
+   To run it, define N, Q and RESTARTS (0 to 2, of all nodes together). Define also, where needed: BOOTS (a restart may be a
+   boot), DEADLINES, FAIR with FAREWELLS, DELAYS (frames may also come late and again), WITNESS (what must be possible). */
 
 #define BACK 2
 #define RUNS (RESTARTS + 1)
