@@ -182,7 +182,7 @@ def test_a_closed_pipe_is_quiet(here, words):
 
 
 def test_a_pipe_that_closes_after_a_line(here):
-    command = ["bash", "-c", '"$@" | head -1; echo ${PIPESTATUS[0]}', "bash", *FACTION, *"simulate greenhouse --runs 800 --json".split()]
+    command = ["bash", "-c", '"$@" | head -1; echo ${PIPESTATUS[0]}', "bash", *FACTION, *"simulate greenhouse --runs 400 --json".split()]
     done = subprocess.run(command, capture_output=True, text=True, env=BUFFERED)
     first, code = done.stdout.splitlines()
     assert first.startswith('{"seed": 1, ') and code == "141" and not done.stderr, done
