@@ -1,13 +1,18 @@
 """A record of the commands that a machine accepted, and how to rebuild the machine from the record.
 
-A Journal is an observer. Its constructor allocates all its storage. In one run a machine accepts at most 2 * n + 2
-commands for n peers: n participations, n readinesses, one completion and one deadline. So a journal has room for every
-run, and it always holds enough to rebuild the state.
+A Journal is an observer. Its constructor allocates all its storage. In a run without withdrawals a machine accepts at
+most 2 * n + 2 commands for n peers: n participations, n readinesses, one completion and one deadline. The journal has room
+for these.
+
+A run with withdrawals may be longer. When the journal is full, it leaves out its oldest withdrawal, with the records that
+this withdrawal takes back: the participation and the readiness of the same peer before it. Without them the machine comes
+to the same state, and gives the same results to all other commands. So a journal has room for every run, and it always
+holds enough to rebuild the state.
 """
 
 from array import array
 
-from .machine import INITIAL, NO_PEER, READY_OBSERVED, Config, Faction
+from .machine import INITIAL, NO_PEER, READY_OBSERVED, WITHDRAWAL_OBSERVED, Config, Faction
 from .names import command_name, describe
 from .observer import Observer
 
@@ -26,7 +31,8 @@ _MAX_CS = const(0x1FFFFFFF)  # of Node.uptime_cs
 class Journal(Observer):
     """The accepted commands of one machine, in order, and its latest rejections if you want them.
 
-    ``len()`` is the number of accepted commands. Iteration gives each as (command, peer_id, result).
+    ``len()`` is the number of accepted commands in it. Iteration gives each as (command, peer_id, result).
+    ``folded`` counts accepted commands that were left out: withdrawals, and what they took back. The state is the same without.
     ``lost`` counts accepted commands that found no room. It is above 0 only if ``clear`` was not called before a second run.
     ``dropped`` counts rejections that gave their place to newer ones.
     """
@@ -52,6 +58,7 @@ class Journal(Observer):
         self._used = 0  # bytes of the records
         self._rejected = 0  # rejections since the journal was cleared
         self.lost = 0
+        self.folded = 0
 
     @property
     def dropped(self) -> int:
@@ -59,15 +66,20 @@ class Journal(Observer):
         return max(0, self._rejected - len(self._rejections) // 4)
 
     def observe(self, machine: Faction, command: int, peer_id: int, previous_state: int, result: int) -> None:
-        """Record an accepted command. Allocates nothing; interrupt handlers may call it."""
+        """Record an accepted command. Allocates nothing; interrupt handlers may call it.
+
+        In a full journal it takes a time that grows with the number of peers, as records move.
+        """
         if self._node is not None and self._used and previous_state == INITIAL:
             self.clear()
+        if self._used >= len(self._records):
+            self._fold()
         if self._used >= len(self._records):
             self.lost += 1
             return
         if self._node is not None:
             self._times_cs[self._used // _RECORD] = self._node.uptime_cs
-        peer_id = self._config.index(peer_id) if command <= READY_OBSERVED else _NO_INDEX
+        peer_id = self._config.index(peer_id) if command <= READY_OBSERVED or command == WITHDRAWAL_OBSERVED else _NO_INDEX
         self._append(command, peer_id, result)
 
     def _append(self, command: int, index: int, result: int) -> None:
@@ -79,6 +91,44 @@ class Journal(Observer):
         records[at + 3] = result & 0xFF
         records[at + 4] = result >> 8
         self._used = at + _RECORD
+
+    # What runs while recording needs at most eleven slots in each function: see machine.py.
+
+    def _fold(self) -> None:
+        """Leave out the oldest withdrawal and the records of its peer before it. Without a withdrawal nothing changes."""
+        records = self._records
+        last = 0
+        while last < self._used and records[last] != WITHDRAWAL_OBSERVED:
+            last += _RECORD
+        if last >= self._used:
+            return
+        at = to = 0
+        while at < self._used:
+            # No record has moved to the place of the withdrawal before it is passed.
+            if at <= last and records[at + 1] == records[last + 1] and records[at + 2] == records[last + 2]:
+                self._leave_out(to // _RECORD)
+            else:
+                self._move(at, to)
+                to += _RECORD
+            at += _RECORD
+        self._used = to
+
+    def _leave_out(self, number: int) -> None:
+        """Count the record of this number as left out. Later rejections have one record fewer before them."""
+        self.folded += 1
+        kept = self._rejections
+        for at in range(0, len(kept), 4):
+            if kept[at] > number:
+                kept[at] -= 1
+
+    def _move(self, at: int, to: int) -> None:
+        """Move a record, and its time, towards the beginning."""
+        records = self._records
+        if at > to:
+            for i in range(_RECORD):
+                records[to + i] = records[at + i]
+            if self._node is not None:
+                self._times_cs[to // _RECORD] = self._times_cs[at // _RECORD]
 
     def observe_rejection(self, machine: Faction, command: int, peer_id: int, result: int) -> None:
         """Record a rejection in the place of the oldest one. Allocates nothing; interrupt handlers may call it."""
@@ -106,7 +156,7 @@ class Journal(Observer):
     def rejections(self) -> "Iterator[tuple[int, int, int, int]]":
         """Iterate over the rejections that are kept, the oldest first. Allocates.
 
-        Each is (number of accepted commands before it, command, peer_id, result).
+        Each is (number of records before it, command, peer_id, result). These are accepted commands that were not left out.
         """
         room = len(self._rejections) // 4
         for i in range(max(0, self._rejected - room), self._rejected):
@@ -118,10 +168,11 @@ class Journal(Observer):
         """Iterate over the record as lines of text. Allocates.
 
         The first line is the configuration: "journal 1 id=0 quorum=2 peers=0,1,7 dropped=0 lost=0". If the journal follows
-        a node, " age_cs=N" is added: the hundredths of a second since the first command. Then comes one line for each
-        command, "command CS COMMAND PEER RESULT", with CS counted from the first command; then one line for each rejection,
-        "rejection BEFORE COMMAND PEER RESULT", with the number of commands before it. The last line is "end NUMBER", with
-        the number of lines between. Commands and results are codes.
+        a node, " age_cs=N" is added: the hundredths of a second since the first command. If commands were left out,
+        " folded=N" is added: their number. Then comes one line for each command, "command CS COMMAND PEER RESULT", with CS
+        counted from the first command; then one line for each rejection, "rejection BEFORE COMMAND PEER RESULT", with the
+        number of commands before it. The last line is "end NUMBER", with the number of lines between. Commands and results
+        are codes. What was left out counts nowhere else: the first command is the first that is there.
         """
         config = self._config
         peers = ",".join([str(peer_id) for peer_id in config.peers])
@@ -132,7 +183,9 @@ class Journal(Observer):
             self.dropped,
             self.lost,
         )
-        yield head if self._node is None else head + " age_cs=%d" % self._since(self._node.uptime_cs)
+        if self._node is not None:
+            head += " age_cs=%d" % self._since(self._node.uptime_cs)
+        yield head + (" folded=%d" % self.folded if self.folded else "")
         number = 0
         for command, peer_id, result in self:
             at_cs = 0 if self._node is None else self._since(self._times_cs[number])

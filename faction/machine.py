@@ -5,7 +5,7 @@ Theory of operation
  1. This is a Mealy machine: ``result = machine.process(command, peer_id)``. It does no I/O. It has no clock, no
     randomness and no threads. The same commands always give the same results.
  2. It keeps two sets of peers. *pinging* holds the members whose participation was observed. *collecting* holds the
-    members whose readiness was observed. Both sets only grow, until ``reset``.
+    members whose readiness was observed. A member leaves both sets only by a withdrawal, or at ``reset``.
  3. A command about a peer puts this peer into one of the sets. If that is not possible, the command is rejected and
     changes nothing. The reason is NON_MEMBER for a peer that is not in the roster, and DUPLICATE for a member that is
     in the set already.
@@ -22,6 +22,8 @@ Theory of operation
  9. ``process`` begins with a short way, the express lane. It serves the signals that only have to be counted, and it
     rejects duplicates and peers that are not members. All other commands take the general way, ``_step``. The general
     way can do everything. With an observer all commands take it.
+10. WITHDRAWAL_OBSERVED says that what was observed of a peer is no longer true. The peer leaves both sets. The state stays
+    as it is. Our own id never leaves.
 
 This file imports ``array`` only. So you can copy this one file to a board. MicroPython 1.9 on a micro:bit runs it, so
 it uses no property, no memoryview and no f-strings.
@@ -48,12 +50,13 @@ COLLECTING = const(2)  # our own part is done, and the quorum is not there yet
 BOOTSTRAPPED = const(3)  # our own part is done, and the quorum is ready; final
 TIMED_OUT = const(4)  # the deadline came first; final
 
-# Commands. The first two take a peer id:
+# Commands. The first two and the last take a peer id:
 PARTICIPATION_OBSERVED = const(0)  # a peer takes part
 READY_OBSERVED = const(1)  # a peer is ready: its own part is done
 LOCAL_PARTICIPATION_COMPLETED = const(2)  # our own part is done
 DEADLINE_EXPIRED = const(3)  # we wait no longer
 PROBE = const(4)  # changes nothing; an observer is told
+WITHDRAWAL_OBSERVED = const(5)  # what was observed of a peer is no longer true
 
 # Flags of a result. Each result has exactly one of the first three:
 ACCEPTED = const(0x0001)  # the command had an effect
@@ -66,20 +69,23 @@ LOCAL_COMPLETED = const(0x0020)  # our own id is in collecting
 BROADCAST_READY = const(0x0040)  # announce now that our own part is done
 CONCLUDED_BOOTSTRAPPED = const(0x0080)  # the state is BOOTSTRAPPED now
 CONCLUDED_TIMED_OUT = const(0x0100)  # the state is TIMED_OUT now
+WITHDRAWAL_ACCEPTED = const(0x8000)  # the peer left pinging and collecting
 # Exactly one of these comes with REJECTED. It says why:
 DUPLICATE = const(0x0200)  # the peer is in the set already
 NON_MEMBER = const(0x0400)  # the peer is not in the roster
 NOT_ADMISSIBLE = const(0x0800)  # not in this state
 CONCLUDED = const(0x1000)  # the state is final
 UNKNOWN_COMMAND = const(0x2000)  # there is no such command
+NOTHING_OBSERVED = const(0x4000)  # the peer is in no set, so it cannot leave one
 
+# No flag and no code:
 NO_PEER = const(-1)  # the peer id for a command that takes none; it is never a member
 
 # A cell of the table holds the result in its low bits. Above it are the next state and the order to check the quorum.
 # Next state 0 means that the state stays as it is. It cannot mean INITIAL, as no command leads back there.
-_RESULT = const(0x3FFF)
-_NEXT = const(14)
-_CHECK_QUORUM = const(0x20000)
+_RESULT = const(0xFFFF)
+_NEXT = const(16)
+_CHECK_QUORUM = const(0x80000)
 
 _HEARD = const(ACCEPTED | PARTICIPATION_ACCEPTED)
 _HEARD_FIRST = const(_HEARD | PINGING << _NEXT)
@@ -88,22 +94,23 @@ _READY_FIRST = const(_READY | PINGING << _NEXT)
 _READY_CHECKED = const(_READY | _CHECK_QUORUM)
 _LOCAL = const(ACCEPTED | LOCAL_COMPLETED | BROADCAST_READY | COLLECTING << _NEXT | _CHECK_QUORUM)
 _DEADLINE = const(ACCEPTED | CONCLUDED_TIMED_OUT | TIMED_OUT << _NEXT)
+_WITHDRAWN = const(ACCEPTED | WITHDRAWAL_ACCEPTED)
 _REFUSED = const(REJECTED | NOT_ADMISSIBLE)
 _CLOSED = const(REJECTED | CONCLUDED)
 
 # fmt: off
 # What each command does in each state. There is a row for each state and a column for each command:
 TABLE = (
-    # PARTICIPATION_OBSERVED  READY_OBSERVED  LOCAL_PARTICIPATION_COMPLETED  DEADLINE_EXPIRED  PROBE
-    _HEARD_FIRST,             _READY_FIRST,   _LOCAL,                        _DEADLINE,        PROBED,  # INITIAL
-    _HEARD,                   _READY,         _LOCAL,                        _DEADLINE,        PROBED,  # PINGING
-    _REFUSED,                 _READY_CHECKED, _REFUSED,                      _DEADLINE,        PROBED,  # COLLECTING
-    _CLOSED,                  _CLOSED,        _CLOSED,                       _CLOSED,          PROBED,  # BOOTSTRAPPED
-    _CLOSED,                  _CLOSED,        _CLOSED,                       _CLOSED,          PROBED,  # TIMED_OUT
+    # PARTICIPATION_OBSERVED  READY_OBSERVED  LOCAL_PARTICIPATION_COMPLETED  DEADLINE_EXPIRED  PROBE   WITHDRAWAL_OBSERVED
+    _HEARD_FIRST,             _READY_FIRST,   _LOCAL,                        _DEADLINE,        PROBED, _REFUSED,    # INITIAL
+    _HEARD,                   _READY,         _LOCAL,                        _DEADLINE,        PROBED, _WITHDRAWN,  # PINGING
+    _REFUSED,                 _READY_CHECKED, _REFUSED,                      _DEADLINE,        PROBED, _WITHDRAWN,  # COLLECTING
+    _CLOSED,                  _CLOSED,        _CLOSED,                       _CLOSED,          PROBED, _CLOSED,     # BOOTSTRAPPED
+    _CLOSED,                  _CLOSED,        _CLOSED,                       _CLOSED,          PROBED, _CLOSED,     # TIMED_OUT
 )
 # fmt: on
 
-_COMMANDS = const(5)  # a row of the table
+_COMMANDS = const(6)  # a row of the table
 _MAX_ID = const(0x3FFFFFFF)  # the greatest small int of a 32-bit port
 
 
@@ -149,8 +156,10 @@ class Config:
         count = len(ids)
         for i in ids + [peer_id]:
             _check("peer_id", i, 0, _MAX_ID)
-            if ids.count(i) != 1:
-                raise ValueError("peer_id %d: %d times in peers, must be once" % (i, ids.count(i)))
+        if len(set(ids)) < count or peer_id not in ids:
+            for i in ids + [peer_id]:
+                if ids.count(i) != 1:
+                    raise ValueError("peer_id %d: %d times in peers, must be once" % (i, ids.count(i)))
         if callable(quorum):
             quorum = quorum(count)
         _check("quorum", quorum, 1, count)
@@ -162,12 +171,17 @@ class Config:
     def index(self, peer_id: int) -> int:
         """Return the position of peer_id in peers, or -1 if it is not a member.
 
-        peer_id: any int. The time grows with the logarithm of the number of peers. Allocates nothing; interrupt
-        handlers may call it.
+        peer_id: any int. The time is constant for contiguous ids. With gaps it grows with the logarithm of their number.
+        Allocates nothing; interrupt handlers may call it.
         """
         peers = self.peers
-        low = 0
+        low = peers[0]
         high = len(peers) - 1
+        if peer_id < low or peer_id > peers[high]:
+            return -1
+        if peers[high] - low == high:
+            return peer_id - low
+        low = 0
         while low < high:
             middle = (low + high) >> 1
             if peers[middle] < peer_id:
@@ -194,7 +208,7 @@ class PeerSet:
 
     def has(self, peer_id: int) -> bool:
         """Tell whether peer_id is in the set. It may be any int. Allocates nothing; interrupt handlers may call it."""
-        return self._join(peer_id, False) == REJECTED | DUPLICATE
+        return self._join(peer_id, 0) == REJECTED | DUPLICATE
 
     __contains__ = has
 
@@ -206,22 +220,21 @@ class PeerSet:
             if self.has(peer_id):
                 yield peer_id
 
-    def _join(self, peer_id: int, add: bool) -> int:
-        """Return the rejection if peer_id cannot join the set: NON_MEMBER or DUPLICATE. Otherwise return 0.
+    def _join(self, peer_id: int, step: int) -> int:
+        """Return a rejection with DUPLICATE if peer_id is in the set, with NON_MEMBER if it is no member, otherwise 0.
 
-        With add it joins now. Without add nothing changes.
+        With a step of 1 it joins now, with -1 it leaves. With 0 nothing changes.
         """
         index = self.config.index(peer_id)
         if index < 0:
             return REJECTED | NON_MEMBER
         mask = 1 << (index & 7)
         index >>= 3
-        if self._bits[index] & mask:
-            return REJECTED | DUPLICATE
-        if add:
-            self._bits[index] |= mask
-            self.count += 1
-        return 0
+        result = REJECTED | DUPLICATE if self._bits[index] & mask else 0
+        if step and (step > 0) == (result == 0):
+            self._bits[index] ^= mask
+            self.count += step
+        return result
 
 
 class Faction:
@@ -300,7 +313,7 @@ class Faction:
 
         command, peer_id: any ints. Allocates nothing; interrupt handlers may call it.
         """
-        return not self._decide(command, peer_id, False) & REJECTED
+        return not self._decide(command, peer_id, 0) & REJECTED
 
     def admissible(self) -> int:
         """Return an int with bit ``1 << command`` set for each command that process would accept now.
@@ -309,11 +322,15 @@ class Faction:
         interrupt handlers may call it.
         """
         commands = 0
+        peer_id = self.config.peer_id
         for command in range(_COMMANDS):
             peers = self.collecting if command else self.pinging
-            if command > READY_OBSERVED or peers.count < len(self.config.peers):
-                if not TABLE[self.state * _COMMANDS + command] & REJECTED:
-                    commands |= 1 << command
+            if command == WITHDRAWAL_OBSERVED:  # of somebody else who is in a set
+                is_due = peers.count > peers.has(peer_id) or self.pinging.count > self.pinging.has(peer_id)
+            else:
+                is_due = command > READY_OBSERVED or peers.count < len(self.config.peers)
+            if is_due and not TABLE[self.state * _COMMANDS + command] & REJECTED:
+                commands |= 1 << command
         return commands
 
     def admissible_commands(self) -> "Iterator[tuple[int, int]]":
@@ -322,28 +339,38 @@ class Faction:
         peer_id is NO_PEER where the command takes no peer. Each step looks at the machine as it is then. Allocates.
         """
         for command in range(_COMMANDS):
-            for peer_id in self.config.peers if command <= READY_OBSERVED else (NO_PEER,):
+            for peer_id in (NO_PEER,) if READY_OBSERVED < command < WITHDRAWAL_OBSERVED else self.config.peers:
                 if self.admits(command, peer_id):
                     yield command, peer_id
 
-    def _decide(self, command: int, peer_id: int, add: bool) -> int:
-        """Return the cell, or the rejection, for this command and peer now. With add the peer joins its set."""
-        if command < 0 or command > PROBE:
+    def _decide(self, command: int, peer_id: int, step: int) -> int:
+        """Return the cell, or the rejection, for this command and peer now.
+
+        With a step of 1 the peer joins its set, or leaves both. With 0 nothing changes.
+        """
+        if command < 0 or command >= _COMMANDS:
             return REJECTED | UNKNOWN_COMMAND
         cell = TABLE[self.state * _COMMANDS + command]
-        if command <= READY_OBSERVED and cell & ACCEPTED:
-            peers = self.collecting if command else self.pinging
-            cell = peers._join(peer_id, add) or cell
+        if cell & ACCEPTED:
+            if command <= READY_OBSERVED:
+                peers = self.collecting if command else self.pinging
+                cell = peers._join(peer_id, step) or cell
+            elif command == WITHDRAWAL_OBSERVED:
+                if peer_id == self.config.peer_id:
+                    return _REFUSED
+                command = self.pinging._join(peer_id, -step) | self.collecting._join(peer_id, -step)
+                if command != REJECTED | DUPLICATE:
+                    return command or REJECTED | NOTHING_OBSERVED
         return cell
 
     def _step(self, command: int, peer_id: int) -> int:
         """Process a command on the general way."""
-        cell = self._decide(command, peer_id, True)
+        cell = self._decide(command, peer_id, 1)
         if cell & ACCEPTED:
             command |= self.state << 3  # in one int, as the call of observe takes seven of the eleven slots
             if cell & LOCAL_COMPLETED:
                 self.is_pinging_completed = True
-                self.collecting._join(self.config.peer_id, True)
+                self.collecting._join(self.config.peer_id, 1)
             if cell & _CHECK_QUORUM and self.collecting.count >= self.config.quorum:
                 cell = cell & _RESULT | CONCLUDED_BOOTSTRAPPED | BOOTSTRAPPED << _NEXT
             self._enter(cell >> _NEXT & 7 or self.state)

@@ -1,7 +1,14 @@
 """Words for the codes of faction, for people. Everything here allocates; nothing here is for interrupt handlers."""
 
 _STATES = ("initial", "pinging", "collecting", "bootstrapped", "timed out")
-_COMMANDS = ("participation observed", "ready observed", "local participation completed", "deadline expired", "probe")
+_COMMANDS = (
+    "participation observed",
+    "ready observed",
+    "local participation completed",
+    "deadline expired",
+    "probe",
+    "withdrawal observed",
+)
 # The words for the bits of a result, from the lowest bit up.
 _FLAGS = (
     "accepted",
@@ -18,6 +25,8 @@ _FLAGS = (
     "not admissible",
     "concluded",
     "unknown command",
+    "nothing observed",
+    "withdrawal accepted",
 )
 
 

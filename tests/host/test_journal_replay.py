@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from needs import require
 
-from faction import ACCEPTED, NO_PEER, READY_OBSERVED, REJECTED, Config, Faction
+from faction import ACCEPTED, NO_PEER, READY_OBSERVED, REJECTED, WITHDRAWAL_OBSERVED, Config, Faction
 from faction.journal import replay
 from faction_tools.dev.interpreters import micropython
 from runtimes import RUNTIMES
@@ -44,7 +44,7 @@ def record(roster, commands):
         show("rejection", entry)
     show("pinging", machine.pinging)
     show("collecting", machine.collecting)
-    show("state", (machine.state, machine.is_concluded, machine.is_pinging_completed, journal.lost, journal.dropped))
+    show("state", (machine.state, machine.is_concluded, machine.is_pinging_completed, journal.lost, journal.dropped, journal.folded))
 
 
 with open(sys.argv[1]) as runs:
@@ -78,10 +78,10 @@ def random_run(chance: random.Random) -> Run:
     start = chance.randrange(2**30 - count)
     peers = chance.sample(chance.choice((range(start, start + count), range(2 * count), range(2**30))), count)
     odd_ids = (NO_PEER, 2**30, -(2**31), 2**64, min(peers) - 1, max(peers) + 1)
-    kinds = [0] * 4 * count + [1] * 4 * count + [2, 2, 3, 4, 4, 5, -1, 2**31]
+    kinds = [0] * 4 * count + [1] * 4 * count + [5] * 2 * count + [2, 2, 3, 4, 4, 6, -1, 2**31]
     commands = [
         (chance.choice(kinds), chance.choice(peers) if chance.random() < 0.9 else chance.choice(odd_ids))
-        for _ in range(chance.randrange(6 * count + 4))
+        for _ in range(chance.randrange(12 * count + 4))
     ]
     return Run(chance.choice(peers), peers, chance.randint(1, count), commands)
 
@@ -163,11 +163,19 @@ def test_the_same_commands_have_the_same_results(recordings: list[tuple[Run, Rec
         assert [machine.process(*command) for command in run.commands] == recording.results
 
 
+def test_some_left_records_out(recordings: list[tuple[Run, Recording]]) -> None:
+    assert 5 < sum(int(recording.state[5]) > 0 for _, recording in recordings) < RUNS - 5
+
+
 def test_the_journal_holds_the_commands_with_their_results(recordings: list[tuple[Run, Recording]]) -> None:
     for run, recording in recordings:
         steps = [(command, peer_id, result) for (command, peer_id), result in zip(run.commands, recording.results)]
-        accepted = [step for step in steps if step[2] & ACCEPTED]
-        assert recording.records == [(c, p if c <= READY_OBSERVED else NO_PEER, r) for c, p, r in accepted]
+        accepted = [(c, p if c <= READY_OBSERVED or c == WITHDRAWAL_OBSERVED else NO_PEER, r) for c, p, r in steps if r & ACCEPTED]
+        folded = int(recording.state[5])
+        assert len(recording.records) + folded == len(accepted)
+        assert folded == 0 or len(accepted) > 2 * len(run.peers) + 2
+        if not folded:
+            assert recording.records == accepted
         rejected = [step for step in steps if step[2] & REJECTED]
         assert [entry[1:] for entry in recording.rejections] == rejected[-4:]
         assert recording.state[4] == str(max(0, len(rejected) - 4))

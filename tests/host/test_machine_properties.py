@@ -42,20 +42,27 @@ class Model:
             return f.ACCEPTED | f.CONCLUDED_TIMED_OUT
         if command == f.LOCAL_PARTICIPATION_COMPLETED:
             return self._complete_local()
+        if command == f.WITHDRAWAL_OBSERVED:
+            self.pinging.discard(peer_id)
+            self.collecting.discard(peer_id)
+            return f.ACCEPTED | f.WITHDRAWAL_ACCEPTED
         return self._observe(command, peer_id)
 
     def refusal(self, command: int, peer_id: int) -> int:
         """Return the first reason that applies, or 0."""
-        takes_peer = command in (f.PARTICIPATION_OBSERVED, f.READY_OBSERVED)
+        takes_peer = command in (f.PARTICIPATION_OBSERVED, f.READY_OBSERVED, f.WITHDRAWAL_OBSERVED)
+        withdraws = command == f.WITHDRAWAL_OBSERVED
         known = self.pinging if command == f.PARTICIPATION_OBSERVED else self.collecting
         local_or_participation = command in (f.PARTICIPATION_OBSERVED, f.LOCAL_PARTICIPATION_COMPLETED)
         reasons = (
-            (command not in range(5), f.UNKNOWN_COMMAND),
+            (command not in range(6), f.UNKNOWN_COMMAND),
             (command == f.PROBE, 0),
             (self.is_concluded, f.CONCLUDED),
             (self.state == f.COLLECTING and local_or_participation, f.NOT_ADMISSIBLE),
+            (withdraws and (self.state == f.INITIAL or peer_id == self.peer_id), f.NOT_ADMISSIBLE),
             (takes_peer and peer_id not in self.peers, f.NON_MEMBER),
-            (takes_peer and peer_id in known, f.DUPLICATE),
+            (withdraws and peer_id not in self.pinging | self.collecting, f.NOTHING_OBSERVED),
+            (takes_peer and not withdraws and peer_id in known, f.DUPLICATE),
         )
         return next((reason for applies, reason in reasons if applies), 0)
 
@@ -83,6 +90,7 @@ class Model:
     def admissible_commands(self) -> list[tuple[int, int]]:
         pairs = [(c, p) for c in (f.PARTICIPATION_OBSERVED, f.READY_OBSERVED) for p in sorted(self.peers)]
         pairs += [(c, f.NO_PEER) for c in (f.LOCAL_PARTICIPATION_COMPLETED, f.DEADLINE_EXPIRED, f.PROBE)]
+        pairs += [(f.WITHDRAWAL_OBSERVED, p) for p in sorted(self.peers)]
         return [pair for pair in pairs if not self.refusal(*pair)]
 
 
@@ -114,7 +122,8 @@ def clusters(draw: st.DrawFn) -> Drawn:
     return Drawn(draw(st.sampled_from(peers)), peers, quorum, rule)
 
 
-COMMANDS = st.sampled_from([f.PARTICIPATION_OBSERVED, f.READY_OBSERVED] * 6 + [f.LOCAL_PARTICIPATION_COMPLETED] * 2 + [f.PROBE])
+SIGNALS = [f.PARTICIPATION_OBSERVED, f.READY_OBSERVED, f.WITHDRAWAL_OBSERVED]
+COMMANDS = st.sampled_from(SIGNALS[:2] * 6 + [f.WITHDRAWAL_OBSERVED] * 3 + [f.LOCAL_PARTICIPATION_COMPLETED] * 2 + [f.PROBE])
 
 
 @st.composite
@@ -223,25 +232,77 @@ def test_a_config_finds_every_peer(cluster: Drawn, other: int) -> None:
         assert config.index(peer_id) == -1
 
 
+Accepted = tuple[int, int, int]
+Rejected = tuple[int, int, int, int]
+
+
+@dataclass
+class Kept:
+    """What a journal has to keep, with plain lists."""
+
+    capacity: int
+    accepted: list[Accepted] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    def take(self, command: int, peer_id: int, result: int) -> None:
+        if result & f.REJECTED:
+            self.rejected.append((len(self.accepted), command, peer_id, result))
+        elif result & f.ACCEPTED:
+            if len(self.accepted) == self.capacity:
+                self._fold()
+            self.accepted.append((command, peer_id if command in SIGNALS else f.NO_PEER, result))
+
+    def _fold(self) -> None:
+        """Leave out the oldest withdrawal, and what it took back."""
+        last = next(i for i, record in enumerate(self.accepted) if record[0] == f.WITHDRAWAL_OBSERVED)
+        stays = [i > last or record[1] != self.accepted[last][1] for i, record in enumerate(self.accepted)]
+        self.accepted = [record for record, kept in zip(self.accepted, stays) if kept]
+        self.rejected = [(sum(stays[:before]), *rest) for before, *rest in self.rejected]
+
+
 @given(runs(), st.integers(0, 5))
 @settings(deadline=None)
 def test_a_journal_keeps_what_the_model_accepted_and_replays_it(run: tuple[Drawn, list[tuple[int, int]]], room: int) -> None:
     cluster, commands = run
+    assert_kept(cluster, commands, room)
+
+
+@st.composite
+def wavering_runs(draw: st.DrawFn) -> tuple[Drawn, list[tuple[int, int]]]:
+    """Draw a small cluster that needs all its peers, and so many signals that most have to be left out."""
+    peers = draw(st.lists(st.integers(0, 20), min_size=1, max_size=4, unique=True))
+    signals = st.tuples(st.sampled_from(SIGNALS), st.sampled_from(peers))
+    end = draw(st.sampled_from([[], [(f.DEADLINE_EXPIRED, f.NO_PEER)]]))
+    before, after = draw(st.lists(signals, max_size=80)), draw(st.lists(signals, max_size=80))
+    return Drawn(peers[0], peers, len(peers), None), before + [(f.LOCAL_PARTICIPATION_COMPLETED, f.NO_PEER)] + after + end
+
+
+@given(wavering_runs(), st.integers(0, 5))
+@settings(deadline=None)
+def test_a_journal_of_any_length_replays(run: tuple[Drawn, list[tuple[int, int]]], room: int) -> None:
+    cluster, commands = run
+    for length in range(0, len(commands) + 1, max(1, len(commands) // 8)):
+        assert_kept(cluster, commands[:length], room)
+
+
+def assert_kept(cluster: Drawn, commands: list[tuple[int, int]], room: int) -> None:
+    """Let a journal record the commands; compare what it has with what it must have, and with the machine."""
     model = cluster.model()
     journal = Journal(cluster.config(), room)
     machine = f.Faction(cluster.config(), journal)
-    accepted: list[tuple[int, int, int]] = []
-    rejected: list[tuple[int, int, int, int]] = []
+    kept = Kept(2 * len(cluster.peers) + 2)
+    count = 0
     for command, peer_id in commands:
         result = model.process(command, peer_id)
         machine.process(command, peer_id)
-        if result & f.ACCEPTED:
-            accepted.append((command, peer_id if command <= f.READY_OBSERVED else f.NO_PEER, result))
-        elif result & f.REJECTED:
-            rejected.append((len(accepted), command, peer_id, result))
-    assert list(journal) == accepted and journal.lost == 0
+        kept.take(command, peer_id, result)
+        count += bool(result & f.ACCEPTED)
+    assert list(journal) == kept.accepted
+    assert (journal.lost, journal.folded) == (0, count - len(kept.accepted))
+    rejected = kept.rejected
     assert list(journal.rejections()) == rejected[len(rejected) - room if room < len(rejected) else 0 :]
     assert journal.dropped == max(0, len(rejected) - room)
     replayed = replay(cluster.config(), journal)
     assert_same(replayed, model)
     assert ClusterView(replayed) == ClusterView(machine)
+    assert list(replayed.admissible_commands()) == model.admissible_commands()

@@ -24,7 +24,7 @@ from faction.node import Node
 from faction.transports.udp import UDP
 from faction_tools.dev import microbit
 from faction_tools.dev.cluster import BoardProcess, ProcessCluster, local
-from portable.helpers import AGAIN, CLOSED, HEARD, LATE, LOCAL, READY, REFUSED, STRANGER
+from portable.helpers import AGAIN, CLOSED, HEARD, LATE, LOCAL, NOTHING, READY, REFUSED, STRANGER, WITHDRAWN
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +32,8 @@ require(NO_MICROPYTHON)
 require(NO_MICROBIT)
 
 # How peers 0, 1, 2, 3 with a quorum of 3 get into each state; then what each command gets there, and the state behind it:
-# (command, peer): a new member, a member that is in the set, and a stranger; then those without a peer; then no command.
+# (command, peer): a new member, a member that is in the set, and a stranger; then those without a peer; then withdrawals of a
+# member that was heard, of one that was not, of ourselves and of a stranger; then a probe, and what is no command.
 WAYS = {
     INITIAL: (),
     PINGING: ((0, 1), (1, 1)),
@@ -40,13 +41,30 @@ WAYS = {
     BOOTSTRAPPED: ((1, 1), (1, 2), (2, -1)),
     TIMED_OUT: ((3, -1),),
 }
-COMMANDS = ((0, 2), (0, 1), (0, 9), (1, 2), (1, 1), (1, 1 << 40), (2, -1), (3, -1), (4, -1), (5, 0), (-1, 0))
+COMMANDS = (
+    (0, 2),
+    (0, 1),
+    (0, 9),
+    (1, 2),
+    (1, 1),
+    (1, 1 << 40),
+    (2, -1),
+    (3, -1),
+    (5, 1),
+    (5, 2),
+    (5, 0),
+    (5, 9),
+    (4, -1),
+    (6, 0),
+    (-1, 0),
+)
 EXPECTED = {
-    INITIAL: (HEARD, HEARD, STRANGER, READY, READY, STRANGER, LOCAL, LATE),
-    PINGING: (HEARD, AGAIN, STRANGER, READY, AGAIN, STRANGER, LOCAL, LATE),
-    COLLECTING: (REFUSED, REFUSED, REFUSED, READY | CONCLUDED_BOOTSTRAPPED, AGAIN, STRANGER, REFUSED, LATE),
-    BOOTSTRAPPED: (CLOSED,) * 8,
-    TIMED_OUT: (CLOSED,) * 8,
+    INITIAL: (HEARD, HEARD, STRANGER, READY, READY, STRANGER, LOCAL, LATE) + (REFUSED,) * 4,
+    PINGING: (HEARD, AGAIN, STRANGER, READY, AGAIN, STRANGER, LOCAL, LATE, WITHDRAWN, NOTHING, REFUSED, STRANGER),
+    COLLECTING: (REFUSED, REFUSED, REFUSED, READY | CONCLUDED_BOOTSTRAPPED, AGAIN, STRANGER, REFUSED, LATE)
+    + (WITHDRAWN, NOTHING, REFUSED, STRANGER),
+    BOOTSTRAPPED: (CLOSED,) * 12,
+    TIMED_OUT: (CLOSED,) * 12,
 }
 BEHIND = {
     INITIAL: (PINGING, PINGING, INITIAL, PINGING, PINGING, INITIAL, COLLECTING, TIMED_OUT),
@@ -75,7 +93,7 @@ def test_every_cell_of_the_matrix(board):
     board.run("make(0, (0, 1, 2, 3), 3)")
     for state, way in WAYS.items():
         results = EXPECTED[state] + (PROBED, REJECTED | UNKNOWN_COMMAND, REJECTED | UNKNOWN_COMMAND)
-        behind = BEHIND[state] + (state,) * 3
+        behind = BEHIND[state] + (state,) * 7
         for (command, peer_id), result, following in zip(COMMANDS, results, behind):
             board.run(f"m.reset()\nfor each in {way!r}: m.process(*each)")
             said = board.run(f"do({command}, {peer_id})").split()[:2]
@@ -123,7 +141,7 @@ def test_three_boards_and_two_processes_become_one_cluster():
         transport = own["transport"]
         to = [(each.split(":")[0], int(each.split(":")[1])) for each in transport["to"]]
         node = Node(config, UDP(transport["port"], to, "127.0.0.1"), own["cluster"], own["deadline_ms"], own["interval_ms"])
-        node.machine = microbit.RemoteMachine(board, config)
+        node.machine = node.peers.machine = microbit.RemoteMachine(board, config)
         return node
 
     async def run(boards):

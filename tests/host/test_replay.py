@@ -42,6 +42,21 @@ end 2
 """
 
 
+# Board 0 of the same cluster. Peer 1 is ready, then it is not, then it is again; peer 7 falls silent. 5 commands were folded.
+WAVERING = """\
+board 0 (north) at 1000.500
+journal 1 id=0 quorum=3 peers=0,1,7 dropped=0 lost=0 age_cs=150 folded=5
+command 0 1 1 17
+command 10 0 7 9
+command 20 5 1 32769
+command 30 2 -1 97
+command 50 1 7 17
+command 60 1 1 145
+rejection 3 5 1 16386
+end 7
+"""
+
+
 def journal(tmp_path, text=RECORD, name="run.journal"):
     path = tmp_path / name
     path.write_text(text)
@@ -61,6 +76,46 @@ def test_a_timeline_in_words(tmp_path):
         ["3", "0.40 s", "local participation completed", "collecting", "2 of 3", "broadcast ready"],
         ["4", "0.90 s", "ready observed of 7", "bootstrapped", "3 of 3", "concluded bootstrapped"],
     ]
+
+
+def test_a_timeline_with_withdrawals(tmp_path):
+    done = faction("replay", journal(tmp_path, WAVERING), width=120)
+    assert done.returncode == 0, done.stderr
+    _, _, *rows = matrix(done.stdout)
+    assert rows.pop() == "withdrawals, and what they took back, that were not kept: 5 commands"
+    assert rows == [
+        ["1", "0.00 s", "ready observed of 1", "pinging", "1 of 3", ""],
+        ["2", "0.10 s", "participation observed of 7", "pinging", "1 of 3", ""],
+        ["3", "0.20 s", "withdrawal observed of 1", "pinging", "0 of 3", ""],
+        ["", "", "withdrawal observed of 1", "", "", "rejected: nothing observed"],
+        ["4", "0.30 s", "local participation completed", "collecting", "1 of 3", "broadcast ready"],
+        ["5", "0.50 s", "ready observed of 7", "collecting", "2 of 3", ""],
+        ["6", "0.60 s", "ready observed of 1", "bootstrapped", "3 of 3", "concluded bootstrapped"],
+    ]
+
+
+def test_a_peer_that_was_withdrawn_is_not_counted_as_ready(tmp_path):
+    """Peer 1 counts again from 0.60; cut before that, it does not count at all."""
+    done = faction("replay", journal(tmp_path, WAVERING + OTHER), width=120)
+    assert done.stdout.splitlines()[-2] == " 0 (north)  0.30  0.60  0.50  bootstrapped 0.60 ", done.stdout
+    assert "0 (north): withdrawals, and what they took back, that were not kept: 5 commands" in " ".join(done.stdout.split())
+    short = WAVERING.replace("command 60 1 1 145\n", "").replace("end 7", "end 6")
+    done = faction("replay", journal(tmp_path, short + OTHER), width=120)
+    assert done.stdout.splitlines()[-2] == " 0 (north)  0.30        0.50  collecting 0.50 ", done.stdout
+
+
+def test_the_diagrams_show_withdrawals(tmp_path):
+    path = journal(tmp_path, WAVERING)
+    page = tmp_path / "run.md"
+    assert faction("replay", path, "--diagram", page).returncode == 0
+    text = page.read_text()
+    assert "PINGING --> PINGING: participation observed<br>ready observed<br>withdrawal observed<br>#2, 3\n" in text
+    assert "COLLECTING --> COLLECTING: ready observed [no quorum]<br>withdrawal observed<br>#5\n" in text
+    assert "    1->>0: 0.00 s ready\n" in text and "    1--x0: 0.20 s withdrawal\n" in text
+    for record, dotted in ((WAVERING, True), (RECORD, False)):
+        picture = tmp_path / "run.svg"
+        assert faction("replay", journal(tmp_path, record), "--diagram", picture).returncode == 0
+        assert ("stroke-dasharray" in picture.read_text()) is dotted
 
 
 def test_the_view_at_any_command(tmp_path):

@@ -13,6 +13,7 @@ from faction import (
     PROBED,
     READY_OBSERVED,
     REJECTED,
+    WITHDRAWAL_OBSERVED,
     Config,
     Faction,
 )
@@ -21,10 +22,10 @@ from helpers import HOSTILE, snapshot, strangers
 CONTIGUOUS = (4, 5, 6)
 SPARSE = (1, 8, 0x3FFFFFFF)
 
-# How many states there are, by quorum. 1 INITIAL; 63 PINGING, the pairs of sets of three without the pair of empty ones;
+# How many states there are, by quorum. 1 INITIAL; 64 PINGING, the pairs of sets of three, both empty after a withdrawal;
 # TIMED_OUT once for each state that a deadline can end. COLLECTING: 8 sets of pinging for each set of collecting that holds
 # us and is below the quorum. BOOTSTRAPPED: 8 for each that holds us and is not.
-REACHABLE = ((1, 1 + 63 + 0 + 64 + 8 * 4), (2, 1 + 63 + 8 + 72 + 8 * 3), (3, 1 + 63 + 8 * 3 + 88 + 8 * 1))
+REACHABLE = ((1, 1 + 64 + 0 + 64 + 8 * 4), (2, 1 + 64 + 8 + 72 + 8 * 3), (3, 1 + 64 + 8 * 3 + 88 + 8 * 1))
 
 
 def test_every_state_of_three_contiguous_peers():
@@ -51,7 +52,7 @@ class Walk:
         self.machine = Faction(config)
         self.ids = tuple(config.peers)
         self.outsiders = strangers(self.ids)
-        self.unknown = (-1, 5, 8) + HOSTILE
+        self.unknown = (-1, 6, 8) + HOSTILE
         self.ways = {self._key(): None}  # the key of a state: the key, command and peer by which it was first reached
 
     def _key(self):
@@ -93,6 +94,7 @@ class Walk:
         before = snapshot(self.machine)
         pairs = [(c, i) for c in (PARTICIPATION_OBSERVED, READY_OBSERVED) for i in self.ids if self.machine.admits(c, i)]
         pairs += [(c, NO_PEER) for c in (LOCAL_PARTICIPATION_COMPLETED, DEADLINE_EXPIRED, PROBE) if self.machine.admits(c)]
+        pairs += [(WITHDRAWAL_OBSERVED, i) for i in self.ids if self.machine.admits(WITHDRAWAL_OBSERVED, i)]
         assert snapshot(self.machine) == before
         return pairs
 
@@ -111,7 +113,8 @@ class Walk:
         """Check that all but the pairs is refused, and that what takes no peer does not mind one."""
         machine = self.machine
         before = snapshot(machine)
-        refused = [(c, i) for c in (PARTICIPATION_OBSERVED, READY_OBSERVED) for i in self.ids + self.outsiders]
+        with_peer = (PARTICIPATION_OBSERVED, READY_OBSERVED, WITHDRAWAL_OBSERVED)
+        refused = [(c, i) for c in with_peer for i in self.ids + self.outsiders + (NO_PEER,)]
         refused = [pair for pair in refused if pair not in pairs] + [(c, self.ids[0]) for c in self.unknown]
         for command, peer_id in refused:
             assert not machine.admits(command, peer_id), (command, peer_id)
@@ -123,26 +126,31 @@ class Walk:
         assert snapshot(machine) == before
 
 
-# Beyond PROBE, which is always admissible: what is, in words that follow the specification.
+# Beyond PROBE, which is always admissible: what is, in words that follow the specification. We are 3, the other is 7.
 EXAMPLES = (
-    # quorum, commands processed, then admissible pairs with a peer, then the rest
-    (2, (), ((0, 3), (0, 7), (1, 3), (1, 7)), (2, 3)),
-    (2, ((0, 7),), ((0, 3), (1, 3), (1, 7)), (2, 3)),
-    (2, ((0, 7), (0, 3), (1, 3)), ((1, 7),), (2, 3)),
-    (2, ((1, 7), (1, 3)), ((0, 3), (0, 7)), (2, 3)),
-    (2, ((2, -1),), ((1, 7),), (3,)),
-    (2, ((2, -1), (1, 7)), (), ()),
-    (2, ((3, -1),), (), ()),
-    (1, ((2, -1),), (), ()),
+    # quorum, commands processed, then admissible signals, then what takes no peer, then whose withdrawal
+    (2, (), ((0, 3), (0, 7), (1, 3), (1, 7)), (2, 3), ()),
+    (2, ((0, 7),), ((0, 3), (1, 3), (1, 7)), (2, 3), (7,)),
+    (2, ((0, 7), (0, 3), (1, 3)), ((1, 7),), (2, 3), (7,)),
+    (2, ((0, 3), (1, 3)), ((0, 7), (1, 7)), (2, 3), ()),
+    (2, ((1, 7), (1, 3)), ((0, 3), (0, 7)), (2, 3), (7,)),
+    (2, ((0, 7), (1, 7), (5, 7)), ((0, 3), (0, 7), (1, 3), (1, 7)), (2, 3), ()),
+    (2, ((2, -1),), ((1, 7),), (3,), ()),
+    (2, ((0, 7), (2, -1)), ((1, 7),), (3,), (7,)),
+    (2, ((0, 7), (2, -1), (5, 7)), ((1, 7),), (3,), ()),
+    (2, ((2, -1), (1, 7)), (), (), ()),
+    (2, ((0, 7), (3, -1)), (), (), ()),
+    (1, ((2, -1),), (), (), ()),
 )
 
 
 def test_examples_written_out():
-    for quorum, commands, with_peer, others in EXAMPLES:
+    for quorum, commands, signals, others, gone in EXAMPLES:
         machine = Faction(Config(3, (7, 3), quorum))
         for command, peer_id in commands:
             assert machine.process(command, peer_id) & ACCEPTED, (commands, command)
-        expected = list(with_peer) + [(command, NO_PEER) for command in others + (PROBE,)]
+        expected = list(signals) + [(command, NO_PEER) for command in others + (PROBE,)]
+        expected += [(WITHDRAWAL_OBSERVED, peer_id) for peer_id in gone]
         assert list(machine.admissible_commands()) == expected, commands
         assert machine.admissible() == sum({1 << command for command, _ in expected}), commands
 
@@ -153,4 +161,4 @@ def test_a_caller_may_process_while_it_iterates():
     expected = [(c, i) for c in (0, 1) for i in range(5)] + [(LOCAL_PARTICIPATION_COMPLETED, NO_PEER)]
     assert accepted == expected and machine.is_concluded
     machine.reset()
-    assert machine.state == INITIAL and machine.admissible() == 31
+    assert machine.state == INITIAL and machine.admissible() == 0b011111

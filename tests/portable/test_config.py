@@ -17,6 +17,7 @@ CODES = (
     ("LOCAL_PARTICIPATION_COMPLETED", 2),
     ("DEADLINE_EXPIRED", 3),
     ("PROBE", 4),
+    ("WITHDRAWAL_OBSERVED", 5),
     ("ACCEPTED", 0x0001),
     ("REJECTED", 0x0002),
     ("PROBED", 0x0004),
@@ -31,6 +32,8 @@ CODES = (
     ("NOT_ADMISSIBLE", 0x0800),
     ("CONCLUDED", 0x1000),
     ("UNKNOWN_COMMAND", 0x2000),
+    ("NOTHING_OBSERVED", 0x4000),
+    ("WITHDRAWAL_ACCEPTED", 0x8000),
     ("NO_PEER", -1),
 )
 OTHER_EXPORTS = ("Config", "Faction", "PeerSet", "TABLE", "byzantine", "everyone", "majority")

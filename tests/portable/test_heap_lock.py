@@ -14,6 +14,7 @@ from faction import (
     PROBE,
     READY_OBSERVED,
     TIMED_OUT,
+    WITHDRAWAL_OBSERVED,
     Config,
     Faction,
     byzantine,
@@ -25,7 +26,7 @@ from faction.observer import Observer, Observers
 from helpers import HOSTILE, MAX_ID, contiguous, shuffled, snapshot, sparse
 from witness import HAS_COUNT, left_behind, locked, need_count, need_gauge, need_lock, spent
 
-COMMANDS = (PARTICIPATION_OBSERVED, READY_OBSERVED, LOCAL_PARTICIPATION_COMPLETED, DEADLINE_EXPIRED, PROBE, 5, -1) + HOSTILE
+COMMANDS = tuple(range(-1, WITHDRAWAL_OBSERVED + 2)) + HOSTILE
 STATES = (INITIAL, PINGING, COLLECTING, BOOTSTRAPPED, TIMED_OUT)
 
 
@@ -265,6 +266,20 @@ def journal_run(machine, journal, peer_id):
     machine.process(HOSTILE[0], peer_id)
 
 
+def waver(machine, journal, peer_id):
+    """Record a run in which some peers are ready and then are not, again and again, and others are refused."""
+    machine.reset()
+    journal.clear()
+    for _ in range(4):
+        hear(machine, PARTICIPATION_OBSERVED)
+        hear(machine, WITHDRAWAL_OBSERVED)
+        machine.process(HOSTILE[0], peer_id)
+    machine.process(LOCAL_PARTICIPATION_COMPLETED)
+    for _ in range(4):
+        machine.process(READY_OBSERVED, machine.config.peers[1])
+        machine.process(WITHDRAWAL_OBSERVED, machine.config.peers[1])
+
+
 def test_a_journal_records_without_allocating():
     need_lock()
     for peers in rosters_of(5) + rosters_of(200):
@@ -276,6 +291,8 @@ def test_a_journal_records_without_allocating():
             locked(journal_run, machine, journal, HOSTILE[-1])
             assert len(journal) == 2 * len(peers)  # our own readiness comes with our completion
             assert list(journal.rejections())[-1:] == ([(len(journal), HOSTILE[0], HOSTILE[-1], 0x2002)] if rejections else [])
+            locked(waver, machine, journal, HOSTILE[-1])
+            assert journal.folded > 2 * len(peers) and journal.lost == 0
 
 
 def test_a_journal_records_without_allocating_counted():
@@ -284,4 +301,7 @@ def test_a_journal_records_without_allocating_counted():
         config = Config(peers[0], peers, len(peers))
         for rejections in (0, 7):
             journal = Journal(config, rejections)
-            assert spent(journal_run, Faction(config, journal), journal, HOSTILE[-1]) == 0
+            machine = Faction(config, journal)
+            assert spent(journal_run, machine, journal, HOSTILE[-1]) == 0
+            assert spent(waver, machine, journal, HOSTILE[-1]) == 0
+            assert journal.folded

@@ -14,10 +14,14 @@ from faction import (
     REJECTED,
     TIMED_OUT,
     UNKNOWN_COMMAND,
+    WITHDRAWAL_OBSERVED,
     Config,
     Faction,
 )
+from faction.clock import Clock
 from faction.journal import Journal, replay
+from faction.node import Node
+from faction.transports.loopback import Hub
 from helpers import (
     AGAIN,
     CLOSED,
@@ -28,6 +32,7 @@ from helpers import (
     LOCAL,
     READY,
     STRANGER,
+    WITHDRAWN,
     Chance,
     message_of,
     rosters,
@@ -94,8 +99,8 @@ def test_the_latest_rejections_are_kept_in_order():
 
 
 def test_a_long_stream_of_rejections_goes_round_the_ring():
-    _, journal = _recorded(_config(), [(i + 5, -i) for i in range(100)], 7)
-    assert list(journal.rejections()) == [(0, i + 5, -i, REJECTED | UNKNOWN_COMMAND) for i in range(93, 100)]
+    _, journal = _recorded(_config(), [(i + 6, -i) for i in range(100)], 7)
+    assert list(journal.rejections()) == [(0, i + 6, -i, REJECTED | UNKNOWN_COMMAND) for i in range(93, 100)]
     assert journal.dropped == 93
 
 
@@ -231,7 +236,7 @@ def _check_random_run(peers, chance, length):
     machine = Faction(config, journal)
     accepted, rejected = [], []
     for _ in range(length):
-        command = chance.below(2) if chance.below(len(peers)) else chance.one_of((2, 2, 2, 3, 4, 5))
+        command = chance.below(2) if chance.below(len(peers)) else chance.one_of((2, 2, 2, 3, 4, 6))
         peer_id = chance.one_of(peers if chance.below(8) else outsiders)
         result = machine.process(command, peer_id)
         if result & ACCEPTED:
@@ -240,4 +245,84 @@ def _check_random_run(peers, chance, length):
             rejected = rejected[-4:] + [(len(accepted), command, peer_id, result)]
     assert list(journal) == accepted
     assert list(journal.rejections()) == rejected
+    assert snapshot(replay(config, journal)) == snapshot(machine)
+
+
+# A run of peer 1 among 1, 2 and 3, with a quorum of three, that fills the journal of 8 records.
+WAVERING = (
+    (WITHDRAWAL_OBSERVED, 2),
+    (PARTICIPATION_OBSERVED, 2),
+    (PARTICIPATION_OBSERVED, 1),
+    (READY_OBSERVED, 2),
+    (READY_OBSERVED, 2),
+    (PARTICIPATION_OBSERVED, 3),
+    (WITHDRAWAL_OBSERVED, 2),
+    (WITHDRAWAL_OBSERVED, 2),
+    (PARTICIPATION_OBSERVED, 2),
+    (WITHDRAWAL_OBSERVED, 3),
+    (READY_OBSERVED, 2),
+    (WITHDRAWAL_OBSERVED, 1),
+)
+FULL = [(0, 2), (0, 1), (1, 2), (0, 3), (5, 2), (0, 2), (5, 3), (1, 2)]
+FOLDED_ONCE = [(0, 1), (0, 3), (0, 2), (5, 3), (1, 2)]
+
+
+def test_a_withdrawal_is_a_record_like_another():
+    machine, journal = _recorded(Config(1, (1, 2, 3), 3), WAVERING, 4)
+    assert [record[:2] for record in journal] == FULL and (journal.folded, journal.lost) == (0, 0)
+    assert list(journal)[4] == (WITHDRAWAL_OBSERVED, 2, WITHDRAWN)
+    assert [entry[0] for entry in journal.rejections()] == [0, 3, 5, 8]
+    assert "folded" not in list(journal.lines())[0]
+    assert snapshot(replay(machine.config, journal)) == snapshot(machine)
+
+
+def test_a_full_journal_leaves_out_the_oldest_withdrawal_and_what_it_took_back():
+    machine, journal = _recorded(Config(1, (1, 2, 3), 3), WAVERING, 4)
+    machine.process(LOCAL_PARTICIPATION_COMPLETED)
+    assert [record[:2] for record in journal] == FOLDED_ONCE + [(LOCAL_PARTICIPATION_COMPLETED, NO_PEER)]
+    assert (journal.folded, journal.lost, len(journal)) == (3, 0, 6)
+    assert [entry[0] for entry in journal.rejections()] == [0, 1, 2, 5]
+    assert list(journal.lines())[0] == "journal 1 id=1 quorum=3 peers=1,2,3 dropped=0 lost=0 folded=3"
+    assert snapshot(replay(machine.config, journal)) == snapshot(machine)
+    machine.reset()
+    journal.clear()
+    assert journal.folded == 0
+
+
+def test_the_time_of_a_record_stays_with_it():
+    now = [0]
+    journal = Journal(Config(1, (1, 2, 3), 3))
+    node = Node(Config(1, (1, 2, 3), 3), Hub().join(), "x", 100000, clock=Clock(lambda: now[0], 0x3FFFFFFF), observer=journal, seed=1)
+    journal.follow(node)
+    for command, peer_id in WAVERING + ((LOCAL_PARTICIPATION_COMPLETED, NO_PEER),):
+        node.poll()
+        now[0] += 70
+        node.machine.process(command, peer_id)
+    commands = [line.split()[1:4] for line in journal.lines() if line.startswith("command")]
+    # The first that is left is the third of the run. There are 70 ms between two.
+    assert [(int(command), int(peer)) for _, command, peer in commands] == FOLDED_ONCE + [(2, -1)]
+    assert [int(cs) for cs, _, _ in commands] == [7 * (i - 2) for i in (2, 5, 8, 9, 10, 12)]
+    assert list(journal.lines())[0].endswith("lost=0 age_cs=70 folded=3")
+
+
+def test_a_run_with_withdrawals_fits_however_long_it_is():
+    for count, runs, length in ((1, 3, 60), (2, 20, 200), (3, 20, 300), (9, 8, 500), (64, 2, 1500), (200, 1, 2500)):
+        for peers in rosters(count)[1:5:3]:
+            gc.collect()
+            for seed in range(runs):
+                _check_wavering_run(peers, Chance(seed * 91 + count), length)
+
+
+def _check_wavering_run(peers, chance, length):
+    config = Config(chance.one_of(peers), peers, len(peers))
+    journal = Journal(config, 3)
+    machine = Faction(config, journal)
+    accepted = 0
+    for number in range(length):
+        command = chance.one_of((0, 0, 1, 1, 5, 5, 5)) if chance.below(length) else LOCAL_PARTICIPATION_COMPLETED
+        accepted += machine.process(command, chance.one_of(peers)) & ACCEPTED
+        assert len(journal) + journal.folded == accepted and journal.lost == 0
+        if number % 50 == 0:
+            assert snapshot(replay(config, journal)) == snapshot(machine)
+    assert len(journal) <= 2 * len(peers) + 2
     assert snapshot(replay(config, journal)) == snapshot(machine)

@@ -16,6 +16,7 @@ from faction import (
     PROBED,
     READY_OBSERVED,
     TIMED_OUT,
+    WITHDRAWAL_OBSERVED,
     Config,
     Faction,
 )
@@ -29,10 +30,12 @@ from helpers import (
     LAST_READY,
     LATE,
     LOCAL,
+    NOTHING,
     READY,
     REFUSED,
     STRANGER,
     UNKNOWN,
+    WITHDRAWN,
     Chance,
     own_ids,
     rosters,
@@ -41,34 +44,36 @@ from helpers import (
 )
 
 # A standing is a state and how many readinesses the quorum lacks, our own counted as if it were there.
-# One row each: the answers to the five commands, and the state that follows them if it is another.
-# An answer to a command that takes a peer is one to a member not heard of; ANSWERS_TO_OTHERS has the rest.
+# One row each: the answers to the six commands, and the state that follows them if it is another.
+# An answer to a command about a peer is one to a member that has not been heard of, with WITHDRAWAL_OBSERVED to one
+# that has; ANSWERS_TO_OTHERS has the rest.
+EXPIRED = (LATE, TIMED_OUT)
 # fmt: off
 CELLS = (
-    # standing           PARTICIPATION_OBSERVED  READY_OBSERVED              LOCAL_PARTICIPATION_COMPLETED  DEADLINE_EXPIRED   PROBE
-    ((INITIAL, 0),      ((HEARD, PINGING),      (READY, PINGING),           (LAST_LOCAL, BOOTSTRAPPED),    (LATE, TIMED_OUT), (PROBED,))),
-    ((INITIAL, 1),      ((HEARD, PINGING),      (READY, PINGING),           (LOCAL, COLLECTING),           (LATE, TIMED_OUT), (PROBED,))),
-    ((PINGING, 0),      ((HEARD,),              (READY,),                   (LAST_LOCAL, BOOTSTRAPPED),    (LATE, TIMED_OUT), (PROBED,))),
-    ((PINGING, 1),      ((HEARD,),              (READY,),                   (LOCAL, COLLECTING),           (LATE, TIMED_OUT), (PROBED,))),
-    ((COLLECTING, 2),   ((REFUSED,),            (READY,),                   (REFUSED,),                    (LATE, TIMED_OUT), (PROBED,))),
-    ((COLLECTING, 1),   ((REFUSED,),            (LAST_READY, BOOTSTRAPPED), (REFUSED,),                    (LATE, TIMED_OUT), (PROBED,))),
-    ((BOOTSTRAPPED, 0), ((CLOSED,),             (CLOSED,),                  (CLOSED,),                     (CLOSED,),         (PROBED,))),
-    ((TIMED_OUT, 0),    ((CLOSED,),             (CLOSED,),                  (CLOSED,),                     (CLOSED,),         (PROBED,))),
-    ((TIMED_OUT, 1),    ((CLOSED,),             (CLOSED,),                  (CLOSED,),                     (CLOSED,),         (PROBED,))),
+    # standing           PARTICIPATION     READY                       LOCAL                       DEADLINE   PROBE      WITHDRAWAL
+    ((INITIAL, 0),      ((HEARD, PINGING), (READY, PINGING),           (LAST_LOCAL, BOOTSTRAPPED), EXPIRED,   (PROBED,), (REFUSED,))),
+    ((INITIAL, 1),      ((HEARD, PINGING), (READY, PINGING),           (LOCAL, COLLECTING),        EXPIRED,   (PROBED,), (REFUSED,))),
+    ((PINGING, 0),      ((HEARD,),         (READY,),                   (LAST_LOCAL, BOOTSTRAPPED), EXPIRED,   (PROBED,), (WITHDRAWN,))),
+    ((PINGING, 1),      ((HEARD,),         (READY,),                   (LOCAL, COLLECTING),        EXPIRED,   (PROBED,), (WITHDRAWN,))),
+    ((COLLECTING, 2),   ((REFUSED,),       (READY,),                   (REFUSED,),                 EXPIRED,   (PROBED,), (WITHDRAWN,))),
+    ((COLLECTING, 1),   ((REFUSED,),       (LAST_READY, BOOTSTRAPPED), (REFUSED,),                 EXPIRED,   (PROBED,), (WITHDRAWN,))),
+    ((BOOTSTRAPPED, 0), ((CLOSED,),        (CLOSED,),                  (CLOSED,),                  (CLOSED,), (PROBED,), (CLOSED,))),
+    ((TIMED_OUT, 0),    ((CLOSED,),        (CLOSED,),                  (CLOSED,),                  (CLOSED,), (PROBED,), (CLOSED,))),
+    ((TIMED_OUT, 1),    ((CLOSED,),        (CLOSED,),                  (CLOSED,),                  (CLOSED,), (PROBED,), (CLOSED,))),
 )
 
 ANSWERS_TO_OTHERS = (
-    # state          PARTICIPATION_OBSERVED of    READY_OBSERVED of
-    #                a member again, a stranger   a member again, a stranger
-    (INITIAL,        AGAIN,          STRANGER,    AGAIN,          STRANGER),
-    (PINGING,        AGAIN,          STRANGER,    AGAIN,          STRANGER),
-    (COLLECTING,     REFUSED,        REFUSED,     AGAIN,          STRANGER),
-    (BOOTSTRAPPED,   CLOSED,         CLOSED,      CLOSED,         CLOSED),
-    (TIMED_OUT,      CLOSED,         CLOSED,      CLOSED,         CLOSED),
+    # state          PARTICIPATION_OBSERVED of    READY_OBSERVED of            WITHDRAWAL_OBSERVED of
+    #                a member again, a stranger   a member again, a stranger   a member that is in no set, ourselves, a stranger
+    (INITIAL,        AGAIN,          STRANGER,    AGAIN,          STRANGER,    REFUSED,                    REFUSED,   REFUSED),
+    (PINGING,        AGAIN,          STRANGER,    AGAIN,          STRANGER,    NOTHING,                    REFUSED,   STRANGER),
+    (COLLECTING,     REFUSED,        REFUSED,     AGAIN,          STRANGER,    NOTHING,                    REFUSED,   STRANGER),
+    (BOOTSTRAPPED,   CLOSED,         CLOSED,      CLOSED,         CLOSED,      CLOSED,                     CLOSED,    CLOSED),
+    (TIMED_OUT,      CLOSED,         CLOSED,      CLOSED,         CLOSED,      CLOSED,                     CLOSED,    CLOSED),
 )
 # fmt: on
 
-UNKNOWN_COMMANDS = (-1, -2, -5, -25, 5, 6, 7, 8, 25, 0x4000, 0x20000, 0x3FFFFFFF) + HOSTILE
+UNKNOWN_COMMANDS = (-1, -2, -5, -6, -30, 6, 7, 8, 25, 30, 0x4000, 0x20000, 0x3FFFFFFF) + HOSTILE
 
 
 class Stand:
@@ -116,6 +121,9 @@ class Stand:
             pinging.add(peer_id)
         elif command == READY_OBSERVED or is_local:
             collecting.add(self.peer_id if is_local else peer_id)
+        elif command == WITHDRAWAL_OBSERVED:
+            pinging.discard(peer_id)
+            collecting.discard(peer_id)
         return _shown(state, self.is_local_done or is_local, pinging, collecting)
 
 
@@ -139,15 +147,17 @@ def _check_standings(some_rosters, newcomers):
 
 
 def _check_answers(stand, answers, newcomers):
-    for command in range(5):
-        answer = answers[command]
-        takes_peer = command <= READY_OBSERVED
-        peer_ids = _some(_newcomers(stand, command), newcomers) if takes_peer else (NO_PEER, stand.peer_id, HOSTILE[0])
+    for command, answer in enumerate(answers):
+        takes_peer = command <= READY_OBSERVED or command == WITHDRAWAL_OBSERVED
+        peer_ids = _some(_telling(stand, command), newcomers) if takes_peer else (NO_PEER, stand.peer_id, HOSTILE[0])
         for peer_id in peer_ids:
             _check_answer(stand, command, peer_id, answer[0], answer[-1] if len(answer) > 1 else stand.state)
 
 
-def _newcomers(stand, command):
+def _telling(stand, command):
+    """Return the members that are new to the set of a command, or the others that may leave both."""
+    if command == WITHDRAWAL_OBSERVED:
+        return [i for i in stand.known if i != stand.peer_id]
     known = stand.collecting if command == READY_OBSERVED else stand.pinging
     return [i for i in stand.machine.config.peers if i not in known]
 
@@ -169,7 +179,7 @@ def _check_answer(stand, command, peer_id, answer, state):
 
 def _check_refusals(stand, outsiders):
     process = stand.machine.process
-    _, heard_again, heard_stranger, ready_again, ready_stranger = ANSWERS_TO_OTHERS[stand.state]
+    _, heard_again, heard_stranger, ready_again, ready_stranger, unheard_gone, we_gone, stranger_gone = ANSWERS_TO_OTHERS[stand.state]
     for peer_id in stand.known:
         assert process(PARTICIPATION_OBSERVED, peer_id) == heard_again, peer_id
     for peer_id in stand.collecting:
@@ -177,6 +187,11 @@ def _check_refusals(stand, outsiders):
     for peer_id in outsiders:
         assert process(PARTICIPATION_OBSERVED, peer_id) == heard_stranger, peer_id
         assert process(READY_OBSERVED, peer_id) == ready_stranger, peer_id
+        assert process(WITHDRAWAL_OBSERVED, peer_id) == stranger_gone, peer_id
+    for peer_id in stand.machine.config.peers:
+        if peer_id == stand.peer_id or peer_id not in stand.known:
+            expected = we_gone if peer_id == stand.peer_id else unheard_gone
+            assert process(WITHDRAWAL_OBSERVED, peer_id) == expected, peer_id
     assert snapshot(stand.machine) == stand.shown()
     for command in UNKNOWN_COMMANDS:
         assert process(command) == process(command, stand.peer_id) == process(command, outsiders[-1]) == UNKNOWN, command
@@ -203,41 +218,46 @@ def test_cells_of_200_peers():
     _check_standings(rosters(200)[1::3], 2)  # contiguous and sparse, neither sorted
 
 
-# The same 25 cells as machine.py has to write them: the answer to a new member, the state that follows (0: none)
-# and whether the quorum is checked.
+# The same 30 cells as machine.py has to write them: the answer to a member whom the command can move, the state
+# that follows (0: none) and whether the quorum is checked.
 TABLE_SPELLED_OUT = (
     (INITIAL, PARTICIPATION_OBSERVED, HEARD, PINGING, False),
     (INITIAL, READY_OBSERVED, READY, PINGING, False),
     (INITIAL, LOCAL_PARTICIPATION_COMPLETED, LOCAL, COLLECTING, True),
     (INITIAL, DEADLINE_EXPIRED, LATE, TIMED_OUT, False),
     (INITIAL, PROBE, PROBED, 0, False),
+    (INITIAL, WITHDRAWAL_OBSERVED, REFUSED, 0, False),
     (PINGING, PARTICIPATION_OBSERVED, HEARD, 0, False),
     (PINGING, READY_OBSERVED, READY, 0, False),
     (PINGING, LOCAL_PARTICIPATION_COMPLETED, LOCAL, COLLECTING, True),
     (PINGING, DEADLINE_EXPIRED, LATE, TIMED_OUT, False),
     (PINGING, PROBE, PROBED, 0, False),
+    (PINGING, WITHDRAWAL_OBSERVED, WITHDRAWN, 0, False),
     (COLLECTING, PARTICIPATION_OBSERVED, REFUSED, 0, False),
     (COLLECTING, READY_OBSERVED, READY, 0, True),
     (COLLECTING, LOCAL_PARTICIPATION_COMPLETED, REFUSED, 0, False),
     (COLLECTING, DEADLINE_EXPIRED, LATE, TIMED_OUT, False),
     (COLLECTING, PROBE, PROBED, 0, False),
+    (COLLECTING, WITHDRAWAL_OBSERVED, WITHDRAWN, 0, False),
     (BOOTSTRAPPED, PARTICIPATION_OBSERVED, CLOSED, 0, False),
     (BOOTSTRAPPED, READY_OBSERVED, CLOSED, 0, False),
     (BOOTSTRAPPED, LOCAL_PARTICIPATION_COMPLETED, CLOSED, 0, False),
     (BOOTSTRAPPED, DEADLINE_EXPIRED, CLOSED, 0, False),
     (BOOTSTRAPPED, PROBE, PROBED, 0, False),
+    (BOOTSTRAPPED, WITHDRAWAL_OBSERVED, CLOSED, 0, False),
     (TIMED_OUT, PARTICIPATION_OBSERVED, CLOSED, 0, False),
     (TIMED_OUT, READY_OBSERVED, CLOSED, 0, False),
     (TIMED_OUT, LOCAL_PARTICIPATION_COMPLETED, CLOSED, 0, False),
     (TIMED_OUT, DEADLINE_EXPIRED, CLOSED, 0, False),
     (TIMED_OUT, PROBE, PROBED, 0, False),
+    (TIMED_OUT, WITHDRAWAL_OBSERVED, CLOSED, 0, False),
 )
 
 
 def test_the_table_of_the_machine_is_the_one_of_the_specification():
-    assert len(TABLE) == len(TABLE_SPELLED_OUT) == 25
+    assert len(TABLE) == len(TABLE_SPELLED_OUT) == 30
     for state, command, answer, following, checks_quorum in TABLE_SPELLED_OUT:
-        assert TABLE[state * 5 + command] == answer | following << 14 | checks_quorum << 17, (state, command)
+        assert TABLE[state * 6 + command] == answer | following << 16 | checks_quorum << 19, (state, command)
 
 
 def test_readiness_before_our_own_never_concludes():
@@ -260,6 +280,32 @@ def test_every_quorum_is_reached_by_that_many_and_no_fewer():
             answers += [machine.process(READY_OBSERVED, i) for i in others]
             late = len(peers) - quorum
             assert answers == [LOCAL] + [READY] * (quorum - 2) + [LAST_READY] + [CLOSED] * late, quorum
+
+
+def test_a_readiness_that_was_withdrawn_counts_again_later():
+    for peers in rosters(5) + rosters(31)[2:4]:
+        others = [i for i in peers if i != peers[1]]
+        machine = Faction(Config(peers[1], peers, len(peers)))
+        for peer_id in others:
+            assert machine.process(READY_OBSERVED, peer_id) == READY
+        assert [machine.process(WITHDRAWAL_OBSERVED, i) for i in others[1:]] == [WITHDRAWN] * (len(others) - 1)
+        assert (machine.state, machine.collecting.count) == (PINGING, 1)
+        assert machine.process(LOCAL_PARTICIPATION_COMPLETED) == LOCAL
+        for _ in range(3):
+            assert [machine.process(READY_OBSERVED, i) for i in others[1:-1]] == [READY] * (len(others) - 2)
+            assert [machine.process(WITHDRAWAL_OBSERVED, i) for i in others[1:-1]] == [WITHDRAWN] * (len(others) - 2)
+            assert (machine.state, machine.collecting.count) == (COLLECTING, 2)
+        assert [machine.process(READY_OBSERVED, i) for i in others[1:]] == [READY] * (len(others) - 2) + [LAST_READY]
+        assert [machine.process(WITHDRAWAL_OBSERVED, i) for i in others] == [CLOSED] * len(others)
+        assert (machine.state, machine.collecting.count) == (BOOTSTRAPPED, len(peers))
+
+
+def test_a_machine_from_which_all_is_withdrawn_stays_pinging():
+    machine = Faction(Config(0, (0, 1, 2), 2))
+    machine.process(PARTICIPATION_OBSERVED, 1)
+    assert machine.process(WITHDRAWAL_OBSERVED, 1) == WITHDRAWN
+    assert snapshot(machine) == (PINGING, False, False, 0, (), 0, ())
+    assert machine.process(LOCAL_PARTICIPATION_COMPLETED) == LOCAL
 
 
 def test_reset_is_a_new_machine():
@@ -303,7 +349,7 @@ def _compare_ways(peers, chance, length):
     express, general = Faction(config), Faction(config, Watcher())
     outsiders = strangers(peers)
     for number in range(length):
-        command = chance.below(2) if chance.below(len(peers)) else chance.one_of((2, 2, 3, 4, 5, -1))
+        command = chance.one_of((0, 0, 1, 1, 5)) if chance.below(len(peers)) else chance.one_of((2, 2, 3, 4, 6, -1))
         peer_id = chance.one_of(peers if chance.below(8) else outsiders)
         assert express.process(command, peer_id) == general.process(command, peer_id), (number, command, peer_id)
         assert express.state == general.state, (number, command, peer_id)

@@ -15,6 +15,7 @@ from faction import (
     LOCAL_PARTICIPATION_COMPLETED,
     NON_MEMBER,
     NOT_ADMISSIBLE,
+    NOTHING_OBSERVED,
     PARTICIPATION_ACCEPTED,
     PARTICIPATION_OBSERVED,
     PINGING,
@@ -25,6 +26,8 @@ from faction import (
     REJECTED,
     TIMED_OUT,
     UNKNOWN_COMMAND,
+    WITHDRAWAL_ACCEPTED,
+    WITHDRAWAL_OBSERVED,
     Config,
     Faction,
 )
@@ -47,7 +50,8 @@ COMMANDS = (
     (LOCAL_PARTICIPATION_COMPLETED, "local participation completed"),
     (DEADLINE_EXPIRED, "deadline expired"),
     (PROBE, "probe"),
-    (5, "command 5"),
+    (WITHDRAWAL_OBSERVED, "withdrawal observed"),
+    (6, "command 6"),
     (-1, "command -1"),
 )
 RESULTS = (
@@ -62,9 +66,11 @@ RESULTS = (
     (REJECTED | NOT_ADMISSIBLE, "rejected: not admissible"),
     (REJECTED | CONCLUDED, "rejected: concluded"),
     (REJECTED | UNKNOWN_COMMAND, "rejected: unknown command"),
+    (ACCEPTED | WITHDRAWAL_ACCEPTED, "accepted: withdrawal accepted"),
+    (REJECTED | NOTHING_OBSERVED, "rejected: nothing observed"),
     (0, "result 0x0"),
-    (0x4000, "result 0x4000"),
-    (REJECTED | 0xC000, "rejected: result 0xc000"),
+    (0x10000, "result 0x10000"),
+    (REJECTED | 0x30000, "rejected: result 0x30000"),
     (-1, "result -1"),
 )
 
@@ -91,8 +97,11 @@ VIEWS = (
     ((PROBE,), (INITIAL, (), (), 2, False, None, False)),
     ((PARTICIPATION_OBSERVED, 9), (PINGING, (9,), (), 2, False, None, False)),
     ((PARTICIPATION_OBSERVED, 4), (PINGING, (4, 9), (), 2, False, None, False)),
-    ((LOCAL_PARTICIPATION_COMPLETED,), (COLLECTING, (4, 9), (4,), 2, False, None, True)),
-    ((READY_OBSERVED, 7), (BOOTSTRAPPED, (4, 9), (4, 7), 2, True, BOOTSTRAPPED, True)),
+    ((WITHDRAWAL_OBSERVED, 9), (PINGING, (4,), (), 2, False, None, False)),
+    ((PARTICIPATION_OBSERVED, 7), (PINGING, (4, 7), (), 2, False, None, False)),
+    ((LOCAL_PARTICIPATION_COMPLETED,), (COLLECTING, (4, 7), (4,), 2, False, None, True)),
+    ((WITHDRAWAL_OBSERVED, 7), (COLLECTING, (4,), (4,), 2, False, None, True)),
+    ((READY_OBSERVED, 7), (BOOTSTRAPPED, (4,), (4, 7), 2, True, BOOTSTRAPPED, True)),
 )
 
 

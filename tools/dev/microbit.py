@@ -20,7 +20,17 @@ from pathlib import Path
 
 import python_minifier
 
-from faction import BOOTSTRAPPED, INITIAL, NO_PEER, Config, machine
+from faction import (
+    BOOTSTRAPPED,
+    INITIAL,
+    LOCAL_COMPLETED,
+    NO_PEER,
+    PARTICIPATION_ACCEPTED,
+    READY_ACCEPTED,
+    WITHDRAWAL_ACCEPTED,
+    Config,
+    machine,
+)
 from faction.machine import PeerSet
 
 from .interpreters import BOARDS, PACKAGE
@@ -121,11 +131,15 @@ class Microbit:
 
 
 class RemoteMachine:
-    """The machine on a board, for a Node to drive in place of its own: every command goes over the serial line."""
+    """The machine on a board, for a Node to drive in place of its own: every command goes over the serial line.
+
+    Give it to the node and to what the node knows of its peers: node.machine = node.peers.machine = RemoteMachine(...).
+    """
+
+    observer = None
 
     def __init__(self, board: Microbit, config: Config) -> None:
         self.config = config
-        self.collecting = PeerSet(config)  # what the Node asks for; the board has its own
         self._board = board
         board.run(f"make({config.peer_id}, {tuple(config.peers)}, {config.quorum})")
         self.reset()
@@ -135,12 +149,20 @@ class RemoteMachine:
         self._board.run("reset()")
         self.state = INITIAL
         self.is_concluded = self.is_pinging_completed = False
+        # What the node asks for. The board has its own sets, and its answers say how they change.
+        self.pinging = PeerSet(self.config)
+        self.collecting = PeerSet(self.config)
 
     def process(self, command: int, peer_id: int = NO_PEER) -> int:
         """Let the board decide, and return its result."""
         result, self.state, completed = map(int, self._board.run(f"do({command}, {peer_id})").split())
         self.is_pinging_completed = bool(completed)
         self.is_concluded = self.state >= BOOTSTRAPPED
+        if result & (PARTICIPATION_ACCEPTED | WITHDRAWAL_ACCEPTED):
+            self.pinging._join(peer_id, 1 if result & PARTICIPATION_ACCEPTED else -1)
+        if result & (READY_ACCEPTED | LOCAL_COMPLETED | WITHDRAWAL_ACCEPTED):
+            who = self.config.peer_id if result & LOCAL_COMPLETED else peer_id
+            self.collecting._join(who, -1 if result & WITHDRAWAL_ACCEPTED else 1)
         return result
 
 

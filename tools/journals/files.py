@@ -17,7 +17,10 @@ from faction.journal import replay
 from ..errors import CommandError
 
 _NUMBER = r"(\d{1,10})"
-_HEAD = re.compile(rf"journal 1 id={_NUMBER} quorum={_NUMBER} peers=([\d,]+) dropped={_NUMBER} lost={_NUMBER}(?: age_cs={_NUMBER})?$")
+_HEAD = re.compile(
+    rf"journal 1 id={_NUMBER} quorum={_NUMBER} peers=([\d,]+) dropped={_NUMBER} lost={_NUMBER}"
+    rf"(?: age_cs={_NUMBER})?(?: folded={_NUMBER})?$"
+)
 _ENTRY = re.compile(r"(command|rejection) (\d{1,10}) (-?\d{1,20}) (-?\d{1,20}) (\d{1,10})$")
 _HEADING = re.compile(r"board (.*) at (\d{1,12}\.\d{1,9})$")
 _ANSWER = '{"faction": "journal"'
@@ -36,6 +39,7 @@ class RecordedRun:
     ``name``        the id of the board, and its name if somebody wrote it down
     ``config``      the Config of the board's machine
     ``dropped``     how many rejections the board did not keep
+    ``folded``      how many commands it did not keep: withdrawals, and what they took back
     ``start``       when the first command was, in seconds since 1970, or None if nobody noted it
     ``commands``    (hundredths of a second since the first, command, peer id, result) of each accepted command
     ``rejections``  (how many commands came before it, command, peer id, result) of each rejection that was kept
@@ -45,6 +49,7 @@ class RecordedRun:
     name: str
     config: Config
     dropped: int
+    folded: int
     start: float | None
     commands: list[tuple[int, int, int, int]] = field(default_factory=list)
     rejections: list[tuple[int, int, int, int]] = field(default_factory=list)
@@ -114,7 +119,7 @@ def _in_answer(line: str) -> list[str]:
 
 
 def _begin(head: re.Match[str], heading: re.Match[str] | None, place: str) -> RecordedRun:
-    peer_id, quorum, peers, dropped, lost, age_cs = head.groups()
+    peer_id, quorum, peers, dropped, lost, age_cs, folded = head.groups()
     if int(lost):
         remedy = "on the board, call Journal.follow(node), or Journal.clear() before each run"
         raise JournalError(f"{place}: lost={lost}: commands are missing, so it cannot be replayed; {remedy}")
@@ -123,7 +128,7 @@ def _begin(head: re.Match[str], heading: re.Match[str] | None, place: str) -> Re
     except ValueError as error:
         raise JournalError(f"{place}: {error}; {_AGAIN}") from error
     start = float(heading[2]) - int(age_cs) / 100 if heading and age_cs else None
-    return RecordedRun(place, heading[1] if heading else peer_id, config, int(dropped), start)
+    return RecordedRun(place, heading[1] if heading else peer_id, config, int(dropped), int(folded or 0), start)
 
 
 def _fill(run: RecordedRun, lines: Iterator[tuple[int, str]]) -> None:

@@ -16,6 +16,7 @@ from faction import (
     LOCAL_COMPLETED,
     NO_PEER,
     READY_ACCEPTED,
+    WITHDRAWAL_OBSERVED,
 )
 from faction.names import describe, state_name
 
@@ -36,9 +37,14 @@ def timeline(run: RecordedRun) -> Table:
     for number, step in enumerate(steps(run), 1):
         table.add_row(str(number), f"{step.cs / 100:.2f} s", step.words, _state(step), f"{step.ready} of {quorum}", _consequence(step))
         _add_rejections(table, run, number)
-    if run.dropped:
-        table.caption = f"rejections that were not kept: {run.dropped}"
+    captions = [f"rejections that were not kept: {run.dropped}"] if run.dropped else []
+    table.caption = "\n".join([*captions, *_folded(run)]) or None
     return table
+
+
+def _folded(run: RecordedRun) -> list[str]:
+    """Return how many commands the record of a run lacks, in words; nothing if it has all."""
+    return [f"withdrawals, and what they took back, that were not kept: {run.folded} commands"] if run.folded else []
 
 
 def _add_rejections(table: Table, run: RecordedRun, number: int) -> None:
@@ -85,9 +91,11 @@ def merged(runs: Sequence[RecordedRun]) -> Table:
         table.add_column(name, justify="right" if name == "time" else "left")
     for seconds, run, step in events(runs):
         table.add_row(f"{seconds:.2f} s", run.name, step.words, _state(step), f"{step.ready} of {run.config.quorum}")
+    captions = [f"{run.name}: {text}" for run in runs for text in _folded(run)]
     without = [run.name for run in runs if run.start is None]
     if without:
-        table.caption = f"not known when these were taken, so each counts from its own first command: {', '.join(without)}"
+        captions.append(f"not known when these were taken, so each counts from its own first command: {', '.join(without)}")
+    table.caption = "\n".join(captions) or None
     return table
 
 
@@ -107,6 +115,11 @@ def learned(runs: Sequence[RecordedRun]) -> Group:
 
 
 def _ready_since(run: RecordedRun, own: Sequence[tuple[float, Step]]) -> dict[int, float]:
-    """Return when a board counted each peer as ready, itself among them: {peer id: seconds}."""
-    ready = [(seconds, step) for seconds, step in own if step.result & (READY_ACCEPTED | LOCAL_COMPLETED)]
-    return {run.config.peer_id if step.peer_id == NO_PEER else step.peer_id: seconds for seconds, step in ready}
+    """Return since when a board counts each peer as ready, itself among them: {peer id: seconds}. Who was withdrawn is out."""
+    since: dict[int, float] = {}
+    for seconds, step in own:
+        if step.command == WITHDRAWAL_OBSERVED:
+            since.pop(step.peer_id, None)
+        elif step.result & (READY_ACCEPTED | LOCAL_COMPLETED):
+            since.setdefault(run.config.peer_id if step.peer_id == NO_PEER else step.peer_id, seconds)
+    return since

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from faction import ACCEPTED, BOOTSTRAPPED, INITIAL, NO_PEER, PROBE
-from faction.machine import _CHECK_QUORUM, _NEXT, TABLE
+from faction import ACCEPTED, BOOTSTRAPPED, INITIAL, NO_PEER, WITHDRAWAL_OBSERVED
+from faction.machine import _CHECK_QUORUM, _COMMANDS, _NEXT, TABLE
 from faction.names import command_name, state_name
 
 from ..journals.files import RecordedRun
@@ -22,7 +22,7 @@ _STATE = 7  # the bits of a state, once a cell is shifted by _NEXT
 def moves() -> Iterator[tuple[int, int, str]]:
     """Iterate the (state, next state, label) of every accepted command. A cell with a quorum check gives two."""
     for cell, result in enumerate(TABLE):
-        state, command = divmod(cell, PROBE + 1)
+        state, command = divmod(cell, _COMMANDS)
         if not result & ACCEPTED:
             continue
         following = result >> _NEXT & _STATE or state
@@ -74,7 +74,7 @@ def path_of(run: RecordedRun) -> dict[tuple[int, int], list[int]]:
 
 
 def messages(runs: Sequence[RecordedRun]) -> str:
-    """Return the diagram of who told whom, in order of time."""
+    """Return the diagram of who told whom, in order of time. A dotted line with a cross: what a peer told holds no longer."""
     names = {run.config.peer_id: run.name.translate(_ESCAPES) for run in runs}
     lines = ["sequenceDiagram", *[f"    participant {peer_id} as {names.get(peer_id, peer_id)}" for peer_id in all_peers(runs)]]
     for seconds, run, step in events(runs):
@@ -82,7 +82,8 @@ def messages(runs: Sequence[RecordedRun]) -> str:
         if step.peer_id == NO_PEER:
             lines.append(f"    Note over {own}: {seconds:.2f} s {step.words}")
         else:
-            lines.append(f"    {step.peer_id}->>{own}: {seconds:.2f} s {step.words.split()[0]}")
+            arrow = "--x" if step.command == WITHDRAWAL_OBSERVED else "->>"
+            lines.append(f"    {step.peer_id}{arrow}{own}: {seconds:.2f} s {step.words.split()[0]}")
         if step.state >= BOOTSTRAPPED:
             lines.append(f"    Note over {own}: {state_name(step.state)}")
     return "\n".join(lines)

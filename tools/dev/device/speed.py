@@ -94,7 +94,7 @@ def allocated(ids, call):
     total = 0
     for quorum in (1, len(ids)):
         machine = machine_for(ids, quorum)
-        for command in (0, 1, 0, 1, 2, 1, 4, 3, 0, 9, -1, 1 << 70):
+        for command in (0, 1, 0, 5, 5, 0, 1, 2, 1, 5, 1, 4, 3, 0, 5, 9, -1, 1 << 70):
             for peer_id in (ids[0], ids[1], ids[-1], -1, 1 << 30, 1 << 70, -(1 << 70)):
                 before = micropython.mem_total()
                 between = micropython.mem_total()
