@@ -17,11 +17,13 @@ def copy(source: "bytes | bytearray", length: int, target: bytearray) -> int:
 class Ring:
     """A first-in, first-out queue for one writer and one reader.
 
-    ``overflows`` counts frames that found no room: the queue was full, or the frame was longer than a slot.
+    ``max_length``  bytes of the longest frame
+    ``overflows``   frames that found no room: the queue was full, or the frame was longer than a slot
     """
 
     def __init__(self, slots: int = 8, size: int = 250) -> None:
         """Make a queue. slots: how many frames fit. size: bytes of the longest frame. Allocates all that it will ever need."""
+        self.max_length = size
         self._frames = [bytearray(size) for _ in range(slots + 1)]  # one slot is always free: so a full queue does not look empty
         self._lengths = [0] * (slots + 1)  # of the frames
         self._oldest = 0  # the slot that is read next

@@ -8,7 +8,6 @@ one half-duplex bus: a collision damages frames, and the node sends them again, 
 
 import time
 
-from ..wire import crc16
 from .ring import NOTHING, copy
 from .stream import ByteReader
 
@@ -33,6 +32,20 @@ _BOUND = const(512)  # bytes read at most for one frame, so that noise on the li
 _BYTE = const(11000000)  # us at one baud, for 11 bits: start, 8 of data, parity or a second stop, stop
 
 _sleep_us = getattr(time, "sleep_us", None)  # of MicroPython; time.sleep would take a float, which allocates there
+
+
+def crc16(buffer: "bytes | bytearray", end: int) -> int:
+    """Return the CRC-16/GENIBUS of the first end bytes (polynomial 0x1021, inverted; "123456789" gives 0xD64E).
+
+    Inverted, as otherwise a frame with a zero byte behind it, or its own checksum and zeros, could pass for another.
+    A byte at a time, without a table. Allocates nothing; interrupt handlers may call it.
+    """
+    crc = 0xFFFF
+    for i in range(end):
+        x = crc >> 8 ^ buffer[i]
+        x ^= x >> 4
+        crc = (crc << 8 ^ x << 12 ^ x << 5 ^ x) & 0xFFFF
+    return crc ^ 0xFFFF
 
 
 class Framer:
@@ -133,6 +146,7 @@ class UART:
     """Makes a transport of any stream.
 
     ``framer``    its Framer, which counts the frames that it dropped
+    ``max_length``  bytes of the longest frame
     ``failures``  frames of which the stream took only a part
     """
 
@@ -157,6 +171,7 @@ class UART:
         if direction is not None and not baudrate and not hasattr(stream, "flush"):
             raise ValueError("baudrate 0: this stream has no flush, so give its baudrate together with direction")
         self.framer = Framer(limit)
+        self.max_length = limit
         self.failures = 0
         self._reader = ByteReader(stream, _CHUNK, receive_buffer)
         self._stream: Any = stream
