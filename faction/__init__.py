@@ -10,10 +10,11 @@ need by its name:
     faction.journal     Journal, a record of a run, and replay
     faction.node        Node: it brings one board into the cluster
     faction.wire        Wire and Checksum: the frames of a node
+    faction.peers       Peers: what a node knows of the other members
     faction.key         Key: protects the frames with a secret
     faction.clock       Clock, and system_clock
     faction.console     Console and probe: ask a board about its node
-    faction.transports  how frames travel: udp, espnow, uart, ring, loopback
+    faction.transports  how frames travel: udp, espnow, uart, ring, loopback, bridge
 
 help(faction.machine) and help(faction.node) begin with their theory of operation. The reference is faction/README.md.
 """

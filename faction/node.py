@@ -1,47 +1,41 @@
-"""A node: one machine, one transport, one clock. It gets its board into the cluster.
+"""A node: one machine, one transport, one clock. It brings its board into the cluster.
 
 Theory of operation
 
- 1. ``poll`` does everything. It takes in all frames that wait, it lets time pass, and it sends at most one frame. It
+ 1. ``poll`` does everything. It takes what has come from the transport, lets time pass, and sends at most one frame. It
     never blocks.
- 2. A beacon is a frame that tells all others who we are and in which run. A run begins with the node and with every
-    restart. Each run has its own nonce. Until our machine has concluded, we send one beacon in each interval, with
-    jitter. These beacons ask the others to answer.
- 3. Once our own part is complete we answer everybody who asks, also after we have concluded. One frame answers all
-    askers, at most once in an interval. So a lost frame leaves nobody behind. After we are bootstrapped we send two more
-    beacons. Most peers that missed our readiness hear it there, and need not ask. Once all have concluded, the air is
-    silent.
- 4. ``complete`` says that our own part is complete. If the machine wants this broadcast, it goes out at once.
- 5. Some frames never reach the machine, they are only counted: damaged frames, old frames, frames of a run that is over,
-    our own frames, and frames of non-members. Nonces have no order. So under a checksum a late frame of a run that we
-    never heard before looks like a new run, and what it claims counts. A key prevents this: see 7.
- 6. As long as a node has heard nobody in its run, it sends less and less often, down to one beacon in eight intervals.
-    The first beacon of a member ends that. A budget may limit the frames of each minute.
- 7. Under a seal that quotes (faction.key) a sender must first prove that its run is alive now: it sends a frame that
-    quotes the nonce of our run. Only then it counts. So every frame quotes the peers that its sender has heard asking.
- 8. Time is added up from differences of the clock. So its ticks may wrap at any time, as long as two polls are less than
-    half a period apart.
+ 2. A frame says who we are, in which run, and what we know of all other members: see faction.wire and faction.peers. A
+    run begins with the node and with every restart. It has a nonce of its own. A node that has not concluded asks with
+    each of its frames for what it lacks.
+ 3. A node that has not concluded speaks by a Trickle timer (RFC 6206). A turn of this timer is one to eight intervals
+    long. In each turn the node speaks once, at a random time in the second half. It stays silent in a turn if it has
+    heard two frames that taught nothing and lacked nothing, and has spoken in the last eight intervals. Each turn is
+    twice as long as the one before. A frame that teaches or lacks something begins a turn of one interval. So news goes
+    fast, and a cluster that waits is nearly silent.
+ 4. ``complete`` says that our own part is complete. It sends a frame at once, and another within an eighth of an interval.
+ 5. A node answers a frame that asks, if it knows a readiness that the asker lacks. It answers within a quarter of an
+    interval, at most once an interval. A concluded node that knows nothing recent of a member that the asker lacks carries
+    the question on. Other concluded nodes carry it on, too, for twelve intervals.
+ 6. A node that concludes says so. It says so again, up to five times, while a member that it heard asking has not shown
+    that it knows. After that it is silent until somebody asks.
+ 7. The first node that is Bootstrapped sets the common start. Each frame says how long it is until the start. All nodes
+    take the earliest start that they hear of. So they go on together. Perhaps nobody has heard a node since its verdict. So
+    each node speaks once more, two intervals before the start.
+ 8. Under a seal that quotes (faction.key) a sender counts only after it has proved that its run is alive now: one of its
+    frames has quoted the nonce of our run. So every frame quotes the nonces of members that its sender has heard asking.
+ 9. Time is added up from differences of the clock. So the ticks of the clock may wrap at any value, if two polls are less
+    than half of the period apart.
 
-In steady state nothing here allocates, whatever comes in. Transports and seals say what they allocate.
+After the constructor nothing here allocates, whatever comes in. Transports and seals say what they allocate.
 """
 
 import os
 from array import array
 
-from .clock import Clock, system_clock
-from .machine import (
-    ACCEPTED,
-    BROADCAST_READY,
-    DEADLINE_EXPIRED,
-    LOCAL_PARTICIPATION_COMPLETED,
-    PARTICIPATION_OBSERVED,
-    READY_OBSERVED,
-    TIMED_OUT,
-    Config,
-    Faction,
-    _check,
-)
-from .wire import ASKING, BEACON, MAX_LENGTH, OTHER_CLUSTER, READY, Checksum, Seal, Wire
+from .clock import system_clock
+from .machine import Faction, _check
+from .peers import Peers
+from .wire import Checksum, Wire
 
 const = int  # folded away on boards: see machine.py
 _FOR_TYPE_CHECKERS = const(0)
@@ -49,64 +43,120 @@ if _FOR_TYPE_CHECKERS:
     from collections.abc import Callable, Coroutine
     from typing import Any, TypedDict
 
+    from .clock import Clock
+    from .machine import Config
     from .observer import Observer
     from .transports import Transport
+    from .wire import Seal
 
     class _Pace(TypedDict):
         interval_ms: int
         frames_per_minute: int
+        is_line_shared: bool
 
 
-# Codes of counters. The verdicts of wire.decode are the first six. Each frame received counts once, under one of the
-# first eleven codes.
+# Codes of counters. Each frame received counts once: under one of the verdicts of faction.wire, 0 to 5, or one of these:
 SAME_ID = const(6)  # another board has our peer id
 STRANGER = const(7)  # our cluster and roster, but an id that is not in it
 STALE = const(8)  # a frame that comes after a later one, or from an earlier run
 ECHO = const(9)  # our own frame came back
 UNPROVEN = const(10)  # the seal quotes, and this sender has not yet quoted us
+# These count other things:
 RESTART = const(11)  # a member began another run
 SENT = const(12)  # frames given to the transport
 SEND_FAILED = const(13)  # the transport raised OSError
 RECEIVE_FAILED = const(14)  # the transport raised OSError
 
-SLOW: "_Pace" = {"interval_ms": 10000, "frames_per_minute": 12}  # for LoRa and shared RS-485: Node(..., **SLOW)
+# For LoRa and shared RS-485: Node(..., **SLOW)
+SLOW: "_Pace" = {"interval_ms": 10000, "frames_per_minute": 12, "is_line_shared": True}
+
+# Constants of other files, repeated: see peers.py
+_BOOTSTRAPPED = const(3)  # of machine.py
+_LOCAL_PARTICIPATION_COMPLETED = const(2)
+_DEADLINE_EXPIRED = const(3)
+_ACCEPTED = const(0x0001)
+_BROADCAST_READY = const(0x0040)
+_BEACON = const(0)  # of wire.py
+_OTHER_VERSION = const(3)
+_ASKING = const(0x01)
+_READY = const(0x02)
+_MAX_LENGTH = const(250)
+_NO_AGE = const(0x7FFF)
+_START_ZERO = const(0x20000000)
+_NEWS = const(0x01)  # of peers.py
+_LACKS = const(0x02)
+_SEEKS = const(0x04)
+_CLONED = const(0x08)
+_BEGAN = const(0x10)
+_NEVER = const(-0x20000000)
+_FAR = const(0x3FFFFFFF)
+
+# Flags of a node
+_ALONE = const(0x01)  # nobody has been heard in this run
+_CLOSED = const(0x02)  # the machine has concluded, and what follows from that is planned
+_CARRYING = const(0x04)  # the next frame carries a question on
+_HURRIED = const(0x08)  # somebody who has concluded was heard in this turn
 
 _COUNTERS = const(15)
 _DRAIN = const(64)  # frames that one poll takes at most, so that a flood cannot hold it
 _MAX_MS = const(0x3FFFFFFF)
 _MAX_CS = const(0x1FFFFFFF)  # one bit less than a small int has, so that sums stay small ints
+_MAX_STEP_MS = const(0x0FFFFFFF)  # the longest time between two polls that counts: three days
+_DAY_MS = const(0x08000000)  # 37 hours: the longest presence_ms and start_after_ms
 _MAX_INTERVAL_MS = const(3600000)
 _MINUTE_MS = const(60000)
-_PATIENCE = const(8)  # beacons of a lone node before its interval grows
+_SLOWEST = const(3)  # doublings of a turn: eight intervals
+_ENOUGH = const(2)  # consistent frames in a turn: after them we need not speak
+_FAREWELLS = const(6)  # frames after the verdict
+_QUESTION_LIVES = const(12)  # intervals
+_START_AFTER = const(4)  # intervals
+_OFFENDERS = const(8)  # of each kind of conflict: the observer is told of so many
+_OTHERS = const(-2)  # the last one of a kind stands for all others
+_FREE = const(-3)  # a free place among them
+_CONFLICTS = const(4)
 
-# Marks of a peer
-_HEARD = const(0x01)
-_OWED = const(0x02)  # asked, and is to be quoted
-_REPORTED = const(0x04)  # shifted by conflict - OTHER_CLUSTER: 0x04, 0x08, 0x10
-_RETURN = const(0x20)  # one step of a count, up to 7, of frames of the run before the current one
-_FAREWELLS = const(2)  # beacons after we are bootstrapped
-_MARKS = const(0x1F)  # all but that count
-_OFFENDERS = const(8)  # reported non-members remembered, for each kind of conflict
+# The times of a node. These are planned:
+_SPEAK = const(0)  # in this turn
+_TURN = const(1)  # the end of this turn
+_ANSWER = const(2)
+_AGAIN = const(3)  # our completion or our verdict is to be said again
+_EXPIRE = const(4)  # a member has not been heard of for too long
+_START = const(5)  # the common start
+_PLANNED = const(6)  # how many these are
+# These are past:
+_SENT = const(6)
+_ANSWERED = const(7)
+_ASKED = const(8)  # the youngest question that we know of
+_CARRIED = const(9)  # the question that we carried on last
+_CREDITED = const(10)
+_TIMES = const(11)
 
 
 class Node:
     """One member of the cluster at work. Attributes, only to be read:
 
-    ``machine``       its Faction
-    ``wire``          its Wire, which encodes and decodes the frames
-    ``remaining_ms``  until the deadline
-    ``uptime_cs``     hundredths of a second since the first poll; from 2**29 - 1 (62 days) it wraps to 0
-    ``nonce``         of this run
-    ``counters``      an array of counts, by the codes BEACON ... OTHER_EXPECTATIONS of faction.wire, and
-                      SAME_ID ... RECEIVE_FAILED of this module
-    ``offenders``     the latest offender of each kind of conflict, at conflict - OTHER_CLUSTER; -1: none
+    ``machine``          its Faction
+    ``peers``            its faction.peers.Peers: what it knows of the other members
+    ``wire``             its faction.wire.Wire, which encodes and decodes the frames
+    ``remaining_ms``     until the deadline
+    ``uptime_cs``        hundredths of a second since the first poll; from 2**29 - 1 (62 days) it wraps to 0
+    ``has_started``      True when we are Bootstrapped and the common start has come: the time to begin the work
+    ``started_late_ms``  how late we started, in ms, if we learned too late of the common start; otherwise 0
+    ``nonce``            of this run
+    ``sequence``         of the latest frame sent in this run
+    ``counters``         an array of counts, by the codes BEACON ... OTHER_EXPECTATIONS of faction.wire, and
+                         SAME_ID ... RECEIVE_FAILED of this module
+    ``offenders``        the latest offender of each kind of conflict, at conflict - OTHER_VERSION; -1: none
+    ``now``              the time of the node in ms; after three days it goes back by some days
+    ``unit``             ages in frames are in units of 2**unit ms, near a 64th of an interval
 
-    and the arguments of its constructor: ``config``, ``cluster``, ``transport``, ``interval_ms``, ``deadline_ms``.
+    and the arguments of its constructor: ``config``, ``cluster``, ``transport``, ``deadline_ms``, ``interval_ms``,
+    ``frames_per_minute``, ``deadline_from_contact``, ``clock``, ``start_after_ms``, ``is_line_shared``.
     """
 
     def __init__(
         self,
-        config: Config,
+        config: "Config",
         transport: "Transport",
         cluster: str,
         deadline_ms: int,
@@ -117,384 +167,367 @@ class Node:
         clock: "Clock | None" = None,
         seed: "int | None" = None,
         observer: "Observer | None" = None,
+        start_after_ms: "int | None" = None,
+        presence_ms: "int | None" = None,
+        is_line_shared: bool = False,
     ) -> None:
         """Make a node. Its time begins with the first poll. Allocates all that it will ever need.
 
         config: of the machine. transport: see faction.transports. cluster: a name that all members share.
         deadline_ms: when to give up, from 1 ms to 12 days after the first poll; with deadline_from_contact, after the
-        first beacon of another member. interval_ms: the time between two beacons, up to one hour; the jitter adds up to
-        a quarter. frames_per_minute: the most frames that are sent in a minute, 2 to 10,000; 0: no limit but one beacon
-        and one answer in an interval. seal: protects the frames, a Checksum or a faction.key.Key. clock: see
-        faction.clock. seed: of nonces and jitter, 1 to 2**30 - 1, for repeatable runs; never set it on a board, as
-        the nonces of two boots must differ. observer: of machine and node, see faction.observer.
-        Raises ValueError, with the wrong value.
+        first frame of another member. interval_ms: the shortest time between two beacons, up to one hour.
+        frames_per_minute: the most frames that are sent in a minute, 2 to 10,000; 0: no limit. seal: protects the frames,
+        a Checksum or a faction.key.Key. clock: see faction.clock. seed: of nonces and jitter, 1 to 2**30 - 1, for
+        repeatable runs; never set it on a board, as the nonces of two boots must differ. observer: of machine and node,
+        see faction.observer. start_after_ms: the time from the first verdict to the common start, 0 to 2**27; None: four
+        intervals. presence_ms: a member no longer counts if nobody has heard of it for so long, 1 to 2**27; 0: it counts
+        for ever; None: 32 intervals, times the number of frames that hold the whole roster. is_line_shared: for a line on
+        which frames collide: answers are spread over a whole interval. Raises ValueError, with the wrong value.
         """
         _check("deadline_ms", deadline_ms, 1, _MAX_MS)
         _check("interval_ms", interval_ms, 1, _MAX_INTERVAL_MS)
-        if frames_per_minute:
-            _check("frames_per_minute", frames_per_minute, 2, 10000)
+        _check("frames_per_minute", frames_per_minute or 2, 2, 10000)
         if seed is None:
-            seed = _entropy()
+            if not hasattr(os, "urandom"):
+                raise ValueError("seed None: no os.urandom; give a new one at each boot")
+            seed = int.from_bytes(os.urandom(4), "big") >> 2 or 1
         _check("seed", seed, 1, _MAX_MS)
+        if start_after_ms is None:
+            start_after_ms = _START_AFTER * interval_ms
+        _check("start_after_ms", start_after_ms, 0, _DAY_MS)
+        _check("presence_ms", presence_ms or 0, 0, _DAY_MS)
         self.config = config
         self.cluster = cluster
         self.machine = Faction(config, observer)
         self.transport = transport
-        self.wire = Wire(config, cluster, seal or Checksum())
-        self._proof = len(self.wire.quotes) > 0  # whether a sender must quote our nonce before it counts
-        self._clock = clock or system_clock()
-        self._observer = observer  # is told of conflicts; the machine tells it of commands
-        self._random = seed  # the state of the generator behind _draw
+        self.wire = Wire(config, cluster, seal or Checksum(), getattr(transport, "max_length", _MAX_LENGTH))
+        self.peers = getattr(seal, "peers", Peers)(self.machine, self.wire, presence_ms, 2 * interval_ms)
+        self.deadline_ms = deadline_ms
+        self.interval_ms = interval_ms
+        self.clock = clock or system_clock()
+        self.deadline_from_contact = deadline_from_contact
+        self.start_after_ms = start_after_ms
+        self.is_line_shared = is_line_shared
+        self.frames_per_minute = frames_per_minute
+        self.now = self.uptime_cs = self.unit = self._epoch_cs = 0  # the last one: the uptime at the time 0
+        while 96 << self.unit <= interval_ms and self.unit < 14:
+            self.unit += 1
+        self._credit = frames_per_minute * _MINUTE_MS  # for frames of the budget; _send limits it
+        self.counters = array("I", bytes(4 * _COUNTERS))
+        self.offenders = array("i", [-1] * _CONFLICTS)
+        self._reported = array("i", [_FREE] * (_CONFLICTS * _OFFENDERS))  # the offenders that the observer was told of
+        self._times = array("i", [0] * _TIMES)  # what is planned, and what is past
+        self._random = seed
         for _ in range(8):  # so that neighbouring seeds lead far apart
             self._draw(1)
-        self.deadline_ms = deadline_ms
-        self._from_contact = deadline_from_contact  # whether the deadline waits for the first beacon of another
-        self.interval_ms = interval_ms
-        # The budget is a bucket of credit: a quarter of frames_per_minute fits, and the rest fills it within a minute. So no
-        # minute sees more than the budget.
-        self._cost = _MINUTE_MS if frames_per_minute else 0  # credit that a frame takes
-        self._bucket = (frames_per_minute + 3) // 4 * _MINUTE_MS  # credit that fits
-        self._refill = frames_per_minute - (frames_per_minute + 3) // 4  # credit that comes each ms
-        self._credit = self._bucket  # what is there now
-        self._inbox = bytearray(MAX_LENGTH + 6)  # the frame received last
-        self._outbox = bytearray(self.wire.length)  # the frame sent last
-        count = len(config.peers)
-        self._own_index = config.index(config.peer_id)  # our position in peers
-        # By the position of a peer:
-        self._marks = bytearray(count)  # its marks, see above
-        self._nonces = array("I", bytes(4 * count))  # of its current run
-        self._sequences = array("I", bytes(4 * count))  # the highest heard in that run
-        # Under a checksum, nonce and highest sequence of its run before; under a seal that quotes, the nonce to quote.
-        self._second_nonces = array("I", bytes(4 * count))
-        self._second_sequences = array("I", bytes(4 * count))
-        self._heard_cs = array("I", bytes(4 * count))  # uptime at its last frame
-        self._restarts = bytearray(count)  # how often it began another run
-        self.uptime_cs = 0
-        self._rest_ms = 0  # time that makes no whole hundredth yet
-        self.counters = array("I", bytes(4 * _COUNTERS))
-        self.offenders = array("i", [-1] * 3)
-        # Non-members that were reported, -1 for none: _OFFENDERS of them for each kind of conflict, the latest first.
-        self._outsiders = array("i", [-1] * (3 * _OFFENDERS))
-        self.nonce = 0
-        self._last_tick: int | None = None  # the clock when it was read last
-        self._last_quoted = 0  # the position of the peer that was quoted last
         self.restart()
 
-    def poll(self) -> int:
-        """Do what is due and return the state of the machine. Call it often, at least a few times in an interval.
+    def restart(self) -> None:
+        """Begin a new run. All that was observed is forgotten, and the time to the deadline begins again.
 
-        It does not block if the transport does not. Every frame is counted. The first time that another node shows a
-        wrong configuration (OTHER_CLUSTER, OTHER_EXPECTATIONS, SAME_ID) it calls
-        ``observe_conflict(node, conflict, peer_id)`` of the observer. Not for interrupt handlers: see
-        faction.transports.ring.
+        Call ``complete`` again in the new run. The counters go on. Allocates nothing.
         """
-        now = self._clock.now()
-        elapsed_ms = 0 if self._last_tick is None else max(0, self._clock.diff(now, self._last_tick))
-        self._last_tick = now
-        self._age(elapsed_ms)
-        counted_ms = 0 if self._alone and self._from_contact else elapsed_ms
-        self._advance(counted_ms, elapsed_ms)
+        self.machine.reset()
+        self.nonce = self._draw(_MAX_MS) + 1
+        self.peers.begin(self.nonce)
+        self.remaining_ms = self.deadline_ms
+        self.has_started = False
+        self.started_late_ms = 0
+        self._ticks: int | None = None  # the clock when it was read last
+        self.sequence = 0
+        self._farewells = 0  # how many may still follow
+        self._flags = _ALONE
+        for i in range(_CREDITED):  # what the budget has counted goes on
+            self._times[i] = _FAR if i < _PLANNED else _NEVER
+        self._begin_turn(self.interval_ms)
+        self._times[_SPEAK] = self.now + (self._draw(self.interval_ms) >> 3)  # boards that are switched on together do not collide
+        self._due = self.now
+
+    def poll(self) -> int:
+        """Do what is due, and return the state of the machine. Call it a few times in each interval, or more often.
+
+        It does not block if the transport does not. It counts what it finds on the air. A node may be misconfigured
+        (OTHER_VERSION, OTHER_CLUSTER, OTHER_EXPECTATIONS, SAME_ID). Then the observer is told once, by
+        ``observe_conflict(node, conflict, peer_id)``. After seven nodes of a kind peer_id is -2 once: there are more.
+        Allocates nothing, but what the transport and the seal do. Not for interrupt handlers: see faction.transports.ring.
+        """
+        ticks = self.clock.now()
+        elapsed_ms = 0 if self._ticks is None else self.clock.diff(ticks, self._ticks)
+        self._ticks = ticks
+        self._pass(max(0, min(elapsed_ms, _MAX_STEP_MS)))
         return self.machine.state
 
-    def _age(self, elapsed_ms: int) -> None:
-        self._rest_ms += elapsed_ms
-        self.uptime_cs = self.uptime_cs + self._rest_ms // 10 & _MAX_CS
-        self._rest_ms %= 10
-
-    def _advance(self, counted_ms: int, elapsed_ms: int) -> None:
-        """Receive, and let time pass even if an observer raises."""
+    def _pass(self, ms: int) -> None:
+        """Let time pass, and take in what has come. If an observer raises, time has passed all the same."""
+        self.now += ms
+        self.peers.now = self.now
+        self.uptime_cs = self._epoch_cs + self.now // 10 & _MAX_CS
+        if self._flags & _ALONE and self.deadline_from_contact:
+            ms = 0
         try:
             self._receive()
         finally:
-            self._expire(counted_ms)
-            self._transmit(elapsed_ms)
+            self._finish(ms)
+
+    def _finish(self, ms: int) -> None:
+        """Do what is due. ms: the deadline is nearer by so much."""
+        if not self.machine.is_concluded and ms:
+            self.remaining_ms -= ms
+            if self.remaining_ms <= 0:
+                self.cancel()
+        if self.now >= self._due:
+            self._act()
+        if self.now > 2 * _DAY_MS:  # turn the time back
+            ms = (self.now - _DAY_MS) // 10
+            self._epoch_cs = self._epoch_cs + ms & _MAX_CS
+            ms *= 10
+            self.now -= ms
+            self.peers.shift(ms)
+            for i in range(_TIMES):
+                if self._times[i] != _FAR:
+                    self._times[i] = max(_NEVER, self._times[i] - ms)
+            self._due = self.now
 
     def complete(self) -> int:
-        """Say that our own part is complete, and announce it. Return the result of the machine. Allocates as the transport does."""
-        result = self.machine.process(LOCAL_PARTICIPATION_COMPLETED)
-        if result & BROADCAST_READY:
-            self._announce()
+        """Poll, say that our own part is complete, and announce it. Return the result of the machine. Allocates as ``poll`` does."""
+        self.poll()  # what goes out tells ages, and maybe the common start: they must not be those of the last poll
+        if not self.machine.is_concluded:
+            self.peers.marks[self.peers.own] = _READY  # now, as an observer may raise
+        result = self.machine.process(_LOCAL_PARTICIPATION_COMPLETED)
+        if result & _BROADCAST_READY:
+            times = self._times
+            self._begin_turn(self.interval_ms)
+            times[_AGAIN] = self.now + 1 + (self._draw(self.interval_ms) >> 3)
+            times[_ANSWER] = self.now
+            self._act()
+            times[_ANSWERED] = _NEVER  # that was no answer
         return result
 
     def cancel(self) -> int:
-        """End the wait now, as the deadline would. Return the result of the machine. Allocates nothing."""
-        result = self.machine.process(DEADLINE_EXPIRED)
-        if result & ACCEPTED:
-            self.remaining_ms = self._farewells = 0
+        """End the wait now, as if the deadline had passed. Return the result of the machine. Allocates nothing."""
+        result = self.machine.process(_DEADLINE_EXPIRED)
+        if result & _ACCEPTED:
+            self.remaining_ms = 0
+            self._due = self.now
         return result
 
-    def restart(self) -> None:
-        """Begin a new run: forget all that was observed, and begin the time again. ``complete`` is due again.
-
-        The counters keep their values. Allocates nothing.
-        """
-        self.machine.reset()
-        self.remaining_ms = self.deadline_ms
-        self._previous_nonce = self.nonce  # of our run before: its frames may come back
-        self.nonce = self._draw(_MAX_MS) + 1
-        self._sequence = 0  # of the frame sent last
-        self._last_tick = None
-        self._answer_due = False  # whether a peer asks, and nothing was sent since
-        self._answer_in = 0  # ms until an answer may go out
-        self._unheard = 0  # beacons sent while nobody was heard
-        self._alone = True  # whether nobody has been heard in this run
-        self._farewells = _FAREWELLS  # beacons that are left to send after the verdict
-        # ms until the next beacon; the first comes at random, as boards that are switched on together would collide
-        self._beacon_in = self._draw(self.interval_ms) >> 3
-        for i in range(len(self._marks)):
-            self._marks[i] &= _MARKS ^ _HEARD ^ _OWED
-            if self._proof:
-                self._nonces[i] = 0  # what was proved to the last run is not proved to this one
-
-    def age_cs(self, peer_id: int) -> int:
-        """Return the hundredths of a second since the last frame of a peer in this run, up to 62 days; -1: no frame came.
-
-        peer_id: any int. Allocates nothing; interrupt handlers may call it.
-        """
-        index = self.config.index(peer_id)
-        if index < 0 or not self._marks[index] & _HEARD:
-            return -1
-        return self.uptime_cs - self._heard_cs[index] & _MAX_CS
-
-    def restarts(self, peer_id: int) -> int:
-        """Return how often a peer began another run, up to 255.
-
-        peer_id: any int. Allocates nothing; interrupt handlers may call it.
-        """
-        index = self.config.index(peer_id)
-        return 0 if index < 0 else self._restarts[index]
-
-    def idle_ms(self) -> int:
-        """Return the ms until a poll has something to do, up to 2**30 - 1. A board may sleep until then, or until a frame comes.
-
-        It is 0 if something is due, or waits for the budget of frames. Allocates nothing; interrupt handlers may call it.
-        """
-        idle_ms = _MAX_MS
-        if not self.machine.is_concluded:
-            idle_ms = self._beacon_in if self._alone and self._from_contact else min(self._beacon_in, self.remaining_ms)
-        elif self._farewells:
-            idle_ms = self._beacon_in
-        return min(idle_ms, self._answer_in) if self._answer_due else idle_ms
-
-    def each_missing(self, callback: "Callable[[int, bool], object]") -> None:
-        """Call callback(peer_id, heard) for each peer not known to be ready, ascending. Allocates nothing itself.
-
-        Our own id is among them, as heard, until our participation is complete.
-        """
-        for i in range(len(self._marks)):
-            peer_id = self.config.peers[i]
-            if not self.machine.collecting.has(peer_id):
-                callback(peer_id, bool(self._marks[i] & _HEARD) or i == self._own_index)
-
-    def missing(self) -> "tuple[list[int], list[int]]":
-        """Return (ids never heard in this run, ids heard but not ready). Allocates.
-
-        A machine that has concluded learns nothing more. So a peer that becomes ready after the verdict stays in the
-        second list.
-        """
-        lists: tuple[list[int], list[int]] = ([], [])
-        self.each_missing(lambda peer_id, heard: lists[heard].append(peer_id))
-        return lists
-
-    def wait(self, pause_ms: int = 10) -> "Coroutine[Any, Any, int]":
-        """Poll until the machine has concluded. Use it as ``await node.wait()``; it returns BOOTSTRAPPED or TIMED_OUT.
-
-        pause_ms: the time between two polls. Go on with polls after it: others may still ask. Allocates, as asyncio does.
-        """
-        from .wait import wait  # "async def" is a syntax error on the smallest ports
-
-        return wait(self, pause_ms)
+    # What comes in
 
     def _receive(self) -> None:
         for _ in range(_DRAIN):
-            length = self._receive_one()
+            length = self._transfer(RECEIVE_FAILED)
             if length < 0:
                 return
+            self._due = self.now  # so that the poll acts on what it hears, even if an observer raises
             self._judge(length)
 
-    def _receive_one(self) -> int:
+    def _transfer(self, counter: int) -> int:
+        """Receive a frame into the inbox, or send the one in the outbox. counter: the one to add to if the transport raises OSError."""
         try:
-            return self.transport.receive(self._inbox)
+            if counter == RECEIVE_FAILED:
+                return self.transport.receive(self.wire.inbox)
+            self.transport.send(self.wire.outbox, self.wire.length)
+            counter = SENT
         except OSError:
-            self.counters[RECEIVE_FAILED] += 1
-            return -1
+            pass
+        self.counters[counter] += 1
+        return -1
 
     def _judge(self, length: int) -> None:
-        verdict = self.wire.decode(self._inbox, length)
-        if verdict == BEACON:
-            verdict = self._hear()
-        elif verdict >= OTHER_CLUSTER:
-            self._report(verdict)
+        wire = self.wire
+        verdict = wire.decode(length)
+        if verdict == _BEACON:
+            verdict = self.peers.judge(length)
         self.counters[verdict] += 1
+        if verdict == _BEACON:
+            self._hear(self.peers.take())
+        elif verdict == UNPROVEN:
+            if wire.flags & _ASKING:  # it can quote our nonce, and so prove its run, only if it hears us
+                self._plan_answer(0)
+        elif _OTHER_VERSION <= verdict <= SAME_ID:
+            self._report(verdict, wire.peer_id)
 
-    def _hear(self) -> int:
-        """Take in the frame just decoded, and return its verdict."""
+    def _hear(self, flags: int) -> None:
+        """Plan what follows from a frame. flags: what the frame has brought, see faction.peers."""
         wire = self.wire
-        index = self.config.index(wire.peer_id)
-        if index < 0:
-            return STRANGER
-        if index == self._own_index and wire.nonce == self.nonce:
-            return ECHO
-        verdict = self._judge_run(index)
-        if wire.flags & ASKING and verdict != STALE:
-            self._note_asker(index)
-        if verdict == SAME_ID:
-            self._report(verdict)
-        elif verdict == BEACON:
-            self._tell_machine(index)
-        return verdict
-
-    def _judge_run(self, index: int) -> int:
-        """Judge the run and the sequence of a frame of the peer at index."""
-        wire = self.wire
-        if wire.nonce == self._nonces[index]:
-            return BEACON if wire.sequence > self._sequences[index] else STALE
-        if self._proof:
-            if not wire.is_quoted(self._inbox, self.nonce):
-                return UNPROVEN
-        elif wire.nonce == self._second_nonces[index] and not self._returns(index):
-            return STALE
-        if index == self._own_index:
-            return STALE if wire.nonce == self._previous_nonce else SAME_ID
-        self._begin_run(index)
-        return BEACON
-
-    def _returns(self, index: int) -> bool:
-        """Tell whether the earlier run of a peer is the living one after all.
-
-        A late frame of a dead run that we never heard looks like a new run. The living run then counts as the earlier one.
-        But only the living run sends new frames. After seven of them in a row it is the current run again.
-        """
-        sequence = self.wire.sequence
-        if sequence <= self._second_sequences[index]:
-            return False
-        self._second_sequences[index] = sequence
-        self._marks[index] += _RETURN
-        return self._marks[index] >= 7 * _RETURN
-
-    def _begin_run(self, index: int) -> None:
-        if self._nonces[index]:
+        self._flags &= ~_ALONE
+        if flags & _BEGAN:
             self.counters[RESTART] += 1
-            self._restarts[index] = min(self._restarts[index] + 1, 255)
-            if not self._proof:
-                self._second_nonces[index] = self._nonces[index]
-                self._second_sequences[index] = self._sequences[index]
-        self._nonces[index] = self.wire.nonce
-
-    def _note_asker(self, index: int) -> None:
-        if self._proof:
-            self._second_nonces[index] = self.wire.nonce
-            self._marks[index] |= _OWED
-        if index != self._own_index and self.machine.is_pinging_completed and not self._answer_due:
-            self._answer_due = True
-            # All who are asked must not answer in the same instant.
-            self._answer_in = max(self._answer_in, self._draw(self.interval_ms) >> 2)
-
-    def _tell_machine(self, index: int) -> None:
-        """Give a beacon of the peer at index to the machine."""
-        wire = self.wire
-        self._sequences[index] = wire.sequence
-        self._heard_cs[index] = self.uptime_cs
-        self._marks[index] = self._marks[index] & _MARKS | _HEARD
-        if self._alone:
-            self._alone = False
-            self._beacon_in = min(self._beacon_in, self.interval_ms + (self._draw(self.interval_ms) >> 2))
-        self.machine.process(PARTICIPATION_OBSERVED, wire.peer_id)
-        if wire.flags & READY:
-            self.machine.process(READY_OBSERVED, wire.peer_id)
-
-    def _report(self, conflict: int) -> None:
-        """Tell the observer of a node with a wrong configuration, unless it knows."""
-        peer_id = self.wire.peer_id
-        self.offenders[conflict - OTHER_CLUSTER] = peer_id
-        index = self.config.index(peer_id)
-        if index >= 0:
-            mark = _REPORTED << conflict - OTHER_CLUSTER
-            known = self._marks[index] & mark
-            self._marks[index] |= mark
+        if flags & _CLONED:
+            self._report(SAME_ID, self.config.peer_id)
+        if wire.start and self._hear_start(self.now - _START_ZERO + wire.start):
+            flags |= _NEWS
+        if not flags & (_NEWS | _LACKS):
+            self._consistent += 1
+        elif self._turn_ms > self.interval_ms:
+            self._begin_turn(self.interval_ms)
+        if wire.flags & _ASKING:
+            self._times[_ASKED] = self.now
+            if flags & (_LACKS | _SEEKS if self.machine.is_concluded else _LACKS):
+                self._plan_answer(flags & _SEEKS)
         else:
-            known = self._remember((conflict - OTHER_CLUSTER) * _OFFENDERS, peer_id)
-        if not known and self._observer is not None:
-            self._observer.observe_conflict(self, conflict, peer_id)
+            self._flags |= _HURRIED
+            if wire.question_age != _NO_AGE:
+                self._hear_question(self.now - (wire.question_age << wire.unit))
 
-    def _remember(self, start: int, peer_id: int) -> int:
-        """Put a non-member into the part of the list for its kind of conflict. Return whether it was there."""
-        outsiders = self._outsiders
-        for i in range(start, start + _OFFENDERS):
-            if outsiders[i] == peer_id:
-                return 1
-        for i in range(start + _OFFENDERS - 1, start, -1):
-            outsiders[i] = outsiders[i - 1]
-        outsiders[start] = peer_id
-        return 0
+    def _hear_question(self, at: int) -> None:
+        """Plan to carry on a question that somebody else carries on. at: when it was asked."""
+        self._times[_ASKED] = max(self._times[_ASKED], at)
+        if self.machine.is_concluded and self.now - at < _QUESTION_LIVES * self.interval_ms:
+            if at > self._times[_CARRIED] + (self.interval_ms >> 1):
+                self._plan_answer(1)
 
-    def _expire(self, elapsed_ms: int) -> None:
-        if not self.machine.is_concluded:
-            self.remaining_ms -= elapsed_ms
-            if self.remaining_ms <= 0:
-                self.cancel()
+    def _hear_start(self, at: int) -> bool:
+        """Take a common start if it is earlier than ours. Tell whether it is news."""
+        known = self._times[_START]
+        if at >= known:
+            return False
+        self._times[_START] = at
+        is_news = known > at + (1 << self.unit)
+        if self._flags & _CLOSED:
+            if is_news:  # nodes behind us may know the later start only
+                self._times[_ANSWER] = min(self._times[_ANSWER], self.now + (self._draw(self.interval_ms) >> 3))
+            if at < self.now and not self.has_started:
+                self.started_late_ms = self.now - at
+        return is_news
 
-    def _transmit(self, elapsed_ms: int) -> None:
-        self._credit = min(self._bucket, self._credit + min(elapsed_ms, _MINUTE_MS) * self._refill)
-        self._beacon_in = max(0, self._beacon_in - elapsed_ms)
-        self._answer_in = max(0, self._answer_in - elapsed_ms)
-        if self._beacon_in == 0 and (self._farewells or not self.machine.is_concluded):
-            if self._announce() and self.machine.is_concluded:
-                self._farewells -= 1
-        elif self._answer_due and self._answer_in == 0:
-            self._send()
+    def _report(self, conflict: int, peer_id: int) -> None:
+        """Tell the observer of a misconfigured node, once."""
+        conflict -= _OTHER_VERSION
+        self.offenders[conflict] = peer_id
+        i = _OFFENDERS * conflict
+        while self._reported[i] != _FREE:
+            if self._reported[i] == peer_id or self._reported[i] == _OTHERS:
+                return
+            i += 1
+        if i % _OFFENDERS == _OFFENDERS - 1:
+            peer_id = _OTHERS
+        self._reported[i] = peer_id
+        if self.machine.observer is not None:
+            self.machine.observer.observe_conflict(self, conflict + _OTHER_VERSION, peer_id)
 
-    def _announce(self) -> bool:
-        """Send a beacon and set the time of the next one. Without credit it stays due."""
-        self._beacon_in = 0
-        sent = self._send()
-        if sent:
-            interval_ms = self.interval_ms
-            if self._alone:
-                interval_ms <<= max(0, min(self._unheard - _PATIENCE, 3))
-                self._unheard += 1
-            self._beacon_in = interval_ms + (self._draw(interval_ms) >> 2)
-        return sent
+    # What goes out
+
+    def _act(self) -> None:
+        """Do what is due, send one frame at most, and plan what comes next."""
+        times = self._times
+        if self.now >= times[_EXPIRE]:
+            times[_EXPIRE] = self.peers.expire()
+        if self.machine.is_concluded and not self._flags & _CLOSED:
+            self._close()
+        wants: int = self.now >= times[_ANSWER]
+        if self.now >= times[_AGAIN]:
+            wants = self._says_again() or wants
+        if self.now >= times[_SPEAK]:
+            times[_SPEAK] = _FAR
+            wants = wants or self._flags & _CLOSED or self._consistent < _ENOUGH or self.now - times[_SENT] >= self.interval_ms << _SLOWEST
+        if wants and not self._send():
+            times[_ANSWER] = self.now  # there is no credit, so it stays due
+        if self.now >= times[_TURN]:
+            is_hurried = self._flags & _HURRIED or self.peers.is_any(_READY)
+            self._begin_turn(self.interval_ms if is_hurried else min(self._turn_ms << 1, self.interval_ms << _SLOWEST))
+        if self.now >= times[_START] and self.machine.state == _BOOTSTRAPPED:
+            self.has_started = True
+        self._due = _FAR
+        for i in range(_START if self.has_started or self.machine.state != _BOOTSTRAPPED else _PLANNED):
+            self._due = min(self._due, times[i])
+
+    def _says_again(self) -> bool:
+        """Plan the next farewell, if there is one. Tell whether to speak now."""
+        self._times[_AGAIN] = _FAR
+        if self._flags & _CLOSED:
+            if self._farewells < _FAREWELLS and not self.peers.is_any(_ASKING):
+                return False
+            self._farewells -= 1
+            if self._farewells:
+                gap_ms = self.interval_ms << _FAREWELLS - 1 - self._farewells >> 1
+                self._times[_AGAIN] = self.now + gap_ms + 1 + (self._draw(gap_ms + 1) >> 2)
+        return True  # before the verdict this is our own completion, said for the second time
+
+    def _begin_turn(self, ms: int) -> None:
+        """Begin a turn of the Trickle timer, of so many ms. After the verdict there are no turns."""
+        if self._flags & _CLOSED:
+            return
+        times = self._times
+        half_ms = ms >> 1
+        self._turn_ms = ms
+        times[_TURN] = self.now + ms
+        times[_SPEAK] = self.now + half_ms + self._draw(ms - half_ms)
+        times[_EXPIRE] = self.peers.expire()
+        self._consistent = 0  # frames heard in this turn that taught nothing and lacked nothing
+        self._flags &= ~_HURRIED
+
+    def _plan_answer(self, carries: int) -> None:
+        """Plan an answer. carries: if not 0, and we have concluded, the answer carries the question on."""
+        if carries and self.machine.is_concluded:
+            self._flags |= _CARRYING
+        times = self._times
+        if times[_ANSWER] == _FAR:  # not all nodes must answer at the same moment
+            at = self.now + (self._draw(self.interval_ms) >> (0 if self.is_line_shared else 2))
+            times[_ANSWER] = max(times[_ANSWERED] + self.interval_ms, at)
+        self._due = self.now
+
+    def _close(self) -> None:
+        """Plan what follows from the verdict: the farewells and the common start."""
+        times = self._times
+        self._flags |= _CLOSED
+        times[_SPEAK] = times[_TURN] = times[_EXPIRE] = _FAR
+        times[_AGAIN] = self.now + (self._draw(self.interval_ms) >> 3)
+        self._farewells = _FAREWELLS
+        if self.machine.state != _BOOTSTRAPPED:
+            self.peers.marks[self.peers.own] = 0
+            return
+        if times[_START] == _FAR:
+            times[_START] = self.now + self.start_after_ms
+        elif times[_START] < self.now:
+            self.started_late_ms = self.now - times[_START]
+        # Perhaps nobody hears our farewell. So we tell the start once more, two intervals before it.
+        times[_SPEAK] = times[_START] - 2 * self.interval_ms + (self._draw(self.interval_ms) >> 2)
 
     def _send(self) -> bool:
-        if self._credit < self._cost:
-            return False
-        self._credit -= self._cost
-        self._answer_due = False
-        self._answer_in = self.interval_ms
-        self._sequence += 1
-        flags = 0 if self.machine.is_concluded else ASKING
-        if self.machine.is_pinging_completed and self.machine.state != TIMED_OUT:
-            flags |= READY
-        self._quote()
-        self.wire.encode(self._outbox, flags, self.nonce, self._sequence)
-        self._send_outbox()
+        """Send a frame with all that we know, if the budget allows it."""
+        times = self._times
+        if self.frames_per_minute:
+            # A bucket holds a quarter of the budget. The rest fills it. So no minute has more frames than the budget.
+            burst = (self.frames_per_minute + 3) // 4
+            self._credit += min(self.now - times[_CREDITED], _MINUTE_MS) * (self.frames_per_minute - burst)
+            self._credit = min(self._credit, burst * _MINUTE_MS)
+            times[_CREDITED] = self.now
+            if self._credit < _MINUTE_MS:
+                return False
+            self._credit -= _MINUTE_MS
+        times[_SENT] = self.now
+        if times[_ANSWER] != _FAR:
+            times[_ANSWER] = _FAR
+            times[_ANSWERED] = self.now
+        self._write()
+        self._transfer(SEND_FAILED)
         return True
 
-    def _send_outbox(self) -> None:
-        try:
-            self.transport.send(self._outbox, len(self._outbox))
-            self.counters[SENT] += 1
-        except OSError:
-            self.counters[SEND_FAILED] += 1
-
-    def _quote(self) -> None:
-        """Quote the peers that have asked since we quoted them last. Those that do not fit come next time."""
-        slot = 0
-        quotes = self.wire.quotes
-        for _ in range(len(self._marks)):
-            if slot == len(quotes):
-                return
-            self._last_quoted = (self._last_quoted + 1) % len(self._marks)
-            if self._marks[self._last_quoted] & _OWED:
-                self._marks[self._last_quoted] ^= _OWED
-                quotes[slot] = self._second_nonces[self._last_quoted]
-                slot += 1
-        for i in range(slot, len(quotes)):
-            quotes[i] = 0
+    def _write(self) -> None:
+        """Write a frame into the outbox."""
+        wire = self.wire
+        self.sequence += 1
+        wire.sequence = self.sequence
+        wire.nonce = self.nonce
+        wire.flags = self.peers.marks[self.peers.own]  # READY, or 0
+        if not self.machine.is_concluded:
+            wire.flags |= _ASKING
+        start = self._times[_START]
+        wire.start = 0 if start == _FAR else max(1, min(start - self.now, _MAX_CS) + _START_ZERO)
+        wire.unit = self.unit
+        wire.run_age = min(self.now - self.peers.start >> self.unit, _NO_AGE)
+        wire.question_age = _NO_AGE
+        if self._flags & _CARRYING:
+            self._flags ^= _CARRYING
+            self._times[_CARRIED] = self._times[_ASKED]
+            # An eighth of an interval older than it is, or it would go round and round where frames take long: that makes it younger.
+            wire.question_age = min(8 - (self._times[_ASKED] - self.now >> self.unit), _NO_AGE)
+        self.peers.write()
+        wire.encode()
 
     def _draw(self, limit: int) -> int:
-        """Return a pseudo-random number from 0 to limit - 1, by xorshift with 30 bits and the full period."""
+        """Return a pseudo-random number from 0 to limit - 1. It is a xorshift of 30 bits with the full period."""
         x = self._random
         x ^= (x & 0x7FFFFF) << 7
         x ^= x >> 9
@@ -502,8 +535,72 @@ class Node:
         self._random = x
         return x % limit
 
+    # Reading it
 
-def _entropy() -> int:
-    if not hasattr(os, "urandom"):
-        raise ValueError("seed None: this port has no os.urandom; give a seed that differs from boot to boot")
-    return int.from_bytes(os.urandom(4), "big") >> 2 or 1
+    def age_cs(self, peer_id: int, is_direct: bool = True) -> int:
+        """Return how long ago a peer was heard in this run, in hundredths of a second; -1: it was not.
+
+        is_direct: True: the time since its own latest frame. False: the time since the peer last said how it is, to us or
+        to a node that told us. peer_id: any int; our own id gives -1. Allocates nothing; interrupt handlers may call it.
+        """
+        index = self.config.index(peer_id)
+        peers = self.peers
+        if index < 0 or index == peers.own:
+            return -1
+        at = peers.heard[index] if is_direct else peers.said[index]
+        return (self.now - at) // 10 if at >= peers.start else -1
+
+    def restarts(self, peer_id: int) -> int:
+        """Return how often a peer was seen to begin another run, up to 255.
+
+        peer_id: any int. Allocates nothing; interrupt handlers may call it.
+        """
+        index = self.config.index(peer_id)
+        return 0 if index < 0 else self.peers.restarts[index]
+
+    def start_in_ms(self) -> int:
+        """Return the ms until the common start; 0: it has passed; -1: none is known.
+
+        Allocates nothing; interrupt handlers may call it.
+        """
+        start = self._times[_START]
+        return -1 if start == _FAR else max(0, start - self.now)
+
+    def idle_ms(self) -> int:
+        """Return the ms until a poll has something to do, up to 2**30 - 1. A board may sleep so long, or until a frame comes.
+
+        0: something is due now, or waits for the budget of frames. Allocates nothing; interrupt handlers may call it.
+        """
+        if self.machine.is_concluded or self._flags & _ALONE and self.deadline_from_contact:
+            return _MAX_MS if self._due == _FAR else max(0, self._due - self.now)
+        return max(0, min(self._due - self.now, self.remaining_ms))
+
+    def each_missing(self, callback: "Callable[[int, bool], object]") -> None:
+        """Call callback(peer_id, is_known) for each peer that is not known to be ready, in ascending order.
+
+        is_known: in this run the peer was heard, by us or by a node that told us. Our own id is known. Allocates nothing.
+        """
+        for i in range(len(self.config.peers)):
+            peer_id = self.config.peers[i]
+            if not self.machine.collecting.has(peer_id):
+                is_known = self.age_cs(peer_id, False) >= 0 or i == self.peers.own
+                callback(peer_id, is_known)
+
+    def missing(self) -> "tuple[list[int], list[int]]":
+        """Return two lists: the ids of which nobody has heard in this run, and the ids that are there but not ready.
+
+        A machine that has concluded learns nothing more. So a peer that becomes ready after the verdict stays in the second
+        list. Allocates.
+        """
+        lists: tuple[list[int], list[int]] = ([], [])
+        self.each_missing(lambda peer_id, is_known: lists[is_known].append(peer_id))
+        return lists
+
+    def wait(self, pause_ms: int = 10) -> "Coroutine[Any, Any, int]":
+        """Return a coroutine that polls until the verdict. ``await`` it: it gives BOOTSTRAPPED or TIMED_OUT.
+
+        pause_ms: the time between two polls. Go on polling after the verdict, as others may still ask. Allocates.
+        """
+        from .wait import wait  # "async def" is a syntax error on the smallest ports
+
+        return wait(self, pause_ms)

@@ -1,67 +1,100 @@
-"""One beacon: the bytes that a node sends, and how to tell a beacon from noise.
+"""One beacon: what a node says on the air, and how to tell a beacon from noise.
 
-A frame, all numbers with the most significant byte first:
+A frame. Each number of 4 bytes has its most significant byte first, and is below 2**30: a small int on every port.
 
-    0  magic 0xFA 0xC7                  8  check of roster and quorum    20  sequence, rising by frame
-    2  version 1                       12  peer id                       24  nonces quoted, 4 bytes each
-    3  flags                           16  nonce of the sender's run     ..  seal: a checksum or a tag
+    at  bytes
+     0      2  magic: 0xFA 0xC7
+     2      1  version: 2
+     3      1  flags: ASKING, READY
+     4      4  cluster: a check of its name
+     8      4  expectations: a check of the roster and the quorum
+    12      4  id of the sender
+    16      4  nonce of the run of the sender, not 0
+    20      4  sequence: rises with each frame of a run
+    24      4  start: the ms until the common start, plus 2**29; 0: the sender knows of no start
+    28      4  ages. Bits 15 to 29: the age of the run of the sender, in units, rounded down. Bits 0 to 14: the age of the
+               youngest question that the sender carries on, in units, rounded up
+    32      4  window. Bits 12 to 29: the position in the roster of the first statement. Bits 4 to 11: how many statements
+               follow. Bits 0 to 3: k of the unit of age of the sender, 2**k ms
+    36  2 * c  statements, one for each member, the most significant byte first. Bit 15: READY. Bits 0 to 14: the age of the
+               statement in units, rounded up
+     .  4 * q  nonces that are quoted, only under a seal that quotes; 0 in a place that is not used
+     .      s  seal: a checksum of 4 bytes, or a tag of 8
 
-All numbers are below 2**30, so they are small ints on every port. All frames of a sender have the same length: 26 bytes
-under the Checksum, which quotes nothing. The buffers belong to the caller. Nothing here trusts a length or a byte from
-the air. Decoding and encoding allocate nothing, except in a seal that says so.
+An age of 0x7FFF means "none". As the age of a run it means "so old, or older". All frames of one sender have the same
+length. Nothing here trusts a length or a byte from the air. Nothing that decodes or encodes allocates, except a seal that
+says so.
 """
 
 from array import array
+from sys import maxsize
 
-from .machine import Config
+try:
+    from binascii import crc32
+except ImportError:  # the smallest ports
+    crc32 = None  # type: ignore[assignment]
 
 const = int  # folded away on boards: see machine.py
 _FOR_TYPE_CHECKERS = const(0)
 if _FOR_TYPE_CHECKERS:
     from collections.abc import Iterable
 
-# Flags of a frame:
-ASKING = const(0x01)  # the sender has not concluded; it asks everybody to answer
-READY = const(0x02)  # the sender's own part is complete, and its run has not timed out
+    from .machine import Config
 
-# What decode returns:
-BEACON = const(0)  # a good beacon of our cluster
+# Flags
+ASKING = const(0x01)  # the sender has not concluded, and wants to hear from everybody
+READY = const(0x02)  # the sender's own participation is complete, and its run has not timed out
+
+# What decode finds
+BEACON = const(0)
 MALFORMED = const(1)  # not a beacon at all
-CORRUPT = const(2)  # a beacon whose length or seal is wrong
-OTHER_VERSION = const(3)  # a beacon of another version of the protocol
-OTHER_CLUSTER = const(4)  # a beacon of a cluster with another name
+CORRUPT = const(2)  # a beacon with a wrong length, seal or number
+OTHER_VERSION = const(3)
+OTHER_CLUSTER = const(4)
 OTHER_EXPECTATIONS = const(5)  # our cluster, but another roster or quorum
 
-MAX_LENGTH = const(250)  # bytes: the limit of ESP-NOW
+_MAX_LENGTH = const(250)  # bytes: the limit of ESP-NOW
+_NO_AGE = const(0x7FFF)
+_READY_BIT = const(0x8000)  # of a statement
+_STATEMENTS = const(36)  # where the statements begin
+_START_ZERO = const(0x20000000)  # the start field, if the start is now
 
-_VERSION = const(2)  # offsets
-_FLAGS = const(3)
-_CLUSTER = const(4)
-_EXPECTATIONS = const(8)
-_PEER_ID = const(12)
-_NONCE = const(16)
-_SEQUENCE = const(20)
-_QUOTES = const(24)
+_OUR_VERSION = const(2)
+_VERSION_1_LENGTH = const(26)  # of a frame of version 1, which had another checksum
+_REMAINDER = const(0x2144DF1C)  # the CRC-32 of any bytes with their own CRC-32 behind them, its lowest byte first
+_MAX_INT = const(0x7FFFFFFF)  # of a 32-bit port. On it a CRC-32 of 2**30 or more is a big int, which takes heap.
+
+_computed = bytearray(4)  # the latest CRC, its lowest byte first; only one context at a time polls a node
+# The CRC-32 (polynomial 0xEDB88320, reflected) of each value of four bits, its highest byte first.
+_TABLE = (
+    b"\x00\x00\x00\x00\x1d\xb7\x10\x64\x3b\x6e\x20\xc8\x26\xd9\x30\xac\x76\xdc\x41\x90\x6b\x6b\x51\xf4\x4d\xb2\x61\x58\x50\x05\x71\x3c"
+    b"\xed\xb8\x83\x20\xf0\x0f\x93\x44\xd6\xd6\xa3\xe8\xcb\x61\xb3\x8c\x9b\x64\xc2\xb0\x86\xd3\xd2\xd4\xa0\x0a\xe2\x78\xbd\xbd\xf2\x1c"
+)
 
 
-def crc16(buffer: "bytes | bytearray", end: int) -> int:
-    """Return the CRC-16/GENIBUS of the first end bytes (polynomial 0x1021, inverted; "123456789" gives 0xD64E).
+def compute_crc(buffer: "bytes | bytearray", end: int) -> None:
+    """Write the CRC-32 of the first end bytes of buffer into _computed.
 
-    It is inverted. Otherwise a frame and a zero byte, or a frame with its checksum and zeros, could look like another
-    frame. It takes one byte at a time and needs no table. Allocates nothing; interrupt handlers may call it.
+    Four bits at a time, in small ints. Allocates nothing; interrupt handlers may call it.
     """
-    crc = 0xFFFF
-    for i in range(end):
-        x = crc >> 8 ^ buffer[i]
-        x ^= x >> 4
-        crc = (crc << 8 ^ x << 12 ^ x << 5 ^ x) & 0xFFFF
-    return crc ^ 0xFFFF
+    high = low = 0xFFFF  # 16 bits each, so that all are small ints
+    i = 0
+    while i < end << 1:
+        if i & 1 == 0:
+            low ^= buffer[i >> 1]
+        x = (low & 15) << 2
+        low = (low >> 4 | (high & 15) << 12) ^ _TABLE[x + 2] << 8 ^ _TABLE[x + 3]
+        high = high >> 4 ^ _TABLE[x] << 8 ^ _TABLE[x + 1]
+        i += 1
+    _computed[0] = low & 0xFF ^ 0xFF
+    _computed[1] = low >> 8 ^ 0xFF
+    _computed[2] = high & 0xFF ^ 0xFF
+    _computed[3] = high >> 8 ^ 0xFF
 
 
 def digest(values: "Iterable[int]") -> int:
-    """Return a 30-bit check of ints from 0 to 2**30 - 1, the same on every port. It finds mistakes, not attacks.
-
-    Allocates nothing itself; the iteration may.
+    """Return a 30-bit check of ints from 0 to 2**30 - 1, the same on every port. Against mistakes, not attacks. Allocates
+    what the iteration of values allocates.
     """
     low = high = 1
     for value in values:
@@ -72,7 +105,7 @@ def digest(values: "Iterable[int]") -> int:
 
 
 def put(buffer: bytearray, at: int, value: int) -> None:
-    """Write value, from 0 to 2**30 - 1, into 4 bytes of buffer from position at. Allocates nothing."""
+    """Write value, from 0 to 2**30 - 1, as 4 bytes. Allocates nothing."""
     buffer[at] = value >> 24
     buffer[at + 1] = value >> 16 & 0xFF
     buffer[at + 2] = value >> 8 & 0xFF
@@ -80,14 +113,17 @@ def put(buffer: bytearray, at: int, value: int) -> None:
 
 
 def get(buffer: "bytes | bytearray", at: int) -> int:
-    """Read 4 bytes of buffer from position at: an int from 0 to 2**30 - 1, or -1 for a greater one. Allocates nothing."""
+    """Read 4 bytes: an int from 0 to 2**30 - 1, or -1 for what is greater. Allocates nothing."""
     if buffer[at] > 0x3F:
         return -1
     return buffer[at] << 24 | buffer[at + 1] << 16 | buffer[at + 2] << 8 | buffer[at + 3]
 
 
 class Seal:
-    """The base of what protects a frame: see Checksum and faction.key.Key. ``size`` is the bytes that a seal takes."""
+    """The base of what protects a frame: see Checksum and faction.key.Key. ``size`` is the bytes that a seal takes.
+
+    A seal keeps nothing of a node, so several nodes may share one.
+    """
 
     size = 0
 
@@ -95,104 +131,153 @@ class Seal:
         """Return how many nonces a frame quotes in a cluster of so many peers: here none. Allocates nothing."""
         return 0
 
-    def sign(self, buffer: bytearray, end: int) -> None:
-        """Write the seal of the first end bytes behind them. Checksum allocates nothing, a Key two hashes."""
-        raise NotImplementedError
+    if _FOR_TYPE_CHECKERS:
 
-    def verify(self, buffer: "bytes | bytearray", end: int) -> bool:
-        """Tell whether the seal behind the first end bytes is theirs. Checksum allocates nothing, a Key two hashes."""
-        raise NotImplementedError
+        def sign(self, buffer: bytearray, end: int, view: memoryview) -> None:
+            """Write the seal of the first end bytes of buffer behind them. view: of these bytes."""
+            raise NotImplementedError
+
+        def verify(self, buffer: bytearray, end: int, view: "memoryview | None" = None) -> bool:
+            """Tell whether the seal behind the first end bytes of buffer is theirs. view: of both, if there is one."""
+            raise NotImplementedError
 
 
 class Checksum(Seal):
-    """The seal against accidents: a CRC-16. Its ``size`` is 2. It proves nothing, so a frame quotes nothing."""
+    """The seal against accidents: a CRC-32, by the firmware where it has one. It proves nothing, so a frame quotes nothing.
 
-    size = 2
+    ``size`` is 4.
+    """
 
-    def sign(self, buffer: bytearray, end: int) -> None:
-        """Write the seal of the first end bytes behind them. Allocates nothing."""
-        crc = crc16(buffer, end)
-        buffer[end] = crc >> 8
-        buffer[end + 1] = crc & 0xFF
+    size = 4
 
-    def verify(self, buffer: "bytes | bytearray", end: int) -> bool:
-        """Tell whether the seal behind the first end bytes is theirs. Allocates nothing."""
-        return crc16(buffer, end) == buffer[end] << 8 | buffer[end + 1]
+    def sign(self, buffer: bytearray, end: int, view: memoryview) -> None:
+        """Write the CRC of the first end bytes behind them. Allocates nothing."""
+        if crc32 is not None and maxsize > _MAX_INT:
+            crc = crc32(view)
+            for i in range(4):
+                _computed[i] = crc >> 8 * i & 0xFF
+        else:
+            compute_crc(buffer, end)
+        for i in range(4):
+            buffer[end + i] = _computed[i]
+
+    def verify(self, buffer: bytearray, end: int, view: "memoryview | None" = None) -> bool:
+        """Tell whether the CRC behind the first end bytes is the right one. Allocates nothing for a good frame.
+
+        On a 32-bit port a damaged frame takes an int of 16 bytes from the heap. With the heap locked it takes nothing.
+        """
+        if crc32 is not None and view is not None:
+            return _has_remainder(view)
+        compute_crc(buffer, end)
+        for i in range(4):
+            if buffer[end + i] != _computed[i]:
+                return False
+        return True
+
+
+def _has_remainder(view: memoryview) -> bool:
+    try:
+        return crc32(view) == _REMAINDER
+    except MemoryError:  # a big int, and the heap is locked: so the frame is damaged
+        return False
 
 
 class Wire:
-    """Encodes the beacons of one node, and decodes the frames that it hears.
+    """Encodes the beacons of one node and decodes those it hears. Attributes:
 
-    ``length``        bytes of every frame that encode writes
-    ``roster_check``  the check of roster and quorum that is in them
-    ``quotes``        the nonces that the next frame quotes, 0 where there is none; an array that the node fills in
-    ``flags``, ``peer_id``, ``nonce``, ``sequence``  of the frame decoded last
+    ``length``        bytes of every frame that encode writes, to be read only
+    ``room``          how many statements fit in one, to be read only
+    ``inbox``         a buffer for the frame that is to be decoded
+    ``outbox``        the frame that encode has written; its statements are the caller's
+    ``roster_check``  the check of roster and quorum that is in every frame, to be read only
+    ``quotes``        the nonces that the next frame quotes, 0 where there is none: an array to be filled in
+
+    and the fields of the frame that was decoded last, or is to be encoded
+
+    ``flags``, ``nonce``, ``sequence``, ``start``, ``run_age``, ``question_age``, ``first``, ``unit``; decode alone sets
+    ``peer_id`` and ``count``, the number of statements
     """
 
-    def __init__(self, config: Config, cluster: str, seal: Seal) -> None:
-        """cluster: the name of the cluster, to tell it from others on the same air. Allocates; the other methods do not."""
-        self._seal = seal  # signs and verifies each frame
-        self.quotes = array("I", bytes(4 * seal.quotes_for(len(config.peers))))
-        self.length = _QUOTES + 4 * len(self.quotes) + seal.size
-        self._our_head = bytearray(_NONCE)  # the first bytes of every frame of ours
-        self._our_head[0] = 0xFA
-        self._our_head[1] = 0xC7
-        self._our_head[_VERSION] = 1
-        put(self._our_head, _CLUSTER, digest(cluster.encode()))
-        self.roster_check = digest(list(config.peers) + [config.quorum])
-        put(self._our_head, _EXPECTATIONS, self.roster_check)
-        put(self._our_head, _PEER_ID, config.peer_id)
-        self.flags = self.peer_id = self.nonce = self.sequence = 0
-        self._quotes_end = 0  # where the quotes of the frame decoded last end
-
-    def encode(self, buffer: bytearray, flags: int, nonce: int, sequence: int) -> int:
-        """Write a frame into buffer, which must have room for length bytes. Return this length. Allocates as the seal does."""
-        for i in range(_NONCE):
-            buffer[i] = self._our_head[i]
-        buffer[_FLAGS] = flags
-        put(buffer, _NONCE, nonce)
-        put(buffer, _SEQUENCE, sequence)
-        self._put_quotes(buffer)
-        self._seal.sign(buffer, self.length - self._seal.size)
-        return self.length
-
-    def decode(self, buffer: "bytes | bytearray", length: int) -> int:
-        """Judge the first length bytes of buffer. Return BEACON, or the code of what is wrong with them.
-
-        For BEACON and for OTHER_VERSION and higher codes, flags, peer_id, nonce and sequence are those of the frame, as far
-        as it can be read. peer_id is -1 if the frame has an id that no member can have. Allocates as the seal does.
+    def __init__(self, config: "Config", cluster: str, seal: Seal, max_length: int = _MAX_LENGTH) -> None:
+        """cluster: a name that sets this cluster apart from others on the same air. max_length: bytes of the longest frame
+        that the transport takes. Allocates; the rest does not. Raises ValueError if a frame does not fit.
         """
-        if length < 2 or length > len(buffer) or not self._same(buffer, 0, 2):
+        peers = len(config.peers)
+        self._seal = seal
+        self._peers = peers
+        self.quotes = array("I", bytes(4 * seal.quotes_for(peers)))
+        length = _STATEMENTS + 4 * len(self.quotes) + seal.size
+        self.room = min(peers, (min(max_length, _MAX_LENGTH) - length) >> 1)
+        if self.room < 1:
+            raise ValueError("max_length %d: must be %d or more" % (max_length, length + 2))
+        self.length = length = length + 2 * self.room
+        self._end = length - seal.size
+        self.inbox = bytearray(_MAX_LENGTH + 6)
+        self.outbox = bytearray(length)
+        self._whole = memoryview(self.inbox)[:length]  # of a frame as long as ours
+        self._body = memoryview(self.outbox)[: self._end]
+        self.outbox[0] = 0xFA
+        self.outbox[1] = 0xC7
+        self.outbox[2] = _OUR_VERSION
+        self.roster_check = digest(list(config.peers) + [config.quorum])
+        put(self.outbox, 4, digest(cluster.encode()))
+        put(self.outbox, 8, self.roster_check)
+        put(self.outbox, 12, config.peer_id)
+        self.flags = self.peer_id = self.nonce = self.sequence = self.start = 0
+        self.run_age = self.question_age = self.first = self.count = self.unit = 0
+
+    def encode(self) -> None:
+        """Write the fields, the quotes and the seal into the outbox, around its statements. Allocates as the seal does."""
+        outbox = self.outbox
+        outbox[3] = self.flags
+        put(outbox, 16, self.nonce)
+        put(outbox, 20, self.sequence)
+        put(outbox, 24, self.start)
+        put(outbox, 28, self.run_age << 15 | self.question_age)
+        put(outbox, 32, self.first << 12 | self.room << 4 | self.unit)
+        at = _STATEMENTS + 2 * self.room
+        for i in range(len(self.quotes)):
+            put(outbox, at + 4 * i, self.quotes[i])
+        self._seal.sign(outbox, self._end, self._body)
+
+    def decode(self, length: int) -> int:
+        """Judge the first length bytes of the inbox: return BEACON, or what is wrong with them.
+
+        For BEACON and the codes from OTHER_VERSION up, peer_id is that of the frame, or -1 where it has an id that no member
+        can have. For BEACON all fields are those of the frame. Allocates as the seal does.
+        """
+        inbox = self.inbox
+        if length < 3 or length > len(inbox) or inbox[0] != 0xFA or inbox[1] != 0xC7:
             return MALFORMED
         end = length - self._seal.size
-        if end < _QUOTES or end & 3 or not self._seal.verify(buffer, end):
-            return CORRUPT
-        if end > _QUOTES and not len(self.quotes):  # nobody quotes under a checksum
-            return CORRUPT
-        self.flags = buffer[_FLAGS]
-        self.peer_id = get(buffer, _PEER_ID)
-        self.nonce = get(buffer, _NONCE)
-        self.sequence = get(buffer, _SEQUENCE)
-        self._quotes_end = end
-        if buffer[_VERSION] != self._our_head[_VERSION]:
+        if inbox[2] == 1 and length == _VERSION_1_LENGTH:
+            self.peer_id = get(inbox, 12)
             return OTHER_VERSION
-        if not self._same(buffer, _CLUSTER, _PEER_ID):
-            return OTHER_EXPECTATIONS if self._same(buffer, _CLUSTER, _EXPECTATIONS) else OTHER_CLUSTER
-        return CORRUPT if self.nonce <= 0 or self.sequence < 0 else BEACON
+        if end < _STATEMENTS or not self._seal.verify(inbox, end, self._whole if end == self._end else None):
+            return CORRUPT
+        self.peer_id = get(inbox, 12)
+        if inbox[2] != _OUR_VERSION:
+            return OTHER_VERSION
+        for i in range(4, 12):
+            if inbox[i] != self.outbox[i]:
+                return OTHER_CLUSTER if i < 8 else OTHER_EXPECTATIONS
+        return BEACON if self._read(end) else CORRUPT
 
-    def is_quoted(self, buffer: "bytes | bytearray", nonce: int) -> bool:
-        """Tell whether the frame decoded last, still in buffer, quotes nonce. Allocates nothing."""
-        for at in range(_QUOTES, self._quotes_end, 4):
-            if get(buffer, at) == nonce:
-                return True
-        return False
-
-    def _put_quotes(self, buffer: bytearray) -> None:
-        for i in range(len(self.quotes)):
-            put(buffer, _QUOTES + 4 * i, self.quotes[i])
-
-    def _same(self, buffer: "bytes | bytearray", start: int, end: int) -> bool:
-        for i in range(start, end):
-            if buffer[i] != self._our_head[i]:
-                return False
-        return True
+    def _read(self, end: int) -> bool:
+        """Read the fields; tell whether they agree with each other and with the roster."""
+        inbox = self.inbox
+        self.flags = inbox[3]
+        self.nonce = get(inbox, 16)
+        self.sequence = get(inbox, 20)
+        self.start = get(inbox, 24)
+        ages = get(inbox, 28)
+        window = get(inbox, 32)
+        self.run_age = ages >> 15
+        self.question_age = ages & _NO_AGE
+        self.first = window >> 12
+        self.count = window >> 4 & 0xFF
+        self.unit = window & 15
+        rest = end - _STATEMENTS - 2 * self.count  # the bytes of the quotes
+        if self.nonce <= 0 or self.sequence < 0 or self.start < 0 or ages < 0 or window < 0 or rest < 0 or rest & 3:
+            return False
+        return self.first + self.count <= self._peers and (rest == 0 or len(self.quotes) > 0)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from needs import needs_micropython
 
 from faction import Config
+from faction.wire import _STATEMENTS as STATEMENTS
 from faction.wire import BEACON, CORRUPT, MALFORMED, Checksum, Wire
 from faction_tools.dev import interpreters
 
@@ -43,18 +44,41 @@ def test_a_hundred_thousand_frames_on_micropython(tmp_path):
     assert sum(counts) == 100_000
 
 
+def decode(receiver, data, length):
+    receiver.inbox[: len(data)] = data
+    return receiver.decode(length)
+
+
 @settings(max_examples=2000)
-@given(st.binary(max_size=260), st.integers(-3, 300))
+@given(st.binary(max_size=256), st.integers(-3, 300))
 def test_any_bytes_of_any_length_get_a_verdict(data, length):
-    receiver = Wire(Config(0, (0, 1), 2), "x", Checksum())
-    assert receiver.decode(data, length) in (MALFORMED, CORRUPT)
+    assert decode(Wire(Config(0, (0, 1), 2), "x", Checksum()), data, length) in (MALFORMED, CORRUPT)
+
+
+_COUNTS = st.integers(0, (1 << 30) - 1)
+_AGES = st.integers(0, 0x7FFF)
 
 
 @settings(max_examples=500)
-@given(st.integers(0, 255), st.integers(1, (1 << 30) - 1), st.integers(0, (1 << 30) - 1), st.binary(max_size=30))
-def test_whatever_is_encoded_is_decoded(flags, nonce, sequence, tail):
+@given(
+    st.integers(0, 255),
+    st.integers(1, (1 << 30) - 1),
+    _COUNTS,
+    _COUNTS,
+    _AGES,
+    _AGES,
+    st.integers(0, 15),
+    st.binary(min_size=4, max_size=4),
+)
+def test_whatever_is_encoded_is_decoded(flags, nonce, sequence, start, run_age, question_age, unit, statements):
     sender, receiver = Wire(Config(1, (0, 1), 2), "x", Checksum()), Wire(Config(0, (0, 1), 2), "x", Checksum())
-    buffer = bytearray(sender.length) + tail
-    length = sender.encode(buffer, flags, nonce, sequence)
-    assert receiver.decode(buffer, length) == BEACON
-    assert (receiver.flags, receiver.peer_id, receiver.nonce, receiver.sequence) == (flags, 1, nonce, sequence)
+    given_fields = (flags, nonce, sequence, start, run_age, question_age, unit)
+    names = ("flags", "nonce", "sequence", "start", "run_age", "question_age", "unit")
+    for name, value in zip(names, given_fields):
+        setattr(sender, name, value)
+    sender.outbox[STATEMENTS : STATEMENTS + 4] = statements
+    sender.encode()
+    assert decode(receiver, sender.outbox, sender.length) == BEACON
+    assert tuple(getattr(receiver, name) for name in names) == given_fields
+    assert (receiver.peer_id, receiver.first, receiver.count) == (1, 0, 2)
+    assert bytes(receiver.inbox[STATEMENTS : STATEMENTS + 4]) == statements

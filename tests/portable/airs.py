@@ -4,6 +4,8 @@ from faction import BOOTSTRAPPED, Config
 from faction.clock import Clock
 from faction.node import SENT, Node
 from faction.transports.loopback import Hub
+from faction.wire import ASKING, READY, Checksum, Wire
+from frames import NO_AGE, START_ZERO, STATEMENTS, Speaker, decode
 
 INTERVAL_MS = 500
 STEP_MS = 10
@@ -16,6 +18,7 @@ class Air(Hub):
     ``cut``                              a set of (sender, receiver) whose frames are all lost
     ``delays``                           a function that returns the delay of each copy of a frame, in ms; none: it is lost
     ``log``                              (ms, sender, flags) of each frame sent
+    ``tap``                              a function that is given the sender and the buffer of each frame sent
     """
 
     def __init__(self, slots=16):
@@ -24,12 +27,14 @@ class Air(Hub):
         self.cut = set()
         self.delays = at_once
         self.log = []
+        self.tap = lambda sender, buffer: None
         self._late = []  # (ms when due, port, frame)
         self.now = lambda: 0
 
     def carry(self, sender, buffer, length):
         source = self.ports.index(sender)
         self.log.append((self.now(), source, buffer[3]))
+        self.tap(source, buffer)
         for target, port in enumerate(self.ports):
             if target != source and (source, target) not in self.cut and not self.loses(source, target, buffer):
                 self._pass_on(port, buffer, length)
@@ -92,9 +97,10 @@ class Cluster:
         self._boots += 1
         options = dict(self._options)
         options.setdefault("cluster", "greenhouse")
+        options.setdefault("seed", self._boots)
         options.update(others)
         quorum = options.pop("quorum", self._quorum)
-        return Node(Config(peer_id, peers, quorum), port, clock=self.clock, seed=self._boots, **options)
+        return Node(Config(peer_id, peers, quorum), port, clock=self.clock, **options)
 
     def reboot(self, index):
         """Let a node start anew, as after a power cut: nothing is left of what it knew."""
@@ -135,6 +141,62 @@ class Cluster:
 
     def sent(self):
         return [node.counters[SENT] for node in self.nodes]
+
+
+class Said:
+    """What a frame says. ages: {peer id: (units, READY or not)}. start_ms: until the common start; None: it knows of none."""
+
+    def __init__(self, ms, wire):
+        self.ms = ms
+        self.is_asking = bool(wire.flags & ASKING)
+        self.is_ready = bool(wire.flags & READY)
+        self.question_age = None if wire.question_age == NO_AGE else wire.question_age << wire.unit
+        self.start_ms = wire.start - START_ZERO if wire.start else None
+        self.ages = {}
+        for i in range(wire.count):
+            at = STATEMENTS + 2 * i
+            age = (wire.inbox[at] & 0x7F) << 8 | wire.inbox[at + 1]
+            self.ages[wire.first + i] = (age, wire.inbox[at] >= 0x80)
+
+
+class Lone:
+    """Node 0, whose peers are the test: it hears what the test shows it, and ``said`` is what it says.
+
+    It is polled when it says that it has something to do: see test_node_idle.
+    """
+
+    def __init__(self, count=3, quorum=None, **options):
+        self.cluster = Cluster(count, quorum, **options)
+        self.cluster.nodes = self.cluster.nodes[:1]
+        self.cluster.air.loses = lambda sender, receiver, buffer: True
+        self.cluster.air.tap = self._hear
+        self.node = self.cluster.nodes[0]
+        self.said = []
+        self._ear = Wire(Config(0, range(count), quorum or count), "greenhouse", Checksum())
+        self.speakers = [Speaker(i, range(count), quorum or count, nonce=i + 5) for i in range(count)]
+
+    @property
+    def ms(self):
+        return self.cluster.ms
+
+    def _hear(self, sender, buffer):
+        if sender == 0:
+            assert decode(self._ear, buffer) == 0
+            self.said.append(Said(self.cluster.ms, self._ear))
+
+    def run(self, ms):
+        """Let time pass; return the frames that the node sends in it."""
+        before, end = len(self.said), self.ms + ms
+        while self.ms < end:
+            self.cluster.ms += max(1, min(self.node.idle_ms(), end - self.ms))
+            self.node.poll()
+        return self.said[before:]
+
+    def show(self, peer_id, flags=ASKING, statements=None, **fields):
+        """Let the node hear a frame of a peer, a ms from now; return the frames that the node sends in it."""
+        frame = self.speakers[peer_id].frame(flags, statements, **fields)
+        self.cluster.air.ports[0].put(frame, len(frame))
+        return self.run(1)
 
 
 class Watcher:

@@ -2,7 +2,7 @@
 
 import os
 
-from airs import INTERVAL_MS, STEP_MS, Cluster, Watcher
+from airs import INTERVAL_MS, STEP_MS, Cluster, Lone, Watcher
 from faction import BROADCAST_READY, COLLECTING, CONCLUDED_BOOTSTRAPPED, REJECTED, TIMED_OUT, Config
 from faction import node as module
 from faction.node import ECHO, RECEIVE_FAILED, SEND_FAILED, SENT, Node
@@ -50,14 +50,78 @@ def test_complete_says_what_the_machine_says():
     assert node.counters[SENT] == 1  # what is refused is not announced
 
 
+def test_complete_knows_how_late_it_is():
+    """An application may do something long before it completes. Ages and the start must not be those of its last poll."""
+    node = Lone(3, 2)
+    node.run(100)
+    node.show(1, ASKING | READY)
+    node.cluster.ms += 5000  # in which nobody polls
+    node.node.complete()
+    begin, said = node.ms, node.said[-1]
+    assert said.ms == begin and said.ages[1] == (625, True) and said.start_ms == node.node.start_in_ms() == 4 * INTERVAL_MS
+    node.run(10)
+    assert node.node.start_in_ms() == 4 * INTERVAL_MS - 10
+
+
+def test_complete_after_the_deadline_is_refused():
+    cluster = Cluster(2, deadline_ms=3000)
+    node = cluster.nodes[0]
+    node.poll()
+    cluster.ms += 3000
+    assert node.complete() & REJECTED and node.machine.state == TIMED_OUT
+
+
 def test_a_node_with_nothing_to_tell_says_so():
     node = Cluster(2).nodes[0]
-    assert list(node.offenders) == [-1, -1, -1] and list(node.counters) == [0] * 15
+    assert list(node.offenders) == [-1] * 4 and list(node.counters) == [0] * 15
 
 
 def test_the_codes_of_the_counters_are_stable():
     names = "SAME_ID STRANGER STALE ECHO UNPROVEN RESTART SENT SEND_FAILED RECEIVE_FAILED".split()
     assert [getattr(module, name) for name in names] == list(range(6, 15))
+
+
+def test_a_transport_says_how_long_a_frame_may_be():
+    class Short(Broken):
+        max_length = 45
+
+    node = Cluster(5).make(0, range(5), Short())
+    assert node.wire.length == 44 and node.wire.room == 2
+    Short.max_length = 41
+    assert message_of(ValueError, lambda: Cluster(5).make(0, range(5), Short())) == "max_length 41: must be 42 or more"
+
+
+def test_a_line_whose_frames_hold_a_quarter_of_the_roster_boots():
+    """All depends on statements, and on frames that tell what their hearers lack."""
+    for wait_ms in (1000, 60000):
+        cluster = Cluster(8, presence_ms=0, deadline_ms=1000000)
+        for index in range(8):
+            cluster.air.ports[index].max_length = 44
+            cluster.reboot(index)
+        cluster.air.cut = {(i, j) for i in range(8) for j in range(8) if abs(i - j) > 1}
+        cluster.run(1000)
+        cluster.complete(*range(1, 8))
+        cluster.run(wait_ms)
+        cluster.complete(0)
+        took = cluster.run(100 * INTERVAL_MS, cluster.bootstrapped)
+        assert cluster.bootstrapped() and took < 50 * INTERVAL_MS, took  # 4 to 18 as a rule
+        assert cluster.nodes[0].wire.room == 2
+
+
+def test_ages_of_peers_direct_and_relayed():
+    cluster = Cluster(3)
+    cluster.air.cut = {(0, 2), (2, 0)}
+    cluster.run(2000)
+    node = cluster.nodes[0]
+    cluster.off.add(1)
+    before = node.age_cs(1), node.age_cs(2, False)
+    cluster.run(700)
+    assert before[0] >= 0 and node.age_cs(1) == before[0] + 70
+    assert node.age_cs(2) == -1 and node.age_cs(2, False) == before[1] + 70
+    assert node.missing() == ([], [0, 1, 2])
+    assert [node.age_cs(peer_id) for peer_id in (0, 3, -1, 1 << 29)] == [-1] * 4
+    node.restart()
+    assert node.age_cs(1) == node.age_cs(1, False) == node.age_cs(2, False) == -1
 
 
 def test_a_seed_gives_the_same_run_on_every_port():
@@ -104,7 +168,7 @@ def test_errors_of_the_transport_are_counted():
         node.poll()
     assert node.machine.state == TIMED_OUT
     assert node.counters[SEND_FAILED] == broken.sent >= 5 and node.counters[SENT] == 0
-    assert node.counters[RECEIVE_FAILED] == 400
+    assert node.counters[RECEIVE_FAILED] == 401  # complete polls, too
 
 
 def test_a_flood_does_not_hold_a_poll():
@@ -138,6 +202,10 @@ def test_values_that_make_no_sense():
         ({"interval_ms": True}, "interval_ms True: must be an int, 1 to 3600000"),
         ({"frames_per_minute": 1}, "frames_per_minute 1: must be an int, 2 to 10000"),
         ({"frames_per_minute": -1}, "frames_per_minute -1: must be an int, 2 to 10000"),
+        ({"start_after_ms": -1}, "start_after_ms -1: must be an int, 0 to 134217728"),
+        ({"start_after_ms": 1 << 28}, "start_after_ms 268435456: must be an int, 0 to 134217728"),
+        ({"presence_ms": -1}, "presence_ms -1: must be an int, 0 to 134217728"),
+        ({"presence_ms": 0.5}, "presence_ms 0.5: must be an int, 0 to 134217728"),
         ({"seed": 0}, "seed 0: must be an int, 1 to 1073741823"),
         ({"seed": 1 << 30}, "seed 1073741824: must be an int, 1 to 1073741823"),
     ):

@@ -1,7 +1,7 @@
 """Misconfigured nodes are named, earlier runs do not count, and a key keeps strangers and replays out."""
 
 from airs import INTERVAL_MS, Cluster, Watcher
-from faction import BOOTSTRAPPED, COLLECTING, INITIAL, Config
+from faction import BOOTSTRAPPED, COLLECTING, INITIAL
 from faction.key import Key
 from faction.node import RESTART, SAME_ID, SENT, STALE, STRANGER, UNPROVEN
 from faction.wire import (
@@ -14,8 +14,8 @@ from faction.wire import (
     OTHER_VERSION,
     READY,
     Checksum,
-    Wire,
 )
+from frames import Speaker, sealed
 from helpers import message_of
 
 SECRET = b"a secret that nobody else knows"
@@ -25,14 +25,11 @@ class Forger:
     """Makes frames of any settings, and puts them before a node."""
 
     def __init__(self, peer_id=1, peers=(0, 1, 2), quorum=3, cluster="greenhouse", seal=None):
-        self.wire = Wire(Config(peer_id, peers, quorum), cluster, seal or Checksum())
+        self._speaker = Speaker(peer_id, peers, quorum, cluster, seal)
+        self.wire = self._speaker.wire
 
     def frame(self, nonce, sequence, flags=ASKING | READY, quoted=0):
-        buffer = bytearray(self.wire.length)
-        if len(self.wire.quotes):
-            self.wire.quotes[0] = quoted
-        self.wire.encode(buffer, flags, nonce, sequence)
-        return buffer
+        return self._speaker.frame(flags, nonce=nonce, sequence=sequence, quotes=(quoted,))
 
 
 def alone(count=3, **options):
@@ -65,7 +62,7 @@ def test_another_roster_is_named():
         show(stranger.frame(9, sequence))
         show(member.frame(5, sequence))
     assert watcher.conflicts == [(OTHER_EXPECTATIONS, 7), (OTHER_EXPECTATIONS, 1)]
-    assert received(node) == {OTHER_EXPECTATIONS: 6} and node.offenders[OTHER_EXPECTATIONS - OTHER_CLUSTER] == 1
+    assert received(node) == {OTHER_EXPECTATIONS: 6} and node.offenders[OTHER_EXPECTATIONS - OTHER_VERSION] == 1
     assert node.machine.state == INITIAL and node.missing() == ([1, 2], [0])
 
 
@@ -74,7 +71,7 @@ def test_another_quorum_is_named():
     _, node, show = alone(observer=watcher)
     show(Forger(quorum=2).frame(9, 1))
     assert watcher.conflicts == [(OTHER_EXPECTATIONS, 1)]
-    assert node.offenders[OTHER_EXPECTATIONS - OTHER_CLUSTER] == 1 and node.machine.state == INITIAL
+    assert node.offenders[OTHER_EXPECTATIONS - OTHER_VERSION] == 1 and node.machine.state == INITIAL
 
 
 def test_another_cluster_is_counted_and_told_once():
@@ -84,21 +81,67 @@ def test_another_cluster_is_counted_and_told_once():
         for peer_id in (1, 2):
             show(Forger(peer_id, cluster="workshop").frame(9, sequence))
     assert watcher.conflicts == [(OTHER_CLUSTER, 1), (OTHER_CLUSTER, 2)]
-    assert received(node) == {OTHER_CLUSTER: 6} and node.offenders[0] == 2 and node.machine.state == INITIAL
+    assert received(node) == {OTHER_CLUSTER: 6} and node.offenders[OTHER_CLUSTER - OTHER_VERSION] == 2 and node.machine.state == INITIAL
 
 
-def test_many_offenders_that_are_no_members_are_told_of_in_bounded_memory():
+def test_another_version_is_named():
     watcher = Watcher()
     _, node, show = alone(observer=watcher)
-    for peer_id in list(range(10, 30)) + list(range(29, 21, -1)):
-        show(Forger(peer_id, (0, peer_id), 2).frame(9, 1))
-    assert [peer_id for _, peer_id in watcher.conflicts] == list(range(10, 30))
-    assert node.counters[OTHER_EXPECTATIONS] == 28
-    for peer_id in range(40, 60):  # those of another kind do not push them out
-        show(Forger(peer_id, (0, peer_id), 2, cluster="workshop").frame(9, 1))
-    for peer_id in range(22, 30):
-        show(Forger(peer_id, (0, peer_id), 2).frame(9, 1))
-    assert len(watcher.conflicts) == 40
+    frame = Forger().frame(9, 1)
+    frame[2] = 3
+    old = bytearray(b"\xfa\xc7\x01\x03") + frame[4:12] + b"\0\0\0\x02" + bytes(10)  # of version 1
+    for _ in range(3):
+        show(sealed(frame))
+        show(old)
+    assert watcher.conflicts == [(OTHER_VERSION, 1), (OTHER_VERSION, 2)]
+    assert received(node) == {OTHER_VERSION: 6} and node.offenders[0] == 2 and node.machine.state == INITIAL
+
+
+def offender(kind, peer_id):
+    """Return a frame that makes a conflict of a kind."""
+    if kind == OTHER_EXPECTATIONS:
+        return Forger(peer_id, (0, peer_id), 2).frame(9, 1)
+    if kind == OTHER_CLUSTER:
+        return Forger(peer_id, (0, peer_id), 2, cluster="workshop").frame(9, 1)
+    frame = Forger(peer_id, (0, peer_id), 2).frame(9, 1)
+    frame[2] = 3
+    return sealed(frame)
+
+
+def test_offenders_beyond_memory_are_told_of_once_for_all():
+    watcher = Watcher()
+    _, node, show = alone(observer=watcher)
+    expected = []
+    for kind in (OTHER_EXPECTATIONS, OTHER_VERSION, OTHER_CLUSTER):  # those of one kind do not push out those of another
+        for peer_id in list(range(10, 30)) + list(range(10, 50)):
+            show(offender(kind, peer_id))
+        expected += [(kind, peer_id) for peer_id in (10, 11, 12, 13, 14, 15, 16, -2)]
+    assert watcher.conflicts == expected
+    assert received(node) == {OTHER_EXPECTATIONS: 60, OTHER_VERSION: 60, OTHER_CLUSTER: 60}
+    assert list(node.offenders)[:3] == [49, 49, 49]
+    node.restart()  # it knows them still
+    show(offender(OTHER_CLUSTER, 12))
+    show(offender(OTHER_CLUSTER, 77))
+    assert watcher.conflicts == expected
+
+
+def test_seven_offenders_are_told_of_by_name():
+    watcher = Watcher()
+    _, _, show = alone(observer=watcher)
+    for _ in range(3):
+        for peer_id in range(10, 17):
+            show(offender(OTHER_CLUSTER, peer_id))
+    assert watcher.conflicts == [(OTHER_CLUSTER, peer_id) for peer_id in range(10, 17)]
+
+
+def test_an_offender_without_an_id_is_told_of_once():
+    watcher = Watcher()
+    _, _, show = alone(observer=watcher)
+    frame = Forger(cluster="workshop").frame(9, 1)
+    frame[12] = 0xFF
+    for _ in range(3):
+        show(sealed(frame))
+    assert watcher.conflicts == [(OTHER_CLUSTER, -1)]
 
 
 def test_an_offender_is_told_of_once_for_each_conflict():
@@ -127,7 +170,7 @@ def test_a_board_with_our_id_is_detected_and_never_counts():
     for sequence in range(1, 5):
         show(clone.frame(99, sequence))
     assert watcher.conflicts == [(SAME_ID, 0)]
-    assert received(node) == {SAME_ID: 4} and node.offenders[SAME_ID - OTHER_CLUSTER] == 0
+    assert received(node) == {SAME_ID: 4} and node.offenders[SAME_ID - OTHER_VERSION] == 0
     assert node.config.peer_id == 0 and node.machine.collecting.count == 0 and node.machine.state == INITIAL
 
 
@@ -136,6 +179,33 @@ def test_two_boards_with_one_id_detect_each_other():
     cluster.nodes.append(cluster.make(1, range(2), cluster.air.join()))
     cluster.run(4 * INTERVAL_MS)
     assert cluster.nodes[1].counters[SAME_ID] and cluster.nodes[2].counters[SAME_ID]
+
+
+def test_a_clone_beyond_earshot_is_told_of_once():
+    watcher = Watcher()
+    cluster, node, show = alone(observer=watcher)
+    speaker = Speaker(1)
+    cluster.run(2 * INTERVAL_MS - 100)
+    show(speaker.frame(ASKING, {0: (0, True)}))  # we began too short a time ago
+    assert watcher.conflicts == []
+    cluster.run(200)
+    for age in (0, 1, 2):
+        show(speaker.frame(ASKING, {0: (age, True)}))
+    assert watcher.conflicts == [(SAME_ID, 0)] and node.offenders[SAME_ID - OTHER_VERSION] == 0
+    assert received(node) == {BEACON: 4} and not node.machine.collecting.has(0)
+
+
+def test_two_boards_with_one_id_that_do_not_hear_each_other_are_noticed():
+    watcher = Watcher()
+    cluster = Cluster(4, observer=watcher)
+    clone = cluster.make(0, range(4), cluster.air.join())
+    cluster.nodes.append(clone)
+    cluster.air.cut = {(i, j) for i in range(5) for j in range(5) if abs(i - j) > 1}  # a line, with an id at both ends
+    cluster.run(4 * INTERVAL_MS)
+    clone.complete()
+    cluster.run(40 * INTERVAL_MS)
+    assert watcher.conflicts == [(SAME_ID, 0)]
+    assert not any(node.machine.is_concluded for node in cluster.nodes)
 
 
 def test_our_own_run_before_a_restart_is_no_other_board():
@@ -153,8 +223,7 @@ def test_an_id_of_no_member_is_a_stranger():
     for first, last in ((0x00, 0x07), (0x3F, 0xFF), (0x40, 0x00), (0xFF, 0xFF)):
         frame[12] = first
         frame[15] = last
-        Checksum().sign(frame, len(frame) - 2)
-        show(frame)
+        show(sealed(frame))
     assert received(node) == {STRANGER: 4} and node.machine.state == INITIAL
 
 
@@ -165,10 +234,10 @@ def test_noise_is_counted():
     bad[20] ^= 1
     other = bytearray(good)
     other[2] = 9
-    Checksum().sign(other, len(other) - 2)
+    sealed(other)
     for frame in (b"", b"\xfa", b"hello", b"\xfa\xc7", good[:-1], good + b"\0", bad, other):
         show(bytearray(frame))
-    assert received(node) == {MALFORMED: 3, CORRUPT: 4, OTHER_VERSION: 1} and node.machine.state == INITIAL
+    assert received(node) == {MALFORMED: 4, CORRUPT: 3, OTHER_VERSION: 1} and node.machine.state == INITIAL
 
 
 # 5. Frames of an earlier boot do not count
@@ -245,11 +314,25 @@ def test_a_dead_run_does_not_return_by_frames_older_than_its_last():
     assert node.counters[RESTART] == 1 and node.counters[STALE] == 20 and node.machine.collecting.count == 0
 
 
-def test_a_restart_does_not_take_back_an_earlier_claim():
+def test_a_restart_takes_back_an_earlier_claim():
     _, node, show = alone()
     show(Forger().frame(9, 1))
-    show(Forger().frame(10, 1, flags=ASKING))
     assert node.machine.collecting.has(1)
+    show(Forger().frame(10, 1, flags=ASKING))
+    assert not node.machine.collecting.has(1) and node.machine.pinging.has(1)
+    show(Forger().frame(10, 2))
+    assert node.machine.collecting.has(1)
+
+
+def test_a_sequence_that_damage_put_far_ahead_does_not_shut_a_member_out():
+    cluster = Cluster(2)
+    cluster.run(200)
+    frame = Speaker(1, (0, 1), nonce=cluster.nodes[1].nonce).frame(sequence=0x3FFFFFFF)
+    cluster.air.ports[0].put(frame, len(frame))
+    cluster.run(100)
+    cluster.complete()
+    cluster.run(40 * INTERVAL_MS, cluster.bootstrapped)
+    assert cluster.bootstrapped() and cluster.nodes[0].counters[STALE] >= 6
 
 
 # 6. A key
@@ -266,7 +349,7 @@ def test_tags_are_those_of_the_standard():
         end = len(data)
         buffer = bytearray(data) + bytearray(8)
         key = Key(secret)
-        key.sign(buffer, end)
+        key.sign(buffer, end, memoryview(buffer)[:end])
         assert bytes(buffer[end:]) == tag and key.verify(buffer, end)
         for at in range(len(buffer)):
             buffer[at] ^= 0x10
@@ -277,14 +360,14 @@ def test_tags_are_those_of_the_standard():
 def test_keys_and_quotes_that_make_no_sense():
     for secret, quotes, named in (
         (b"short", 8, "secret of 5 bytes: must have at least 16"),
-        (SECRET, 0, "quotes 0: must be an int, 1 to 54"),
-        (SECRET, 55, "quotes 55: must be an int, 1 to 54"),
+        (SECRET, 0, "quotes 0: must be an int, 1 to 50"),
+        (SECRET, 51, "quotes 51: must be an int, 1 to 50"),
     ):
         assert message_of(ValueError, lambda: Key(secret, quotes)) == named
 
 
 def test_a_cluster_with_a_key_boots():
-    for quotes in (54, 2, 1):
+    for quotes in (50, 2, 1):
         cluster = Cluster(5, seal=Key(SECRET, quotes))
         cluster.run(4 * INTERVAL_MS)
         cluster.complete()
@@ -317,8 +400,8 @@ def test_an_asker_is_quoted_by_the_next_frame_and_by_no_other():
     sent = []
     cluster.air.loses = lambda sender, receiver, buffer: receiver == 1 and sent.append(bytes(buffer)) or True
     show(forger.frame(9, 1, flags=ASKING))
-    cluster.run(4 * INTERVAL_MS)
-    quotes = [frame[24:-8] for frame in sent]
+    cluster.run(20 * INTERVAL_MS)
+    quotes = [frame[-20:-8] for frame in sent]
     assert len(quotes) > 2 and quotes[0] in (b"\0\0\0\x09" + bytes(8), bytes(12)), quotes
     assert sorted(quotes) == [bytes(12)] * (len(quotes) - 1) + [b"\0\0\0\x09" + bytes(8)], quotes
 
@@ -346,7 +429,7 @@ def test_a_frame_that_was_tampered_with_does_not_count():
         frame[at] ^= 0x40
         show(frame)
         frame[at] ^= 0x40
-    for length in range(2, len(frame), 5):
+    for length in range(3, len(frame), 5):
         show(frame[:length])
     assert set(received(node)) == {CORRUPT} and node.machine.state == INITIAL
     show(frame)

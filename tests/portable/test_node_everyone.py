@@ -1,8 +1,10 @@
 """Everyone gets in, whatever the air does to the frames."""
 
 from airs import INTERVAL_MS, STEP_MS, Chance, Cluster
-from faction import BOOTSTRAPPED, COLLECTING, TIMED_OUT
-from faction.node import RESTART, SAME_ID, SENT, STALE
+from faction import BOOTSTRAPPED, COLLECTING, TIMED_OUT, Config
+from faction.clock import Clock
+from faction.node import RESTART, SAME_ID, SENT, STALE, Node
+from faction.transports.ring import Ring
 from faction.wire import ASKING
 from run import Skip
 
@@ -43,7 +45,7 @@ def test_lost_doubled_delayed_and_overtaken_frames_strand_nobody():
         cluster.complete()
         cluster.run(20 * INTERVAL_MS, cluster.concluded)
         assert cluster.bootstrapped(), seed
-        assert all(node.counters[STALE] for node in cluster.nodes), seed  # there were doubles, and frames out of order
+        assert sum([node.counters[STALE] for node in cluster.nodes]), seed  # there were doubles, or frames out of order
 
 
 def test_frames_delayed_over_a_restart_strand_nobody():
@@ -69,16 +71,25 @@ def test_no_weather_makes_a_readiness_that_nobody_claimed():
         assert not any(node.machine.collecting.has(2) or node.machine.collecting.has(3) for node in cluster.nodes), seed
 
 
-def test_a_cut_between_two_is_bridged_by_nobody_and_healed_by_asking():
+def test_a_cut_between_two_is_bridged_by_the_third():
     cluster = Cluster(3)
     cluster.air.cut = {(0, 1), (1, 0)}
+    cluster.run(1000)
+    cluster.complete()
+    assert cluster.run(2 * INTERVAL_MS, cluster.bootstrapped) <= INTERVAL_MS and cluster.bootstrapped()
+    assert cluster.nodes[0].age_cs(1) == -1  # it was never heard
+
+
+def test_a_cut_that_nobody_bridges_is_healed_by_asking():
+    cluster = Cluster(3)
+    cluster.air.cut = {(0, 1), (1, 0), (0, 2), (2, 0)}
     cluster.run(500)
     cluster.complete()
     cluster.run(4 * INTERVAL_MS)
-    assert [node.machine.state for node in cluster.nodes] == [COLLECTING, COLLECTING, BOOTSTRAPPED]
-    assert cluster.nodes[0].missing() == ([1], []) and cluster.nodes[1].missing() == ([0], [])
+    assert [node.machine.state for node in cluster.nodes] == [COLLECTING] * 3
+    assert cluster.nodes[0].missing() == ([1, 2], []) and cluster.nodes[1].missing() == ([0], [])
     cluster.air.cut.clear()
-    cluster.run(2 * INTERVAL_MS)
+    cluster.run(8 * INTERVAL_MS)
     assert cluster.bootstrapped()
 
 
@@ -154,15 +165,6 @@ def test_the_air_is_silent_once_all_have_concluded():
     assert cluster.sent() == before
 
 
-def test_two_farewells_and_no_more():
-    cluster = Cluster(1)
-    cluster.run(4 * INTERVAL_MS)
-    before = cluster.sent()[0]
-    cluster.complete()
-    cluster.run(20 * INTERVAL_MS)
-    assert cluster.sent() == [before + 1 + 2]  # the announcement, and the farewells
-
-
 def test_a_node_asks_only_until_it_has_concluded():
     cluster = Cluster(3)
     cluster.run(1000)
@@ -179,21 +181,6 @@ def test_a_ready_peer_counts_as_participating():
     assert cluster.nodes[1].machine.pinging.has(0) and cluster.nodes[1].machine.collecting.has(0)
 
 
-def test_an_answer_that_was_due_is_forgotten_by_a_restart():
-    cluster = Cluster(3)
-    cluster.off.add(2)
-    cluster.run(500)
-    cluster.complete(0)
-    cluster.run(STEP_MS)
-    cluster.complete(1)  # which asks at once, and node 0 owes it an answer in an interval
-    cluster.run(STEP_MS)
-    cluster.nodes[0].restart()
-    cluster.nodes[0].cancel()
-    before = cluster.nodes[0].counters[SENT]
-    cluster.run(2 * INTERVAL_MS)
-    assert cluster.nodes[0].counters[SENT] == before
-
-
 def test_a_node_that_has_not_completed_answers_nobody_after_its_end():
     cluster = Cluster(2, deadline_ms=1000)
     cluster.off.add(1)
@@ -203,3 +190,38 @@ def test_a_node_that_has_not_completed_answers_nobody_after_its_end():
     cluster.reboot(1)
     cluster.run(800)
     assert cluster.nodes[0].counters[SENT] == before
+
+
+class Row:
+    """The transport of one of several boards in a row. It takes frames with a few statements only."""
+
+    def __init__(self, rings, index, max_length):
+        self.rings = rings
+        self.index = index
+        self.max_length = max_length
+
+    def send(self, buffer, length):
+        for index in (self.index - 1, self.index + 1):
+            if 0 <= index < len(self.rings):
+                self.rings[index].put(buffer, length)
+
+    def receive(self, buffer):
+        return self.rings[self.index].receive(buffer)
+
+
+def test_a_row_of_boards_boots_with_a_part_of_the_roster_in_each_frame():
+    """Two of seven statements in a frame: a member still counts for the default presence, as that is longer then."""
+    count, time = 7, [0]
+    rings = [Ring(16, 250) for _ in range(count)]
+    nodes = [
+        Node(Config(i, range(count), count), Row(rings, i, 44), "x", 600000, 500, clock=Clock(lambda: time[0]), seed=i + 1)
+        for i in range(count)
+    ]
+    assert nodes[0].wire.room == 2 and nodes[0].peers.presence_ms == 4 * 32 * 500
+    while time[0] < 60000 and not all(node.machine.state == BOOTSTRAPPED for node in nodes):
+        time[0] += 10
+        for i in range(count):
+            nodes[i].poll()
+            if time[0] == 1000 * (i * 3 % count + 1):
+                nodes[i].complete()
+    assert time[0] < 30000, time

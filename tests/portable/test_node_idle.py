@@ -1,47 +1,99 @@
 """How long a node may sleep: Node.idle_ms, on which the simulator and battery-powered boards rely."""
 
-from airs import INTERVAL_MS, Cluster
+from airs import INTERVAL_MS, Chance, Cluster, Lone
 from faction import BOOTSTRAPPED, TIMED_OUT
 from faction.node import SENT
+from faction.wire import ASKING, READY
 from test_node_memory import node_in
 from witness import need_lock_or_count, watched
 
 FOREVER = 0x3FFFFFFF
 
 
-def test_a_poll_at_the_end_of_the_idle_time_does_something_and_none_before():
-    cluster = Cluster(1, 1, deadline_ms=3000)
+def test_a_node_that_sleeps_as_long_as_it_may_ends_in_time():
+    cluster = Cluster(1, 1, deadline_ms=30000)
     node = cluster.nodes[0]
     node.poll()
-    events = 0
+    polls = 0
     while not node.machine.is_concluded:
         idle_ms = node.idle_ms()
+        assert idle_ms > 0
         before = (node.counters[SENT], node.machine.state)
         if idle_ms > 1:
             cluster.ms += idle_ms - 1
             node.poll()
             assert (node.counters[SENT], node.machine.state) == before and node.idle_ms() == 1
-        cluster.ms += min(idle_ms, 1)
+        cluster.ms += 1
         node.poll()
-        assert (node.counters[SENT], node.machine.state) != before, idle_ms
-        events += 1
-    assert node.machine.state == TIMED_OUT and cluster.ms == 3000 and events > 5
+        polls += 1
+    assert node.machine.state == TIMED_OUT and cluster.ms == 30000 and node.counters[SENT] == 10 and polls <= 20
 
 
-def test_a_node_that_is_woken_as_seldom_as_it_allows_boots_as_fast():
-    ends = []
-    for step_ms in (1, None):
-        cluster = Cluster(2)
-        cluster.complete(0)
-        while not cluster.bootstrapped():
-            idle_ms = min(node.idle_ms() for node in cluster.nodes)
-            cluster.ms += step_ms or max(1, idle_ms)
-            for node in cluster.nodes:
-                node.poll()
-            if cluster.ms > 1300:
-                cluster.complete(1)
-        ends.append(cluster.ms)
-    assert abs(ends[0] - ends[1]) <= INTERVAL_MS * 5 // 4, ends
+def history(seed, is_lazy, is_line):
+    """Return all frames of a cluster of four that boots, loses a member and gets it back, and what each node then is.
+
+    is_lazy: a node is polled only when it has asked for it, or a frame waits for it.
+    """
+    chance = Chance(seed)
+    cluster = Cluster(4, 3, deadline_ms=20000, presence_ms=3000)
+    if is_line:
+        cluster.air.cut = {(i, j) for i in range(4) for j in range(4) if abs(i - j) > 1}
+    cluster.air.loses = lambda sender, receiver, buffer: chance(10) < 3
+    events = {700: lambda: cluster.complete(0), 1203: lambda: cluster.reboot(2), 2000: lambda: cluster.complete(2)}
+    events[6500] = lambda: cluster.nodes[0].restart()
+    events[7001] = lambda: cluster.complete(1)
+    events[9000] = lambda: cluster.complete(0, 3)
+    wakes = [0] * 4
+    for ms in range(1, 25000):
+        cluster.ms = ms
+        if ms in events:
+            events[ms]()
+            wakes = [ms] * 4
+        for index in range(4):
+            sent = len(cluster.air.log)
+            if not is_lazy or ms >= wakes[index]:
+                cluster.nodes[index].poll()
+                wakes[index] = ms + max(1, cluster.nodes[index].idle_ms())
+            if len(cluster.air.log) > sent:
+                for other in range(4):
+                    wakes[other] = min(wakes[other], ms if other > index else ms + 1)
+    for node in cluster.nodes:
+        node.poll()
+    ends = [(node.machine.state, list(node.counters), node.has_started, node.start_in_ms()) for node in cluster.nodes]
+    return cluster.air.log, ends
+
+
+def test_polls_at_the_end_of_the_idle_time_alone_give_the_same_history():
+    for seed in (1, 2):
+        for is_line in (False, True):
+            eager = history(seed, False, is_line)
+            assert history(seed, True, is_line) == eager and len(eager[0]) > 40, (seed, is_line)
+
+
+def test_presence_is_looked_at_in_time():
+    node = Lone(3, 3, presence_ms=1500)
+    node.run(100)
+    node.show(1, ASKING | READY)
+    node.run(1500)
+    assert node.node.machine.collecting.has(1) and node.node.idle_ms() == 1
+
+
+def test_what_waits_for_the_budget_is_due():
+    node = Lone(3, 3, frames_per_minute=2)
+    node.run(100)
+    node.node.complete()
+    assert node.node.idle_ms() == 0
+
+
+def test_the_start_is_looked_at_in_time():
+    node = Lone(3, 1)
+    node.run(100)
+    node.node.complete()
+    begin = node.ms
+    while not node.node.has_started:
+        assert node.node.idle_ms() <= begin + 4 * INTERVAL_MS - node.ms
+        node.run(node.node.idle_ms())
+    assert node.ms == begin + 4 * INTERVAL_MS and node.node.idle_ms() == FOREVER
 
 
 def test_a_silent_node_may_sleep_for_ever_until_somebody_asks():

@@ -5,7 +5,8 @@ from faction import Config
 from faction.node import Node
 from faction.transports.loopback import Hub
 from faction.transports.ring import Ring
-from faction.wire import ASKING, READY, Checksum, Wire
+from faction.wire import ASKING, READY, Checksum, Wire, compute_crc
+from frames import Speaker, decode, frame, sealed
 from witness import need_count, need_lock_or_count, watched
 
 
@@ -33,18 +34,13 @@ def test_the_witness_sees_an_allocation():
     raise ValueError("64 bytes were allocated, and nothing noticed")
 
 
-def frame(peer_id, flags, nonce, sequence, peers=(0, 1, 2), quorum=3, cluster="greenhouse"):
-    sender = Wire(Config(peer_id, peers, quorum), cluster, Checksum())
-    buffer = bytearray(sender.length)
-    sender.encode(buffer, flags, nonce, sequence)
-    return buffer
-
-
 def visitors():
     """Return frames of every kind that a node of three may meet."""
     good = frame(1, ASKING | READY, 5, 9)
     broken = bytearray(good)
     broken[9] ^= 4
+    beyond = bytearray(good)
+    beyond[34] = 0x10  # a window that ends behind the roster
     huge = bytearray(b"\xfa\xc7" + b"\xff" * 240)
     return [
         good,
@@ -56,6 +52,12 @@ def visitors():
         frame(7, READY, 5, 1, peers=(0, 7), quorum=2),
         frame(1, READY, 5, 1, cluster="x"),
         frame(1, READY, 5, 1, quorum=2),
+        frame(1, ASKING, 5, 11, statements={0: (0, True), 2: (9, True)}, start_ms=-5, question_age=3),
+        frame(1, READY, 5, 12, statements={2: (1, False)}, start_ms=700, question_age=3),
+        frame(2, ASKING, 7, 1, statements={1: (0x7FFE, True)}, run_age=0),
+        frame(1, ASKING, 5, 13, start_ms=(1 << 29) - 1, question_age=0x7FFE),
+        frame(2, 0, 0x3FFFFFFE, 0x3FFFFFFF, statements={0: (0, True), 1: (0x7FFE, False)}, start_ms=1 - (1 << 29), question_age=0),
+        sealed(beyond),
         broken,
         huge,
         bytearray(b"hello"),
@@ -209,3 +211,34 @@ def test_a_whole_cluster_allocates_nothing_while_it_boots():
     boot()
     watched(boot)
     assert all(node.machine.state == 3 for node in nodes)
+
+
+def test_frames_are_encoded_and_decoded_without_allocating():
+    need_lock_or_count()
+    for peers in ((0, 1, 2), tuple(range(200))):
+        receiver = Wire(Config(0, peers, 2), "greenhouse", Checksum())
+        good = Speaker(1, peers, 2).frame(ASKING | READY, {2: (7, True)})
+
+        def both():
+            decode(receiver, good)
+            receiver.encode()
+            compute_crc(good, 40)
+
+        watched(both)
+
+
+def test_withdrawals_conflicts_and_the_start_allocate_nothing():
+    need_lock_or_count()
+    speakers = [Speaker(i, (0, 1, 2), 3, nonce=i + 5) for i in range(3)]
+    frames = []
+    for turn in range(1, 12):  # each is ready, takes it back, begins another run; strangers enough to fill the memory for them
+        frames.append(speakers[1].frame(ASKING | READY, {2: (turn, True)}, start_ms=3000 - turn))
+        frames.append(speakers[1].frame(ASKING, {2: (0, False)}))
+        frames.append(speakers[2].frame(ASKING, {0: (0, True)}, nonce=40 + turn))
+        frames.append(frame(20 + turn, READY, 5, 1, cluster="x", peers=(0, 20 + turn)))
+    feed = Feed(frames)
+    node = Node(Config(0, (0, 1, 2), 3), feed, "greenhouse", 1 << 20, 500, clock=Ticks(10), seed=1, observer=Counting(), presence_ms=700)
+    watched(Poll(feed, node))
+    node.complete()
+    watched(Poll(feed, node))
+    assert node.machine.observer.count > 3

@@ -5,12 +5,13 @@ decided here, not by the code under test. Prints how many frames of which verdic
 """
 
 import sys
+from binascii import crc32
 
 from faction import Config
 from faction.clock import Clock
 from faction.key import Key
 from faction.node import RESTART, Node
-from faction.wire import Checksum, Wire
+from faction.wire import READY, Checksum, Wire
 
 PEERS = (0, 1, 2, 70000)
 SECRET = b"the secret of the fuzzed cluster"
@@ -49,41 +50,58 @@ class Feed:
         return length
 
 
-def bitwise_crc(data):
-    crc = 0xFFFF
-    for byte in data:
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
-    return crc ^ 0xFFFF
-
-
 def number(data, at):
     return data[at] << 24 | data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]
 
 
 def is_whole(frame, model):
     """Tell whether a frame is one that a member could have sent, by the layout in faction/wire.py."""
+    if len(frame) < 40 or frame[:3] != model[:3] or frame[4:12] != model[4:12]:
+        return False
+    window = number(frame, 32)
+    count = window >> 4 & 0xFF
     return (
-        len(frame) == 26
-        and frame[:3] == model[:3]
-        and frame[4:12] == model[4:12]
-        and number(frame, 12) in PEERS
+        number(frame, 12) in PEERS
         and 0 < number(frame, 16) < 1 << 30
-        and number(frame, 20) < 1 << 30
-        and bitwise_crc(frame[:24]) == frame[24] << 8 | frame[25]
+        and max(number(frame, 20), number(frame, 24), number(frame, 28), window) < 1 << 30
+        and len(frame) == 40 + 2 * count
+        and (window >> 12) + count <= len(PEERS)
+        and crc32(frame[:-4]) == number(bytes(reversed(frame[-4:])), 0)
     )
+
+
+def claims(frame, run_ms):
+    """Return who is ready by a whole frame, if our run is so old; of ourselves it can say nothing."""
+    window = number(frame, 32)
+    ready = [number(frame, 12)] if frame[3] & READY else []
+    for i in range(window >> 4 & 0xFF):
+        word = frame[36 + 2 * i] << 8 | frame[37 + 2 * i]
+        if word >= 0x8000 and word != 0xFFFF and (word & 0x7FFF) << (window & 15) <= run_ms:
+            ready.append(PEERS[(window >> 12) + i])
+    return [peer_id for peer_id in ready if peer_id]
 
 
 def genuine(chance, seal, quoted):
     """Return a frame of a member, of a stranger, or of a node that expects something else."""
     peers = PEERS if chance(8) else (1, 2, 5)
-    wire = Wire(Config(peers[chance(len(peers))], peers, 1 + chance(3)), "fuzz" if chance(8) else "other", seal)
-    buffer = bytearray(wire.length)
+    config = Config(peers[chance(len(peers))], peers, 3 if chance(4) else 1 + chance(3))
+    least = 36 + 4 * seal.quotes_for(len(peers)) + seal.size
+    wire = Wire(config, "fuzz" if chance(8) else "other", seal, least + 2 + chance(2 * len(peers)))
     if len(wire.quotes):
         wire.quotes[0] = quoted
-    wire.encode(buffer, chance(256), 1 + chance(1 << chance(30)), chance(1 << chance(30)))
-    return buffer
+    wire.flags = chance(256)
+    wire.nonce = 1 + chance(1 << chance(30))
+    wire.sequence = chance(1 << chance(30))
+    wire.start = chance(1 << chance(31)) if chance(2) else 0
+    wire.run_age = chance(1 << chance(16))
+    wire.question_age = chance(1 << chance(16))
+    wire.first = chance(len(peers) + 1 - wire.room) if chance(8) else chance(1 << 18)  # or beyond the roster
+    wire.unit = chance(16) if chance(2) else 0
+    for i in range(wire.room):
+        wire.outbox[36 + 2 * i] = chance(256) if chance(2) else chance(2) << 7
+        wire.outbox[37 + 2 * i] = chance(256) if chance(2) else chance(64)
+    wire.encode()
+    return bytearray(wire.outbox)
 
 
 def mutated(frame, chance):
@@ -104,49 +122,68 @@ def mutated(frame, chance):
 
 
 def any_frame(chance, seal, nonce):
-    """Return (frame, whether it is one that was sent to us as it is)."""
+    """Return (frame, whether it is as it was sent, whether it quotes us)."""
     kind = chance(10)
     if kind < 2:
-        return bytearray([chance(256) for _ in range(chance(260))]), False
+        return bytearray([chance(256) for _ in range(chance(260))]), False, False
     if kind == 2:
-        return bytearray(b"\xfa\xc7" + bytes([chance(256) for _ in range(chance(60))])), False
+        return bytearray(b"\xfa\xc7\x02" + bytes([chance(256) for _ in range(chance(60))])), False, False
     quoted = nonce if chance(4) else 1 + chance(1000)
     frame = genuine(chance, seal, quoted)
     if kind < 6:
         before = bytes(frame)
         frame = mutated(frame, chance)
-        return frame, bytes(frame) == before and quoted == nonce
+        return frame, bytes(frame) == before, quoted == nonce
     if kind < 8 and not isinstance(seal, Key):  # what anybody can make who knows the format
-        frame[chance(24)] = chance(256)
-        seal.sign(frame, 24)
-    return frame, quoted == nonce
+        end = len(frame) - seal.size
+        frame[chance(end)] = chance(256)
+        seal.sign(frame, end, memoryview(frame)[:end])
+    return frame, True, quoted == nonce
 
 
 def knowledge(node):
     machine = node.machine
-    return machine.state, machine.pinging.count, machine.collecting.count, tuple(node.missing()[0])
+    return machine.state, machine.pinging.count, list(machine.collecting), bytes(node.peers.restarts), list(node.missing()[0])
 
 
 def fuzz(seed, count, seal):
-    """Feed count frames to a node, which starts again after every 64; return its counters."""
+    """Feed count frames to a node, which begins another run after every 64; return its counters."""
     chance = Chance(seed)
     feed = Feed()
-    node = Node(Config(0, PEERS, 3), feed, "fuzz", 1000, clock=Clock(lambda: 0), seal=seal, seed=seed)
-    model = bytearray(26)
-    Wire(Config(0, PEERS, 3), "fuzz", Checksum()).encode(model, 0, 1, 1)
+    ticks = [0]
+    node = Node(Config(0, PEERS, 3), feed, "fuzz", 100000, clock=Clock(lambda: ticks[0]), seal=seal, seed=seed)
+    model = Wire(Config(0, PEERS, 3), "fuzz", Checksum()).outbox
     keyed = isinstance(seal, Key)
     for i in range(count):
         if i % 64 == 0:
             node.restart()
+            node.poll()
+            begin = ticks[0]
             if i % 128:
                 node.complete()
-        frame, is_genuine = any_frame(chance, seal, node.nonce)
-        before = knowledge(node)
+            sent = []  # in this run
+            proven = set()  # runs, by the sender and its nonce
+            after = knowledge(node)
+        if sent and not chance(16):
+            frame, is_intact, is_quoting = sent[chance(len(sent))]  # a replay
+        else:
+            frame, is_intact, is_quoting = any_frame(chance, seal, node.nonce)
+            sent.append((frame, is_intact, is_quoting))
+        if keyed and is_intact and is_quoting:
+            proven.add(bytes(frame[12:20]))
+        ticks[0] += chance(8)
+        before = after
         feed.frame = frame
         node.poll()
-        may_count = is_genuine if keyed else is_whole(frame, model)
-        if not may_count and knowledge(node) != before:
-            raise AssertionError("%s changed %s to %s" % (bytes(frame), before, knowledge(node)))
+        after = knowledge(node)
+        if after == before:
+            continue
+        if not (is_intact and bytes(frame[12:20]) in proven if keyed else is_whole(frame, model)):
+            raise AssertionError("%s changed %s to %s" % (bytes(frame), before, after))
+        counted = [peer_id for peer_id in after[2] if peer_id not in before[2]]
+        claimed = claims(frame, ticks[0] - begin)
+        if [peer_id for peer_id in counted if peer_id not in claimed]:
+            raise AssertionError("%s counts %s, claims %s" % (bytes(frame), counted, claimed))
     return list(node.counters[:RESTART])
 
 

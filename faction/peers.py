@@ -1,0 +1,300 @@
+"""What a node knows of its peers: which run of each is alive, what each said of itself, how long ago, and who asks.
+
+Theory of operation
+
+ 1. For each member there is one *statement*, the latest: that it is READY, or that it is not, and when it said so. A frame
+    of a member is a statement about itself, of age 0. A frame also has statements about the other members, with their
+    ages. So no board has to know the time of another board. A member without a statement counts as unknown.
+ 2. Only a later statement takes the place of a statement. Ages are rounded up each time they are sent. So a relayed
+    statement never looks younger than it is, except for the time that frames are under way. A relayed statement takes a
+    READY back only if it is at least two units later.
+ 3. The machine observes a member only from a statement that is not older than our own run. So it observes what it would
+    have observed if it had heard the member itself. A statement about ourselves is not believed.
+ 4. A readiness that is no longer true is withdrawn from the machine. This happens in three cases: the member itself says
+    that it is not ready; somebody tells us that it said so later than it was ready; nobody has heard of it for presence_ms.
+ 5. A run has a nonce. Nonces have no order. So a frame of the run before the current one is stale, and so is a frame with
+    a sequence below the latest one. But seven such frames in a row, with rising sequences, show that their run is alive.
+
+``now`` is the time of the node in ms. It rises. From time to time the node turns it back, and all times here with it
+(``shift``). So all numbers are small ints. Nothing here allocates after the constructor.
+"""
+
+from array import array
+
+const = int  # folded away on boards: see machine.py
+_FOR_TYPE_CHECKERS = const(0)
+if _FOR_TYPE_CHECKERS:
+    from .machine import Faction
+    from .wire import Wire
+
+# Constants of other files, repeated. const() works within one file only. A name that is looked up at run time takes about
+# 40 bytes of heap. tests/host/test_constants.py compares them with the others.
+_PARTICIPATION_OBSERVED = const(0)  # of machine.py
+_READY_OBSERVED = const(1)
+_WITHDRAWAL_OBSERVED = const(5)
+_BEACON = const(0)  # of wire.py
+_ASKING = const(0x01)
+_READY = const(0x02)
+_NO_AGE = const(0x7FFF)
+_READY_BIT = const(0x8000)
+_STATEMENTS = const(36)
+_SAME_ID = const(6)  # of node.py
+_STRANGER = const(7)
+_STALE = const(8)
+_ECHO = const(9)
+
+# What a frame has brought: a set of flags
+_NEWS = const(0x01)  # we have learned something
+_LACKS = const(0x02)  # its sender does not count a readiness that we know and that it could count
+_SEEKS = const(0x04)  # its sender lacks a member of whom we know nothing recent
+_CLONED = const(0x08)  # somebody says that we are ready, and we are not
+_BEGAN = const(0x10)  # its sender has begun another run
+
+_PRESENCE = const(16)  # times recent_ms: 32 intervals
+_LONGEST_MS = const(0x08000000)
+_NEVER = const(-0x20000000)  # a time before all times
+_FAR = const(0x3FFFFFFF)  # a time after all times
+
+# Marks of a peer. _READY (0x02) is one more: its statement says that it is ready.
+_ASKS = const(0x04)  # its latest frame asked, and did not show that it knows what we know
+_DOUBT_CURRENT = const(0x10)  # the frames in doubt are of its current run, not of the run before
+_DOUBT = const(0x20)  # one step of a count, up to 7: rising frames in doubt
+
+
+class Peers:
+    """The peers of one node, by their position in the roster. Attributes, only to be read, except for ``now``:
+
+    ``now``          the time of the node in ms
+    ``start``        when our run began
+    ``nonce``        of our run
+    ``own``          our own position
+    ``machine``      the Faction that observes what counts
+    ``wire``         the Wire with the frame that is taken in, or goes out
+    ``config``       the Config of the machine
+    ``presence_ms``  a member no longer counts if nobody has heard of it for so long
+    ``recent_ms``    a statement that is younger needs no renewal
+    ``marks``        flags of each peer; READY of faction.wire is one of them, and the node sets it for our own position
+    ``said``         when the statement about each peer was made; -2**29: there is none
+    ``heard``        when the latest frame of each peer came; -2**29: none in our run
+    ``restarts``     how often each peer was seen to begin another run, up to 255
+    """
+
+    def __init__(self, machine: "Faction", wire: "Wire", presence_ms: "int | None", recent_ms: int) -> None:
+        """Know nothing yet. presence_ms: 0: a member counts for ever; None: as Node has it. Allocates all that is needed."""
+        count = len(machine.config.peers)
+        self.machine = machine
+        self.config = machine.config
+        self.wire = wire
+        if presence_ms is None:  # with a part of the roster in each frame, news of a member takes so many frames
+            presence_ms = min(_PRESENCE * recent_ms * -(-count // wire.room), _LONGEST_MS)
+        self.presence_ms = presence_ms or _FAR
+        self.recent_ms = recent_ms
+        self.now = self.start = self.nonce = self._previous_nonce = 0
+        self.own = machine.config.index(machine.config.peer_id)
+        self.restarts = bytearray(count)
+        self.marks = bytearray(count)
+        self.said = array("i", [_NEVER] * count)
+        self.heard = array("i", [_NEVER] * count)
+        self._nonces = array("I", bytes(4 * count))  # of the current run of each peer
+        self._sequences = array("I", bytes(4 * count))  # the latest one heard in this run
+        self._others = array("I", bytes(4 * count))  # the nonce of the run before it
+        self._doubted = array("I", bytes(4 * count))  # the sequence of the latest frame in doubt
+        self._next = 0  # the position of the first statement of the next frame
+        self._found = 0  # what this frame has brought
+        self._their_start = 0  # when the run of its sender began
+
+    # Runs
+
+    def begin(self, nonce: int) -> None:
+        """Forget all that was said and asked. A new run of ours begins now. Allocates nothing."""
+        self._previous_nonce = self.nonce
+        self.nonce = nonce
+        self.start = self.now
+        for i in range(len(self.marks)):
+            self.marks[i] &= ~(_READY | _ASKS)
+            self.said[i] = self.heard[i] = _NEVER
+
+    def judge(self, length: int) -> int:
+        """Return the verdict on the frame that wire has just decoded: BEACON if it counts. length: its bytes. Allocates nothing."""
+        wire = self.wire
+        index = self.config.index(wire.peer_id)
+        if index < 0:
+            return _STRANGER
+        if index == self.own and wire.nonce == self.nonce:
+            return _ECHO
+        return self._judge_run(index, length)
+
+    def _judge_run(self, index: int, length: int) -> int:
+        """Return the verdict on a frame of a member. It depends on the run and the sequence of the frame."""
+        wire = self.wire
+        if wire.nonce == self._nonces[index]:
+            return _BEACON if wire.sequence > self._sequences[index] or self._returns(index, _DOUBT_CURRENT) else _STALE
+        if wire.nonce == self._others[index] and not self._returns(index, 0):
+            return _STALE
+        if index == self.own:
+            return _STALE if wire.nonce == self._previous_nonce else _SAME_ID
+        return _BEACON
+
+    def _returns(self, index: int, flags: int) -> bool:
+        """Tell whether, with this frame, the run of the frames in doubt has shown that it is alive.
+
+        Two things can bring living frames in doubt. A frame of a dead run that we never heard comes late, and makes this run
+        current. Or damage that no check has found puts a sequence far ahead. In both cases the living run goes on with new
+        frames, and seven of them in a row decide. flags: _DOUBT_CURRENT, or 0.
+        """
+        marks = self.marks[index]
+        sequence = self.wire.sequence
+        is_next = sequence > self._doubted[index]
+        if marks & _DOUBT_CURRENT != flags or (flags and not is_next):
+            marks = marks & ~(7 * _DOUBT | _DOUBT_CURRENT) | flags | _DOUBT
+        elif is_next:
+            marks += _DOUBT
+        else:
+            return False
+        self.marks[index] = marks
+        self._doubted[index] = sequence
+        return marks >= 7 * _DOUBT
+
+    # Statements
+
+    def take(self) -> int:
+        """Take in a frame that counts, as judge has said. Return what it has brought: a set of flags. Allocates nothing."""
+        wire = self.wire
+        self._found = 0
+        # The age of the run is rounded down. So the run looks younger than it is, and what it seems to count it does count.
+        self._their_start = _NEVER if wire.run_age == _NO_AGE else self.now - (wire.run_age << wire.unit)
+        index = self.config.index(wire.peer_id)
+        self.said[self.own] = self.now
+        self._hear(index)
+        self._read(wire.inbox, wire.first + wire.count)
+        if self._found & _NEWS:  # after all of it: a frame may say READY of one, and take it back of another
+            self._observe()
+        if wire.flags & _ASKING and (self._found & _LACKS or not self.machine.is_concluded):
+            self.marks[index] |= _ASKS
+        return self._found
+
+    def _hear(self, index: int) -> None:
+        """Take in what the frame says of its sender."""
+        wire = self.wire
+        if wire.nonce != self._nonces[index]:
+            self._found = _NEWS
+            if self._nonces[index]:
+                self._found = _BEGAN | _NEWS
+                self.restarts[index] = min(self.restarts[index] + 1, 255)
+                self._others[index] = self._nonces[index]
+                self._doubted[index] = self._sequences[index]
+            self._nonces[index] = wire.nonce
+        self.marks[index] &= _READY
+        self._sequences[index] = wire.sequence
+        self.heard[index] = self.now
+        self._learn(index, (wire.flags & _READY) << 14)
+
+    def _read(self, inbox: bytearray, index: int) -> None:
+        """Take in the statements of the frame, from the last to the first: see write. index: the position behind the last one."""
+        at = _STATEMENTS + 2 * self.wire.count
+        while at > _STATEMENTS:
+            at -= 2
+            index -= 1
+            word = inbox[at] << 8 | inbox[at + 1]
+            said = _NEVER if word & _NO_AGE == _NO_AGE else self.now - ((word & _NO_AGE) << self.wire.unit)
+            if word < _READY_BIT or said < self._their_start:
+                self._weigh_lack(index)
+            if said > self.said[index] and self.now - said <= self.presence_ms:
+                # A statement that takes a readiness back must be later by more than rounding can make it.
+                if word >= _READY_BIT or not self.marks[index] & _READY or said >= self.said[index] + (2 << self.wire.unit):
+                    self._learn(index, word)
+            elif index == self.own and word >= _READY_BIT and said >= self.start + self.recent_ms and not self.marks[index] & _READY:
+                self._found |= _CLONED
+
+    def _weigh_lack(self, index: int) -> None:
+        """Note whether we can help the sender. It does not count the readiness of the peer at index."""
+        said = self.said[index]
+        if self.marks[index] & _READY and said >= self._their_start and self.now - said <= self.presence_ms:
+            self._found |= _LACKS
+            self._next = index
+        elif self.now - said > self.recent_ms:
+            self._found |= _SEEKS
+
+    def _learn(self, index: int, word: int) -> None:
+        """Keep a statement that is later than the one we know. word: its two bytes."""
+        known = self.said[index]
+        at = self.said[index] = self.now - ((word & _NO_AGE) << self.wire.unit)
+        if (word >= _READY_BIT) != (self.marks[index] & _READY > 0):
+            self.marks[index] ^= _READY
+            known = _NEVER
+            if word < _READY_BIT:
+                self.machine.process(_WITHDRAWAL_OBSERVED, self.config.peers[index])
+        if known == _NEVER or known < self.start <= at:
+            self._found |= _NEWS
+            self._next = index
+
+    def _observe(self) -> None:
+        """Let the machine observe what the statements say, if it has not yet."""
+        machine = self.machine
+        for i in range(len(self.marks)):
+            peer_id = self.config.peers[i]
+            if self.said[i] < self.start or i == self.own or machine.is_concluded or machine.collecting.has(peer_id):
+                continue
+            if not machine.is_pinging_completed and not machine.pinging.has(peer_id):
+                machine.process(_PARTICIPATION_OBSERVED, peer_id)
+            if self.marks[i] & _READY:
+                machine.process(_READY_OBSERVED, peer_id)
+
+    def write(self) -> None:
+        """Write the next statements into the outbox: from the first news or lack of the frame heard last on, or in turn.
+
+        Allocates nothing.
+        """
+        wire = self.wire
+        outbox = wire.outbox
+        self.said[self.own] = self.now
+        at = _STATEMENTS
+        end = at + 2 * wire.room
+        i = wire.first = min(self._next, len(self.marks) - wire.room)
+        while at < end:
+            age = min(-(self.said[i] - self.now >> wire.unit), _NO_AGE)  # rounded up; NEVER gives NO_AGE in units up to 2**14
+            outbox[at] = age >> 8 | (self.marks[i] & _READY) << 6
+            outbox[at + 1] = age & 0xFF
+            at += 2
+            i += 1
+        self._next = i % len(self.marks)  # the next frame goes on where this one ends
+
+    def expire(self) -> int:
+        """Withdraw the peers of which nobody has heard for presence_ms. Return when to look again, or 2**30 - 1 for never.
+
+        It also lets the machine observe what it has not yet, because its observer has raised. Allocates nothing.
+        """
+        oldest = self.now
+        for i in range(len(self.marks)):
+            said = self.said[i]
+            if said == _NEVER or i == self.own:
+                continue
+            if said < self.now - self.presence_ms:
+                self.said[i] = _NEVER
+                self.marks[i] = 0
+                self.machine.process(_WITHDRAWAL_OBSERVED, self.config.peers[i])
+            elif said < oldest:
+                oldest = said
+        self._observe()
+        return _FAR if self.presence_ms == _FAR else oldest + self.presence_ms + 1
+
+    def is_any(self, flags: int) -> bool:
+        """Tell whether there is such a peer. Allocates nothing.
+
+        flags: ASKING: it was heard asking, and has not shown that it knows what we know. READY: its readiness is known, but is
+        older than our run, so it cannot count yet.
+        """
+        for i in range(len(self.marks)):
+            if self.marks[i] & _ASKS if flags == _ASKING else self.marks[i] & _READY and self.said[i] < self.start and i != self.own:
+                return True
+        return False
+
+    def shift(self, ms: int) -> None:
+        """Turn the time back, and all times with it. A statement that is older than six days is forgotten. Allocates nothing."""
+        self.now -= ms
+        self.start = max(self.start - ms, _NEVER + 1)
+        for i in range(len(self.marks)):
+            self.heard[i] = max(self.heard[i] - ms, _NEVER)
+            at = self.said[i] = max(self.said[i] - ms, _NEVER)
+            if at == _NEVER and i != self.own:
+                self.marks[i] = 0
