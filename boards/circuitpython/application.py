@@ -1,4 +1,8 @@
-"""What this board does: when the cluster is ready, it blinks its LED in step with all other boards."""
+"""What this board does: from the common start on it blinks its LED, in step with all other boards.
+
+Boards start within about 10 ms of each other, and each counts its seconds from there. So nothing adds up but the error of
+their crystals: two of 20 ppm are up to 0.14 s apart after an hour.
+"""
 
 import time
 
@@ -16,9 +20,9 @@ class Application(Hooks):
         self.start_ns = 0
 
     def on_bootstrapped(self, node):
-        """Remember when the cluster started."""
+        """Remember when the cluster started: now, or before, if this board is late."""
+        self.start_ns = time.monotonic_ns() - node.started_late_ms * 1000000
         super().on_bootstrapped(node)
-        self.start_ns = time.monotonic_ns()
 
     def step(self, node):
         """Switch the LED on in the first half of each second since the start."""

@@ -8,7 +8,7 @@ from wiring import terminal, transport
 
 def main():
     settings = load()
-    node, console = serve(settings, transport(settings["transport"]), terminal(settings), cpu.uid)
+    node, console = serve(settings, transport(settings["transports"]), terminal(settings), cpu.uid)
     run(node, Application(), console)
 
 

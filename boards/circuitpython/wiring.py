@@ -4,15 +4,19 @@ import sys
 
 import board
 import supervisor
-from member import addresses
+from member import addresses, join
 
 
 def transport(settings):
     """Return the transport of this board, and switch the radio on if it has one.
 
-    settings: the part "transport" of faction.json. Raises ValueError if its kind is unknown, ConnectionError if the network
-    cannot be joined.
+    settings: the part "transports" of faction.json, a list; several become one. Raises ValueError if a kind is unknown,
+    ConnectionError if the network cannot be joined.
     """
+    return join([_open(each) for each in settings])
+
+
+def _open(settings):
     kind = settings["kind"]
     if kind == "espnow":
         from faction.transports.espnow import ESPNow
@@ -22,7 +26,7 @@ def transport(settings):
         return _udp(settings)
     if kind == "uart":
         return _uart(settings)
-    raise ValueError("faction.json: transport.kind: %s: no such kind; it must be espnow, udp or uart" % kind)
+    raise ValueError("faction.json: transports: kind %s: no such kind; it must be espnow, udp or uart" % kind)
 
 
 def _udp(settings):

@@ -10,6 +10,8 @@ from faction import BOOTSTRAPPED, Config
 from faction.node import Node
 
 PAUSE_MS = 5  # between two polls: the firmware's receive buffers hold what arrives in this time
+# What a configuration may say of a node. Where it says nothing, or null, the node has a value of its own.
+_OPTIONS = ("start_after_ms", "presence_ms", "frames_per_minute", "deadline_from_contact", "is_line_shared")
 
 
 def load(path="faction.json"):
@@ -21,7 +23,9 @@ def load(path="faction.json"):
         raise ValueError("%s: no such file; run faction deploy" % path) from None
     except ValueError:
         raise ValueError("%s: damaged; run faction deploy again" % path) from None
-    for field in ("cluster", "quorum", "peers", "transport"):
+    if "transport" in settings and "transports" not in settings:  # an earlier faction deploy wrote this file
+        settings["transports"] = [settings["transport"]]
+    for field in ("cluster", "quorum", "peers", "transports"):
         if field not in settings:
             raise ValueError("%s: %s: missing; run faction deploy again" % (path, field))
     return settings
@@ -48,6 +52,15 @@ def addresses(settings):
     return [(each.split(":")[0], int(each.split(":")[1])) for each in settings["to"]]
 
 
+def join(transports):
+    """Return one transport for a list of them. Several become a Bridge: this board stands on several airs."""
+    if len(transports) == 1:
+        return transports[0]
+    from faction.transports.bridge import Bridge
+
+    return Bridge(*transports)
+
+
 def make(settings, transport, hardware_id=None, observer=None):
     """Return the node of this board. Raises ValueError if a value of the configuration is wrong."""
     seal = None
@@ -63,6 +76,7 @@ def make(settings, transport, hardware_id=None, observer=None):
         settings.get("interval_ms", 500),
         seal=seal,
         observer=observer,
+        **{name: settings[name] for name in _OPTIONS if settings.get(name) is not None},
     )
 
 
@@ -104,41 +118,44 @@ class Hooks:
         return True
 
     def on_bootstrapped(self, node):
-        """Begin to work. Called once. All boards come here at nearly the same time: one frame apart, if none is lost."""
+        """Begin to work. Called once, at the common start of all boards, some time after our own verdict.
+
+        Boards that have their verdict by then come here within about 10 ms of each other. For a board that got its verdict
+        later, the start was node.started_late_ms ago: take that off the time to be in step with the others.
+        """
         print("bootstrapped, with", list(node.machine.collecting))
 
     def on_timed_out(self, node):
-        """Decide what to do without the cluster. Called once. This one prints who is missing, and tries again."""
+        """Decide what to do without the cluster. Called once, at the verdict. This one prints who is missing, and tries again."""
         silent, unready = node.missing()
         print("timed out; never heard", silent, "not ready", unready)
         node.restart()
 
     def step(self, node):
-        """Do a little of the work. Called again and again after the verdict."""
+        """Do a little of the work. Called again and again after on_bootstrapped, or after on_timed_out."""
 
 
-def run(node, application, console=None):
+def run(node: "Node", application, console=None):
     """Poll a node and its console for ever, and call the hooks of its application. Does not return.
 
-    application is a Hooks, or any object with its four methods. If it restarts the node, the hooks are called again
-    for the new attempt.
+    application is a Hooks, or any object with its four methods. Between a verdict of Bootstrapped and the common start no
+    hook is called. If the application restarts the node, the hooks are called again for the new attempt.
     """
     greet(node)
-    told = False
+    told = 0  # the nonce of the attempt whose outcome the application knows
     while True:
-        state = node.poll()
+        node.poll()
         if console is not None:
             console.poll()
         if not node.machine.is_concluded:
-            told = False
             if not node.machine.is_pinging_completed and application.start_up(node):
                 node.complete()
-        elif told:
+        elif told == node.nonce:
             application.step(node)
-        else:
-            told = True
-            if state == BOOTSTRAPPED:
-                application.on_bootstrapped(node)
-            else:
-                application.on_timed_out(node)
+        elif node.machine.state != BOOTSTRAPPED:
+            told = node.nonce
+            application.on_timed_out(node)
+        elif node.has_started:
+            told = node.nonce
+            application.on_bootstrapped(node)
         time.sleep(PAUSE_MS / 1000)

@@ -8,7 +8,7 @@ from wiring import terminal, transport
 
 def main():
     settings = load()
-    node, console = serve(settings, transport(settings["transport"]), terminal(settings), unique_id())
+    node, console = serve(settings, transport(settings["transports"]), terminal(settings), unique_id())
     run(node, Application(), console)
 
 

@@ -2,7 +2,7 @@
 
 import time
 
-from member import addresses
+from member import addresses, join
 from terminal import Terminal
 
 WIFI_TIMEOUT_MS = 30000
@@ -11,9 +11,13 @@ WIFI_TIMEOUT_MS = 30000
 def transport(settings):
     """Return the transport of this board, and switch the radio on if it has one.
 
-    settings: the part "transport" of faction.json. Raises ValueError if its kind is unknown, OSError if the network cannot
-    be joined.
+    settings: the part "transports" of faction.json, a list; several become one. Raises ValueError if a kind is unknown,
+    OSError if the network cannot be joined.
     """
+    return join([_open(each) for each in settings])
+
+
+def _open(settings):
     kind = settings["kind"]
     if kind == "espnow":
         return _espnow(settings)
@@ -21,7 +25,7 @@ def transport(settings):
         return _udp(settings)
     if kind == "uart":
         return _uart(settings)
-    raise ValueError("faction.json: transport.kind: %s: no such kind; it must be espnow, udp or uart" % kind)
+    raise ValueError("faction.json: transports: kind %s: no such kind; it must be espnow, udp or uart" % kind)
 
 
 def _espnow(settings):
@@ -31,7 +35,9 @@ def _espnow(settings):
 
     station = network.WLAN(network.STA_IF)
     station.active(True)
-    station.config(channel=settings["channel"], pm=station.PM_NONE)
+    if not station.isconnected():  # UDP stands before ESP-NOW: the access point has given the channel
+        station.config(channel=settings["channel"])
+    station.config(pm=station.PM_NONE)
     return ESPNow()
 
 

@@ -10,7 +10,7 @@ import json
 import sys
 import time
 
-from member import PAUSE_MS, addresses, greet, load, serve
+from member import PAUSE_MS, addresses, greet, join, load, serve
 from terminal import Terminal
 
 from faction.node import SENT
@@ -44,6 +44,13 @@ class Lossy:
         return self._random * 100 // 1345
 
 
+def open_socket(settings):
+    """Return a UDP transport. Raises ValueError for another kind, OSError if the port is taken."""
+    if settings["kind"] != "udp":
+        raise ValueError("faction.json: transports: kind %s: a process has no such hardware; write udp" % settings["kind"])
+    return UDP(settings["port"], addresses(settings), settings["bind"])
+
+
 def report(node, transport):
     """Return the JSON object about a node, as README.md describes it."""
     unheard, unready = node.missing()
@@ -51,6 +58,8 @@ def report(node, transport):
         {
             "state": node.machine.state,
             "complete": node.machine.is_pinging_completed,
+            "started": node.has_started,
+            "started_late_ms": node.started_late_ms,
             "ready": list(node.machine.collecting),
             "unheard": unheard,
             "unready": unready,
@@ -61,9 +70,9 @@ def report(node, transport):
 
 
 def signature(node):
-    """Return a number that changes when the state changes, or when a peer becomes heard or ready."""
+    """Return a number that changes when the state changes, when a peer becomes known or ready, and at the common start."""
     unheard, _ = node.missing()
-    return node.machine.state + 8 * (node.machine.collecting.count + 1024 * len(unheard))
+    return node.machine.state + 8 * (node.has_started + 2 * (node.machine.collecting.count + 1024 * len(unheard)))
 
 
 def run(node, transport, console, terminal, start_up_ms):
@@ -86,9 +95,8 @@ def run(node, transport, console, terminal, start_up_ms):
 def main(path="faction.json"):
     try:
         settings = load(path)
-        network = settings["transport"]
-        socket = UDP(network["port"], addresses(network), network["bind"])
-        transport = Lossy(socket, settings.get("loss", 0), settings.get("seed", 1))
+        sockets = [open_socket(each) for each in settings["transports"]]
+        transport = Lossy(join(sockets), settings.get("loss", 0), settings.get("seed", 1))
         terminal = Terminal()
         node, console = serve(settings, transport, terminal)
     except (ValueError, OSError) as error:

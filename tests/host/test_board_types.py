@@ -31,15 +31,23 @@ waiting: int = port.any()
 port.flush()
 time.sleep_us(10)
 """
+# ESP-NOW and a UART at once, and a node between them.
 ESP32 = """
 import espnow
 import network
+from faction import Config
+from faction.node import Node
+from faction.transports.bridge import Bridge
 from faction.transports.espnow_micropython import MicroPythonESPNow
 
 station = network.WLAN(network.STA_IF)
 station.active(True)
-station.config(channel=6, pm=station.PM_NONE)
-MicroPythonESPNow(espnow.ESPNow(), 1000)
+connected: bool = station.isconnected()
+station.config(channel=6)
+station.config(pm=station.PM_NONE)
+bridge = Bridge(MicroPythonESPNow(espnow.ESPNow(), 1000), UART(stream, Pin(4, Pin.OUT), 115200))
+node = Node(Config(0, (0, 1), 2), bridge, "x", 1000, 500, 12, True, start_after_ms=0, presence_ms=0, is_line_shared=True)
+started: bool = node.has_started
 """
 CIRCUITPYTHON = """
 import busio
@@ -47,6 +55,8 @@ import digitalio
 import espnow
 import microcontroller
 import usb_cdc
+from faction import Config
+from faction.transports.bridge import Bridge
 from faction.transports.espnow_circuitpython import CircuitPythonESPNow
 from faction.console import Console
 from faction.node import Node
@@ -70,12 +80,13 @@ def ask(node: Node) -> Console:
     return Console(node, console)
 
 
-CircuitPythonESPNow(espnow.ESPNow(1000), espnow.Peer(bytes(6), lmk=None))
+radio = CircuitPythonESPNow(espnow.ESPNow(1000), espnow.Peer(bytes(6), lmk=None))
+ask(Node(Config(0, (0, 1), 2), Bridge(radio, UART(console)), "x", 1000))
 """
 CASES = {
-    "esp32": (MICROPYTHON_UART + ESP32, ("espnow_micropython.py", "stream.py", "uart.py", "udp.py")),
-    "rp2": (MICROPYTHON_UART, ("stream.py", "uart.py", "udp.py")),
-    "circuitpython": (CIRCUITPYTHON, ("espnow_circuitpython.py", "stream.py", "uart.py", "udp.py")),
+    "esp32": (MICROPYTHON_UART + ESP32, ("bridge.py", "espnow_micropython.py", "stream.py", "uart.py", "udp.py")),
+    "rp2": (MICROPYTHON_UART, ("bridge.py", "stream.py", "uart.py", "udp.py")),
+    "circuitpython": (CIRCUITPYTHON, ("bridge.py", "espnow_circuitpython.py", "stream.py", "uart.py", "udp.py")),
 }
 
 
@@ -168,19 +179,22 @@ def test_the_programs_fit_the_firmware(tmp_path, stubs, firmware):
 
 
 @pytest.mark.parametrize(
-    ("firmware", "old", "new"),
+    ("firmware", "program", "old", "new"),
     [
-        ("esp32", "station.isconnected()", "station.is_connected()"),
-        ("rp2", "rx=Pin(settings", "receive=Pin(settings"),
-        ("circuitpython", "wifi.radio.connect(", "wifi.radio.join("),
-        ("circuitpython", "runtime.serial_bytes_available", "runtime.bytes_available"),
-        ("circuitpython", "usb_cdc.console", "usb_cdc.repl"),
+        ("esp32", "wiring.py", "station.isconnected()", "station.is_connected()"),
+        ("rp2", "wiring.py", "rx=Pin(settings", "receive=Pin(settings"),
+        ("circuitpython", "wiring.py", "wifi.radio.connect(", "wifi.radio.join("),
+        ("circuitpython", "wiring.py", "runtime.serial_bytes_available", "runtime.bytes_available"),
+        ("circuitpython", "wiring.py", "usb_cdc.console", "usb_cdc.repl"),
+        ("esp32", "member.py", "node.has_started", "node.is_started"),
+        ("circuitpython", "member.py", "told = node.nonce", "told = node.run"),
+        ("rp2", "member.py", "transports.bridge import", "transports.bridges import"),
     ],
 )
-def test_a_wrong_call_in_a_program_is_caught(tmp_path, stubs, firmware, old, new):
-    source = (ROOT / "boards" / build.PROGRAMS[KINDS[firmware]]["wiring.py"]).read_text()
+def test_a_wrong_call_in_a_program_is_caught(tmp_path, stubs, firmware, program, old, new):
+    source = (ROOT / "boards" / build.PROGRAMS[KINDS[firmware]][program]).read_text()
     assert old in source
-    (tmp_path / "wiring.py").write_text(source.replace(old, new))
+    (tmp_path / program).write_text(source.replace(old, new))
     assert check_programs(tmp_path, firmware, stubs(firmware))
 
 

@@ -13,8 +13,11 @@ import pytest
 from needs import needs_micropython
 
 import faction
+from faction import Config
+from faction.node import Node
+from faction.transports.loopback import Hub
 from faction_tools.dev import interpreters
-from faction_tools.fleet import build
+from faction_tools.fleet import build, roster
 
 ROOT = Path(__file__).parents[2]
 # In the head of a .mpy file: "M", version 6, then the architecture of native code in the upper six bits and the sub-version.
@@ -59,6 +62,37 @@ def test_a_board_gets_what_its_programs_import(kind, release):
                 path = module.replace(".", "/")
                 # wiring.py knows every transport; the roster lets no board ask for one that it has not.
                 assert {path, f"{path}/__init__"} & modules or "espnow" in module, (name, module)
+
+
+def test_a_board_between_two_airs_gets_the_modules_of_both(tmp_path):
+    """The board "south" of the example is an ESP32 with ESP-NOW and a UART."""
+    path = tmp_path / "faction.toml"
+    path.write_text(roster.EXAMPLE)
+    checked = roster.load(path)
+    south = checked.board("south")
+    assert south.kind == "esp32" and [each.kind for each in checked.transports_of(south)] == ["espnow", "uart"]
+    command = [sys.executable, "-m", "faction_tools.cli", "build", str(path), "--out", str(tmp_path / "out")]
+    for slice_name in ("node", "console", "full"):
+        subprocess.run([*command, "--slice", slice_name], check=True, capture_output=True)
+        files = {each.name for each in (tmp_path / "out/esp32/lib/faction/transports").iterdir()}
+        assert files >= {"bridge.mpy", "espnow.mpy", "espnow_driver.mpy", "espnow_micropython.mpy", "uart.mpy", "stream.mpy", "ring.mpy"}
+
+
+@pytest.mark.parametrize("kind", build.PROGRAMS)
+def test_every_kind_of_board_gets_the_bridge(kind):
+    assert any("transports/bridge." in name for name in build.board(kind, "node"))
+
+
+@pytest.mark.parametrize("program", sorted({source for programs in build.PROGRAMS.values() for source in programs.values()}))
+def test_what_a_program_asks_of_a_node_is_there(program):
+    """The types of a hook's node are not checked, so that an application stays simple."""
+    node = Node(Config(0, (0, 1), 1), Hub().join(), "x", 1000)
+    nodes = ast.walk(ast.parse((ROOT / "boards" / program).read_text()))
+    asked = {
+        each.attr for each in nodes if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id == "node"
+    }
+    assert [name for name in asked if not hasattr(node, name)] == []
+    assert asked or not program.endswith(("member.py", "application.py", "application_esp32.py", "application_rp2040.py"))
 
 
 def imported(source):

@@ -66,7 +66,7 @@ def board(tmp_path):
 
 def deploy(port, name, path, *options):
     command = [sys.executable, "-m", "faction_tools.cli", "deploy", str(port), name, "--roster", str(path), *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=90)
+    return subprocess.run(command, capture_output=True, text=True, timeout=240)
 
 
 def flash(board):
@@ -196,6 +196,22 @@ def test_a_circuitpython_drive(tmp_path, roster):
     assert {"code.py", "wiring.py", "lib/faction/machine.py", "faction.json"} <= names and not [n for n in names if n.endswith(".mpy")]
     again = deploy(drive, "stick", roster())
     assert "copied 0 files" in again.stdout
+
+
+def test_a_board_between_two_airs(tmp_path, roster):
+    (tmp_path / "drive").mkdir()
+    path = roster()
+    path.write_text(
+        path.read_text().replace('transport = { kind = "uart" }', 'transports = [{ kind = "espnow" }, { kind = "uart", bus = "hall" }]')
+    )
+    done = deploy(tmp_path / "drive", "stick", path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "drive/lib/faction/transports/bridge.py").exists()
+    line = {"kind": "uart", "uart": 1, "baudrate": 115200, "tx": None, "rx": None, "direction": None}
+    assert json.loads((tmp_path / "drive/faction.json").read_text())["transports"] == [{"kind": "espnow", "channel": 6}, line]
+    path.write_text(path.read_text().replace('{ kind = "uart", bus', '{ kind = "espnow" }, { kind = "uart", bus'))
+    wrong = deploy(tmp_path / "drive", "stick", path)
+    assert wrong.returncode == 2 and 'boards[2].transports[1].kind: "espnow": transports[0].kind has it, too' in wrong.stderr
 
 
 def test_deploy_shows_what_it_waits_for_on_a_terminal(board, roster):

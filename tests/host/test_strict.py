@@ -229,7 +229,7 @@ def test_a_secret_is_not_part_of_what_a_roster_looks_like(tmp_path):
 
 def test_a_long_value_is_cut(tmp_path):
     said = faults(tmp_path, roster.EXAMPLE.replace('"esp32"', f'"{"x" * 500}"', 1))
-    assert said[0].startswith(':33: boards[0].kind: "xxx') and "xxx...: must be 'esp32', 'rp2040', 'circuitpython' or 'unix'" in said[0]
+    assert said[0].startswith(':39: boards[0].kind: "xxx') and "xxx...: must be 'esp32', 'rp2040', 'circuitpython' or 'unix'" in said[0]
     assert len(said[0]) < 150
 
 

@@ -72,6 +72,60 @@ def test_the_node_is_as_the_file_says():
     assert node.config.peer_id == 7 and node.config.quorum == 2 and node.remaining_ms == 5000
 
 
+def test_the_node_gets_what_the_file_says_of_its_pace():
+    need_member()
+    if not hasattr(__import__("os"), "urandom"):
+        raise Skip("no os.urandom")
+    plain = member.make(settings(interval_ms=100, start_after_ms=None), Hub().join())
+    assert plain.start_after_ms == 400 and plain.peers.presence_ms == 3200 and plain.frames_per_minute == 0
+    assert not plain.deadline_from_contact and not plain.is_line_shared
+    given = settings(start_after_ms=0, presence_ms=77, frames_per_minute=10, deadline_from_contact=True, is_line_shared=True)
+    node = member.make(given, Hub().join())
+    assert node.start_after_ms == 0 and node.peers.presence_ms == 77 and node.frames_per_minute == 10
+    assert node.deadline_from_contact and node.is_line_shared
+    said = message_of(ValueError, lambda: member.make(settings(frames_per_minute=1), Hub().join()))
+    assert "frames_per_minute" in said, said
+
+
+def loaded(text):
+    """Return what load makes of a text."""
+    import os
+
+    try:
+        with open("test_member.json", "w") as file:
+            file.write(text)
+    except (OSError, NameError):
+        raise Skip("no files on this port") from None
+    try:
+        return member.load("test_member.json")
+    finally:
+        os.remove("test_member.json")
+
+
+def test_a_file_has_a_list_of_transports_or_is_an_old_one_with_one():
+    need_member()
+    rest = '{"cluster": "x", "quorum": 1, "peers": [0], %s}'
+    assert loaded(rest % '"transports": [{"kind": "uart"}]')["transports"] == [{"kind": "uart"}]
+    assert loaded(rest % '"transport": {"kind": "uart"}')["transports"] == [{"kind": "uart"}]
+    said = message_of(ValueError, lambda: loaded(rest % '"peer_id": 0'))
+    assert said == "test_member.json: transports: missing; run faction deploy again"
+
+
+def test_several_transports_become_one():
+    need_member()
+    hubs = [Hub(), Hub()]
+    ports = [hub.join() for hub in hubs]
+    assert member.join(ports[:1]) is ports[0]
+    bridge = member.join(ports)
+    others = [hub.join() for hub in hubs]
+    bridge.send(bytearray(b"abc"), 3)
+    buffer = bytearray(10)
+    assert [other.receive(buffer) for other in others] == [3, 3]
+    for other in others:
+        other.send(bytearray(b"de"), 2)
+    assert [bridge.receive(buffer) for _ in range(3)] == [2, 2, -1]
+
+
 def test_addresses():
     need_member()
     assert member.addresses({"to": ["10.0.0.1:47", "1.2.3.4:5"]}) == [("10.0.0.1", 47), ("1.2.3.4", 5)]
@@ -81,37 +135,131 @@ class Enough(Exception):
     pass
 
 
+class Stepping:
+    """A clock that goes on by 10 ms each time it is read, and so with each poll."""
+
+    ms = 0
+
+    def now(self):
+        self.ms += 10
+        return self.ms
+
+    def diff(self, a, b):
+        return a - b
+
+
 class Application:
-    def __init__(self):
+    """``calls``: the hooks that were called; ``at``: when, by the clock of the node; ``steps``: how many until the end."""
+
+    def __init__(self, steps=1):
         self.calls = []
+        self.at = []
+        self.steps = steps
+
+    def note(self, name, node):
+        self.calls.append(name)
+        self.at.append(node.now)
 
     def start_up(self, node):
-        self.calls.append("start_up")
+        self.note("start_up", node)
         return len(self.calls) > 2
 
     def on_bootstrapped(self, node):
-        self.calls.append("on_bootstrapped")
+        assert node.has_started and node.machine.state == BOOTSTRAPPED
+        self.note("on_bootstrapped", node)
 
     def on_timed_out(self, node):
-        self.calls.append("on_timed_out")
+        self.note("on_timed_out", node)
         node.restart()
 
     def step(self, node):
-        self.calls.append("step")
-        raise Enough
+        self.note("step", node)
+        if self.calls.count("step") == self.steps:
+            raise Enough
+
+
+def run(node, application):
+    """Run a node until the application has had enough."""
+    try:
+        member.run(node, application)
+    except Enough:
+        return
+    raise AssertionError("run has returned")
+
+
+def single(quorum=1, deadline_ms=5000, start_after_ms=0):
+    return Node(Config(0, (0, 1), quorum), Hub().join(), "x", deadline_ms, clock=Stepping(), seed=1, start_after_ms=start_after_ms)
 
 
 def test_the_application_is_called_in_order():
     need_member()
-    hub = Hub()
-    node = Node(Config(0, (0, 1), 1), hub.join(), "x", 5000, seed=1)
+    node = single()
     application = Application()
-    try:
-        member.run(node, application)
-    except Enough:
-        pass
+    run(node, application)
     assert application.calls == ["start_up", "start_up", "start_up", "on_bootstrapped", "step"]
     assert node.machine.state == BOOTSTRAPPED
+
+
+def test_nothing_is_called_between_the_verdict_and_the_common_start():
+    need_member()
+    node = single(start_after_ms=300)
+    application = Application(steps=2)
+    run(node, application)
+    assert application.calls == ["start_up", "start_up", "start_up", "on_bootstrapped", "step", "step"]
+    assert application.at[3] - application.at[2] in (300, 310) and application.at[4] - application.at[3] == 10
+    assert node.started_late_ms == 0
+
+
+def test_the_console_is_polled_between_the_verdict_and_the_common_start():
+    need_member()
+
+    class Console:
+        polls = 0
+
+        def poll(self):
+            self.polls += 1
+
+    console = Console()
+    try:
+        member.run(single(start_after_ms=300), Application(), console)
+    except Enough:
+        pass
+    assert console.polls >= 30
+
+
+def test_a_board_that_is_late_is_called_at_its_verdict():
+    need_member()
+    hub = Hub()
+
+    def join(peer_id):
+        return Node(Config(peer_id, (0, 1), 1), hub.join(), "x", 60000, 40, clock=Stepping(), seed=peer_id + 1, start_after_ms=0)
+
+    early = join(0)
+    early.complete()
+    for _ in range(50):
+        early.poll()
+    assert early.has_started
+    late = join(1)
+
+    class Late(Application):
+        def start_up(self, node):
+            early.poll()
+            self.note("start_up", node)
+            return node.start_in_ms() == 0
+
+    application = Late()
+    run(late, application)
+    start_ups = application.calls.count("start_up")
+    assert application.calls[start_ups:] == ["on_bootstrapped", "step"]
+    assert application.at[start_ups] - application.at[start_ups - 1] <= 20  # complete polls, and then run does
+    assert 400 <= late.started_late_ms <= 500 + 10 * start_ups, late.started_late_ms
+
+
+def test_a_board_that_waits_for_the_start_does_not_call_itself_timed_out():
+    need_member()
+    application = Application()
+    run(single(deadline_ms=100, start_after_ms=300), application)
+    assert application.calls[3:] == ["on_bootstrapped", "step"]
 
 
 def test_an_application_replaces_the_hooks_that_it_needs():
@@ -125,18 +273,15 @@ def test_an_application_replaces_the_hooks_that_it_needs():
             if self.steps == 2:
                 raise Enough
 
-    node = Node(Config(0, (0, 1), 1), Hub().join(), "x", 5000, seed=1)
+    node = single()
     application = Counting()
-    try:
-        member.run(node, application)
-    except Enough:
-        pass
+    run(node, application)
     assert application.steps == 2 and node.machine.state == BOOTSTRAPPED
 
 
 def test_without_a_hook_of_its_own_an_application_tries_again():
     need_member()
-    node = Node(Config(0, (0, 1), 2), Hub().join(), "x", 5000, seed=1)
+    node = single(quorum=2)
     node.cancel()
     assert node.machine.state == TIMED_OUT
     member.Hooks().on_timed_out(node)
@@ -145,7 +290,6 @@ def test_without_a_hook_of_its_own_an_application_tries_again():
 
 def test_an_application_that_restarts_gets_another_verdict():
     need_member()
-    node = Node(Config(0, (0, 1), 2), Hub().join(), "x", 30, seed=1)
 
     class Stubborn(Application):
         def on_timed_out(self, node):
@@ -154,8 +298,57 @@ def test_an_application_that_restarts_gets_another_verdict():
                 raise Enough
 
     application = Stubborn()
+    run(single(quorum=2, deadline_ms=30), application)
+    assert application.calls.count("on_timed_out") == 3 and "on_bootstrapped" not in application.calls
+
+
+def test_an_application_that_restarts_after_the_start_waits_for_another_start():
+    need_member()
+
+    class Again(Application):
+        def step(self, node):
+            super().step(node)
+            node.restart()
+
+    application = Again(steps=2)
+    run(single(start_after_ms=100), application)
+    first = ["start_up", "start_up", "start_up", "on_bootstrapped", "step"]
+    assert application.calls == first + ["start_up", "on_bootstrapped", "step"]
+    assert application.at[6] - application.at[5] in (100, 110)
+
+
+def test_an_application_that_restarts_while_it_waits_for_the_start_waits_again():
+    need_member()
+    node = single(start_after_ms=300)
+
+    class Console:
+        polls = 0
+
+        def poll(self):
+            self.polls += 1
+            if self.polls == 20:
+                assert node.machine.state == BOOTSTRAPPED and not node.has_started
+                node.restart()
+
+    application = Application()
     try:
-        member.run(node, application)
+        member.run(node, application, Console())
     except Enough:
         pass
-    assert application.calls.count("on_timed_out") == 3 and "on_bootstrapped" not in application.calls
+    assert application.calls == ["start_up", "start_up", "start_up", "start_up", "on_bootstrapped", "step"]
+    assert application.at[4] - application.at[3] in (300, 310)
+
+
+def test_a_restart_and_a_verdict_within_one_hook_are_not_missed():
+    need_member()
+
+    class Hasty(Application):
+        def step(self, node):
+            super().step(node)
+            node.restart()
+            node.complete()
+            assert node.machine.state == BOOTSTRAPPED
+
+    application = Hasty(steps=2)
+    run(single(start_after_ms=50), application)
+    assert application.calls[3:] == ["on_bootstrapped", "step", "on_bootstrapped", "step"]

@@ -18,14 +18,14 @@ from .output import filled
 CONFIGURATION = "faction.json"  # the file on a board that says which board it is
 
 # How much of the package: the names of its modules.
-_NODE = ("__init__.py", "machine.py", "clock.py", "wire.py", "node.py", "wait.py", "key.py")
+_NODE = ("__init__.py", "machine.py", "clock.py", "wire.py", "peers.py", "node.py", "wait.py", "key.py")
 SLICES = {
     "core": ("__init__.py", "machine.py"),
     "node": _NODE,
     "console": (*_NODE, "names.py", "observer.py", "journal.py", "console.py"),
     "full": tuple(sorted(path.name for path in PACKAGE.glob("*.py"))),
 }
-_EVERYWHERE = ("__init__.py", "ring.py", "stream.py", "udp.py", "uart.py")
+_EVERYWHERE = ("__init__.py", "bridge.py", "ring.py", "stream.py", "udp.py", "uart.py")
 _COMMON = {"member.py": "common/member.py"}
 _TERMINAL = {"terminal.py": "micropython/terminal.py"}
 _MICROPYTHON = {**_COMMON, **_TERMINAL, "main.py": "micropython/main.py", "wiring.py": "micropython/wiring.py"}

@@ -22,7 +22,7 @@ from mpremote.transport_serial import SerialTransport
 from ..errors import CommandError
 from ..serial import line
 
-PATIENCE_S = 3  # how long a board may be silent while it writes to its flash; without a limit we would wait for ever
+PATIENCE_S = 8  # how long a board may be silent while it writes to its flash; without a limit we would wait for ever
 NEW = ".new"  # the end of the name of a new file, until it takes the place of the old one
 OWN = "lib/faction"  # a folder in which all files are ours; others are removed
 HELLO = b"faction: node "  # what the program of a board says first, if it starts well
