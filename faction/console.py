@@ -19,7 +19,7 @@ poll allocates nothing while nobody types; an answer allocates, one line at a ti
 import json
 
 from . import __version__
-from .machine import NO_PEER
+from .machine import BOOTSTRAPPED, NO_PEER, WITHDRAWAL_OBSERVED
 from .names import command_name, describe, state_name
 from .transports.stream import ByteReader
 
@@ -51,13 +51,15 @@ COUNTERS = (  # the names of Node.counters, in the order of their codes
     "send_failed",
     "receive_failed",
 )
-CONFLICTS = ("other_cluster", "other_expectations", "same_id")  # the names of the kinds of conflict, in the order of Node.offenders
+# The names of the kinds of conflict, in the order of Node.offenders.
+CONFLICTS = ("other_version", "other_cluster", "other_expectations", "same_id")
 
 _LINE = const(64)  # the most characters of a command
 _SOME = const(96)  # a poll writes this many characters of an answer, and the rest of the line
 _PATIENCE_CS = const(200)  # if a stream takes nothing for this time, the rest of the answer is dropped
 _MAX_CS = const(0x1FFFFFFF)
 _MAX_WATCH_S = const(3600)
+_FOR_EVER = const(0x3FFFFFFF)  # Peers.presence_ms of a node that counts a silent member for ever
 
 # The bytes that keys send
 _INTERRUPT = const(3)
@@ -110,11 +112,14 @@ class Answers:
         return self.refuse("%s: unknown command; help lists the commands" % " ".join(words), as_json)
 
     def probe(self, as_json: bool) -> "Iterator[str]":
-        """Give the state, how many peers were heard and are ready, how many must be, and the time left."""
+        """Give the state, how many peers were heard, are known through others alone, and are ready, how many must be ready, the
+        time left, and the common start. In JSON start_ms is the time until the start: 0 if it has passed, -1 if there is none.
+        """
         node = self._node
         machine = node.machine
         peers = node.config.peers
         heard = sum([node.age_cs(peer_id) >= 0 for peer_id in peers])
+        known = sum([node.age_cs(peer_id) < 0 <= node.age_cs(peer_id, False) for peer_id in peers])
         left_ms = 0 if machine.is_concluded else node.remaining_ms
         if as_json:
             yield _object(
@@ -129,49 +134,80 @@ class Answers:
                 ("peers", len(peers)),
                 ("remaining_ms", left_ms),
                 ("uptime_cs", node.uptime_cs),
+                ("known", known),
+                ("start_ms", node.start_in_ms()),
+                ("started", node.has_started),
+                ("started_late_ms", node.started_late_ms),
             )
             return
         yield "%s: %s, " % (self._label(node.config.peer_id), state_name(machine.state))
         yield "own part %s, " % ("complete" if machine.is_pinging_completed else "not complete")
-        yield "heard %d of %d, ready %d of %d" % (heard, len(peers) - 1, machine.collecting.count, node.config.quorum)
-        yield "\r\n" if machine.is_concluded else ", %s left\r\n" % _seconds(left_ms // 10)
+        yield "heard %d of %d, " % (heard, len(peers) - 1)
+        yield "told of %d more, " % known if known else ""
+        yield "ready %d of %d" % (machine.collecting.count, node.config.quorum)
+        yield "" if machine.is_concluded else ", %s left" % _seconds(left_ms // 10)
+        yield self._start() + "\r\n"
+
+    def _start(self) -> str:
+        """Say in words when the common start is or was, if one is known."""
+        node = self._node
+        if node.has_started:
+            late_ms = node.started_late_ms
+            return ", started" + (" %s late" % _seconds(late_ms // 10) if late_ms else "")
+        start_ms = node.start_in_ms()
+        if start_ms < 0:
+            return ""
+        if start_ms == 0 and node.machine.state != BOOTSTRAPPED:
+            return ", the others have started"
+        return ", common start in %s" % _seconds(start_ms // 10)
 
     def peers(self, as_json: bool) -> "Iterator[str]":
-        """Give one line for each peer. In JSON it is [id, name, heard, ready, age_cs of its last frame or -1, restarts]."""
+        """Give one line for each peer: whether it is ready, when it was heard last, and when others told of it if that is later.
+
+        In JSON it is [id, name, heard, ready, age_cs, restarts, said_cs]. heard: whether a frame of its own came in this run.
+        age_cs: since the last one. said_cs: since it last said how it is, to us or to others who told us. Both are -1 if
+        there is none.
+        """
         node = self._node
         text = '{"faction": "peers", "peers": ['
         for peer_id in node.config.peers:
             age_cs = node.age_cs(peer_id)
+            said_cs = node.age_cs(peer_id, False)
             ready = node.machine.collecting.has(peer_id)
             if as_json:
-                row = (peer_id, self._name(peer_id), int(age_cs >= 0), int(ready), age_cs, node.restarts(peer_id))
+                row = (peer_id, self._name(peer_id), int(age_cs >= 0), int(ready), age_cs, node.restarts(peer_id), said_cs)
                 yield text + json.dumps(row)
                 text = ", "
             else:
-                yield "%s: %s\r\n" % (self._label(peer_id), self._standing(peer_id, age_cs, ready))
+                yield "%s: %s\r\n" % (self._label(peer_id), self._standing(peer_id, age_cs, said_cs, ready))
         if as_json:
             yield "]}\r\n"
 
-    def _standing(self, peer_id: int, age_cs: int, ready: bool) -> str:
+    def _standing(self, peer_id: int, age_cs: int, said_cs: int, ready: bool) -> str:
         node = self._node
-        if peer_id == node.config.peer_id:
-            return "this board, " + ("ready" if ready else "not ready")
         standing = "not ready"
         if ready:
             standing = "ready"
         elif node.machine.is_concluded:
             standing = "not ready when this board concluded"
-        heard = "never heard" if age_cs < 0 else "%s, heard %s ago" % (standing, _seconds(age_cs))
-        return heard + ", restarts %d" % node.restarts(peer_id)
+        if peer_id == node.config.peer_id:
+            return "this board, " + ("ready" if ready else "not ready")
+        if age_cs < 0 and said_cs < 0:
+            standing = "never heard of"
+        if age_cs >= 0:
+            standing += ", heard %s ago" % _seconds(age_cs)
+        if said_cs >= 0 and not 0 <= age_cs <= said_cs:
+            standing += ", told by others %s ago" % _seconds(said_cs)
+        return standing + ", restarts %d" % node.restarts(peer_id)
 
     def missing(self, as_json: bool) -> "Iterator[str]":
-        """Name the peers that were never heard in this run, and those that were heard but are not known to be ready."""
+        """Name the peers of whom nobody has heard in this run, and those that are there but not known to be ready."""
         unheard, unready = self._node.missing()
         if as_json:
             yield _object("missing", ("unheard", unheard), ("unready", unready))
         else:
-            yield "never heard: %s\r\n" % self._labels(unheard)
-            yield "heard, not ready: %s\r\n" % self._labels(unready)
+            yield "never heard of: %s\r\n" % self._labels(unheard)
+            yield "there, not ready: %s\r\n" % self._labels(unready)
 
     def admissible(self, as_json: bool) -> "Iterator[str]":
         """Give the commands that the machine would accept now. In JSON each is [command, peer id or -1]."""
@@ -179,7 +215,7 @@ class Answers:
         if as_json:
             yield _object("admissible", ("commands", pairs))
             return
-        for command in range(5):
+        for command in range(WITHDRAWAL_OBSERVED + 1):
             peers = [peer_id for each, peer_id in pairs if each == command]
             if peers:
                 yield command_name(command) + ("\r\n" if peers == [NO_PEER] else ": %s\r\n" % self._labels(peers))
@@ -200,6 +236,9 @@ class Answers:
             ("roster", "%08x" % node.wire.roster_check),
             ("interval_ms", node.interval_ms),
             ("deadline_ms", node.deadline_ms),
+            ("start_after_ms", node.start_after_ms),
+            ("presence_ms", node.peers.presence_ms % _FOR_EVER),  # 0: for ever
+            ("frames_per_minute", node.frames_per_minute),
         )
         if as_json:
             yield _object("config", *pairs)
@@ -286,9 +325,9 @@ class Answers:
 
 # How to write each command, what it does, and the method that answers.
 _COMMANDS = (
-    ("probe", "state, counts, time left", Answers.probe),
-    ("peers", "one line a peer: heard, ready, age of its last frame, restarts", Answers.peers),
-    ("missing", "who was never heard, who is not ready", Answers.missing),
+    ("probe", "state, counts, time left, common start", Answers.probe),
+    ("peers", "one line a peer: ready, last heard, told by others, restarts", Answers.peers),
+    ("missing", "whom nobody has heard of, who is not ready", Answers.missing),
     ("admissible", "what the machine would accept now", Answers.admissible),
     ("config", "id, cluster, quorum, check of the roster", Answers.config),
     ("stats", "every counter of node and transport", Answers.stats),

@@ -9,7 +9,8 @@ import pytest
 from needs import NO_MICROPYTHON, require
 
 from faction import BOOTSTRAPPED, COLLECTING, TIMED_OUT
-from faction_tools.dev.cluster import BoardProcess, ProcessCluster, local, udp
+from faction_tools.dev.cluster import BoardProcess, ProcessCluster, free_ports, local, udp
+from faction_tools.fleet import roster
 
 INTERVAL_MS = 200
 ENOUGH_S = 75  # for a busy computer; on a quiet one it takes two
@@ -75,9 +76,93 @@ def test_a_cluster_that_misses_too_many_times_out_and_says_who():
     async def run():
         everybody = members(5, quorum=4, deadline_ms=5000)
         async with ProcessCluster(everybody[:3]) as cluster:
+            assert await cluster.until(lambda: all(member.ready == [0, 1, 2] for member in cluster.members), 4)
+            assert states(cluster) == [COLLECTING] * 3
             await cluster.until_concluded(ENOUGH_S)
             assert states(cluster) == [TIMED_OUT] * 3
-            assert all(member.unheard == [3, 4] and member.ready == [0, 1, 2] for member in cluster.members)
+            for member in cluster.members:  # who times out first tells the others, and is not ready any more
+                assert member.unheard == [3, 4] and sorted(member.ready + member.unready) == [0, 1, 2]
+                assert member.peer_id in member.ready
+
+    asyncio.run(run())
+
+
+# Two airs that meet in one board
+
+AIRS = """
+cluster = "house"
+quorum = "everyone"
+interval_ms = {interval_ms}
+"""
+BOARD = """
+[[boards]]
+id = {id}
+name = "board {id}"
+kind = "unix"
+transports = [{transports}]
+"""
+MEETING = 2  # the board that stands on both airs
+
+
+def two_airs(tmp_path, is_meeting=True, **others):
+    """Return five members from a roster: 0 and 1 are on one air, 3 and 4 on another, and 2 on both, or only on the first."""
+    ports = free_ports(6)
+    airs = [{0: ports[0], 1: ports[1], MEETING: ports[2]}, {3: ports[3], 4: ports[4], MEETING: ports[5]}]
+    if not is_meeting:
+        del airs[1][MEETING]
+    text = AIRS.format(interval_ms=INTERVAL_MS)
+    for i in range(5):
+        transports = []
+        for air in airs:
+            if i in air:
+                to = ", ".join(f'"127.0.0.1:{port}"' for peer, port in air.items() if peer != i)
+                transports.append(f'{{ kind = "udp", port = {air[i]}, bind = "127.0.0.1", to = [{to}] }}')
+        text += BOARD.format(id=i, transports=", ".join(transports))
+    path = tmp_path / "faction.toml"
+    path.write_text(text)
+    checked = roster.load(path)
+    return [BoardProcess({**checked.configuration(board), "seed": board.id + 1, **others}) for board in checked.boards]
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.2])
+def test_two_airs_that_meet_in_one_board_become_one_cluster(tmp_path, loss):
+    async def run():
+        everybody = two_airs(tmp_path, loss=loss)
+        assert [len(member.settings["transports"]) for member in everybody] == [1, 1, 2, 1, 1]
+        async with ProcessCluster(everybody) as cluster:
+            await cluster.until_concluded(ENOUGH_S)
+            assert states(cluster) == [BOOTSTRAPPED] * 5
+            assert all(member.ready == [0, 1, 2, 3, 4] for member in cluster.members)
+            assert await cluster.until_started(ENOUGH_S) and all(member.started for member in cluster.members)
+            if not loss:
+                assert [member.started_late_ms for member in cluster.members] == [0] * 5
+
+    asyncio.run(run())
+
+
+def test_two_airs_that_do_not_meet_stay_two(tmp_path):
+    async def run():
+        async with ProcessCluster(two_airs(tmp_path, is_meeting=False, deadline_ms=4000)) as cluster:
+            await cluster.until_concluded(ENOUGH_S)
+            assert states(cluster) == [TIMED_OUT] * 5
+            assert [member.unheard for member in cluster.members] == [[3, 4]] * 3 + [[0, 1, 2]] * 2
+
+    asyncio.run(run())
+
+
+def test_the_board_between_two_airs_may_come_last_and_again(tmp_path):
+    """The airs know nothing of each other until it comes; when it comes again, it learns all from them."""
+
+    async def run():
+        everybody = two_airs(tmp_path)
+        everybody[MEETING].settings["start_up_ms"] = 2000
+        async with ProcessCluster(everybody) as cluster:
+            await cluster.until_concluded(ENOUGH_S)
+            assert states(cluster) == [BOOTSTRAPPED] * 5
+            await cluster.kill(cluster.members[MEETING])
+            await cluster.launch(cluster.members[MEETING])
+            await cluster.until_concluded(ENOUGH_S)
+            assert states(cluster) == [BOOTSTRAPPED] * 5
 
     asyncio.run(run())
 

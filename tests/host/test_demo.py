@@ -50,6 +50,15 @@ def test_the_late_node_holds_up_a_cluster_that_needs_all():
     assert len(bootstrapped) == 5 and min(bootstrapped) > 2.5, done.stdout
 
 
+def test_the_common_start_is_marked_and_measured():
+    done = demo("--loss=0", "--seed=3")
+    assert len(re.findall(r"^ *\d\.\d\d s  node \d: .*started", done.stdout, re.MULTILINE)) == 5, done.stdout
+    bars = re.findall(r"^ +\d  (\S+) .* bootstrapped +\d+\.\d\d s", done.stdout, re.MULTILINE)
+    assert len(bars) == 5 and all(re.fullmatch("[^▶█]+█+▶█*", bar) for bar in bars), done.stdout
+    found = re.search(r"^5 nodes: verdicts (\d+) ms apart, common start (\d+) ms apart$", done.stdout, re.MULTILINE)
+    assert found and max(map(int, found.groups())) < 1000, done.stdout
+
+
 @pytest.mark.parametrize(
     ("argument", "named"),
     [

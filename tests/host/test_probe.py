@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -35,16 +36,16 @@ def shown(done, boards):
 
 
 HEALTHY = """\
-· silent  ○ heard  ● ready  ✗ one-way, of 0-4
-┏━━━━━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━━━━━━━┳━━━━━━━┳━━━━━━━━┳━━━━━━┓
-┃ board     ┃ port       ┃ state        ┃ hears ┃ ready  ┃ left ┃
-┡━━━━━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━━━━━━━━╇━━━━━━━╇━━━━━━━━╇━━━━━━┩
-│ 0 (north) │ PORT0      │ bootstrapped │ ●●●●● │ 5 of 5 │      │
-│ 1 (south) │ PORT1      │ bootstrapped │ ●●●●● │ 5 of 5 │      │
-│ 2 (east)  │ PORT2      │ bootstrapped │ ●●●●● │ 5 of 5 │      │
-│ 3 (west)  │ PORT3      │ bootstrapped │ ●●●●● │ 5 of 5 │      │
-│ 4 (door)  │ PORT4      │ bootstrapped │ ●●●●● │ 5 of 5 │      │
-└───────────┴────────────┴──────────────┴───────┴────────┴──────┘
+· silent  ○ heard  ● ready  ◌ ◍ told by others  ✗ one-way, of 0-4
+┏━━━━━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━━━━━━━┳━━━━━━━┳━━━━━━━━┳━━━━━━━━━┓
+┃ board     ┃ port       ┃ state        ┃ hears ┃ ready  ┃    time ┃
+┡━━━━━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━━━━━━━━╇━━━━━━━╇━━━━━━━━╇━━━━━━━━━┩
+│ 0 (north) │ PORT0      │ bootstrapped │ ●●●●● │ 5 of 5 │ started │
+│ 1 (south) │ PORT1      │ bootstrapped │ ●●●●● │ 5 of 5 │ started │
+│ 2 (east)  │ PORT2      │ bootstrapped │ ●●●●● │ 5 of 5 │ started │
+│ 3 (west)  │ PORT3      │ bootstrapped │ ●●●●● │ 5 of 5 │ started │
+│ 4 (door)  │ PORT4      │ bootstrapped │ ●●●●● │ 5 of 5 │ started │
+└───────────┴────────────┴──────────────┴───────┴────────┴─────────┘
 all bootstrapped
 """
 
@@ -61,6 +62,7 @@ def shape(value):
 def test_five_healthy_boards(tmp_path):
     with powered(tmp_path, settings_of(5)) as boards:
         wait(lambda: states(boards, BOOTSTRAPPED))
+        wait(lambda: all(has_started(board) for board in boards))
         people = faction("probe", *ports(boards))
         assert people.returncode == 0, people.stdout + people.stderr
         assert matrix(shown(people, boards)) == matrix(HEALTHY)
@@ -82,7 +84,12 @@ def test_five_healthy_boards(tmp_path):
                 "peers",
                 "remaining_ms",
                 "uptime_cs",
+                "known",
+                "start_ms",
+                "started",
+                "started_late_ms",
             ]
+            assert (board["probe"]["known"], board["probe"]["start_ms"], board["probe"]["started"]) == (0, 0, True)
             assert (board["probe"]["id"], board["probe"]["name"], board["probe"]["ready"]) == (number, NAMES[number], 5)
             assert [row[:4] for row in board["peers"]["peers"]] == [[i, NAMES[i], int(i != number), 1] for i in range(5)]
             assert board["missing"] == {"faction": "missing", "unheard": [], "unready": []}
@@ -93,13 +100,13 @@ def test_five_healthy_boards(tmp_path):
 PAGE = """\
 0 (north) on PORT0: collecting, own part complete, ready 2 of 3, T s left
 cluster local, quorum 3 of 3, roster check ROSTER, interval 100 ms, faction 0.1.0
-┏━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━━━┓
-┃ peer      ┃                   ┃ last frame ┃ restarts ┃
-┡━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━━━━┩
-│ 0 (north) │ ready, this board │            │          │
-│ 1 (south) │ ready             │ T s ago    │          │
-│ 2 (east)  │ never heard       │            │          │
-└───────────┴───────────────────┴────────────┴──────────┘
+┏━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━┳━━━━━━━━━━┓
+┃ peer      ┃                   ┃ last frame ┃ told by others ┃ restarts ┃
+┡━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━╇━━━━━━━━━━┩
+│ 0 (north) │ ready, this board │            │                │          │
+│ 1 (south) │ ready             │ T s ago    │                │          │
+│ 2 (east)  │ never heard of    │            │                │          │
+└───────────┴───────────────────┴────────────┴────────────────┴──────────┘
 node: COUNTERS
 not yet; waiting for 2 (east)
 """
@@ -141,17 +148,137 @@ def test_boards_in_conflict(tmp_path):
         assert {"clone", "roster"} <= kinds
 
 
+VERSION_1 = bytes.fromhex("fac7010300000000000000000000000700000001000000010000")  # of peer 7
+
+
+def test_another_version_on_the_air_is_named(tmp_path):
+    settings = settings_of(2)
+    with powered(tmp_path, settings) as boards, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        wait(lambda: states(boards, BOOTSTRAPPED))
+        sender.sendto(VERSION_1, ("127.0.0.1", settings[0]["transport"]["port"]))
+        wait(lambda: "other_version" in findings(boards))
+        [text] = findings(boards)["other_version"]
+        assert text == "0 (north) hears a board that speaks another version of the protocol; deploy to all boards. It has the id 7"
+        assert faction("probe", *ports(boards)).returncode == 2
+
+
+def restarted(board, settings):
+    """Cut the power of a board for a moment. It comes back with other settings."""
+    (board.flash / "faction.json").write_text(json.dumps(settings))
+    board.said.clear()
+    board.kill()
+    wait(lambda: b"faction: node" in board.said)
+
+
+def test_a_board_that_restarts_after_the_verdict_of_others(tmp_path):
+    settings = settings_of(2)
+    with powered(tmp_path, settings) as boards:
+        wait(lambda: states(boards, BOOTSTRAPPED))
+        restarted(boards[1], {**settings[1], "start_up_ms": 60_000})
+        text = "0 (north) counted 1 (south) as ready in its verdict, but 1 (south) has restarted since, and is not ready yet"
+        wait(lambda: findings(boards).get("readiness") == [text])
+
+
+def test_a_board_that_restarts_before_the_verdict_is_withdrawn(tmp_path):
+    settings = settings_of(3)
+    settings[2]["start_up_ms"] = 60_000
+    with powered(tmp_path, settings) as boards:
+        wait(lambda: b'"ready": [0, 1]' in boards[0].said)
+        restarted(boards[1], {**settings[1], "start_up_ms": 60_000})
+        wait(lambda: json.loads(faction("probe", "--json", boards[0].port).stdout)["boards"][0]["probe"]["ready"] == 1)
+        assert "readiness" not in findings(boards)
+        done = faction("probe", *ports(boards))
+        assert done.stdout.splitlines()[-1] == "not yet; waiting for 1 (south), 2 (east)", done.stdout
+
+
+def cut(settings, *links):
+    """Let a board send nothing to another, for each (board, other)."""
+    for sender, receiver in links:
+        deaf = f"127.0.0.1:{settings[receiver]['transport']['port']}"
+        network = settings[sender]["transport"]
+        network["to"] = [to for to in network["to"] if to != deaf]
+
+
+def findings(boards):
+    """Return {kind: texts} of a survey for programs."""
+    found = {}
+    for each in json.loads(faction("probe", "--json", *ports(boards)).stdout)["findings"]:
+        found.setdefault(each["kind"], []).append(each["text"])
+    return found
+
+
 def test_a_one_way_link_is_marked(tmp_path):
     settings = settings_of(3)
-    deaf = f"127.0.0.1:{settings[2]['transport']['port']}"
-    for each in settings[:2]:  # nobody sends to 2, which is heard by all
-        each["transport"]["to"] = [to for to in each["transport"]["to"] if to != deaf]
+    cut(settings, (0, 2), (1, 2))  # 2 hears nobody, and is heard by all
     with powered(tmp_path, settings) as boards:
         time.sleep(1)
         done = faction("probe", *ports(boards), width=160)
         assert "│ ✗✗●   │" in done.stdout and done.stdout.count("but not the other way round") == 2, done.stdout
         assert "! 0 (north) hears 2 (east), but not the other way round" in done.stdout
         assert done.returncode == 1
+
+
+def test_a_line_of_boards_whose_ends_do_not_hear_each_other(tmp_path):
+    settings = settings_of(3)
+    cut(settings, (0, 2), (2, 0))
+    with powered(tmp_path, settings) as boards:
+        wait(lambda: states(boards, BOOTSTRAPPED))
+        time.sleep(1)
+        done = faction("probe", *ports(boards))
+        assert done.returncode == 0 and "!" not in done.stdout, done.stdout
+        assert [row[3] for row in matrix(done.stdout)[2:5]] == ["●●◍", "●●●", "◍●●"], done.stdout
+        answer = json.loads(faction("probe", "--json", *ports(boards)).stdout)
+        assert answer["findings"] == []
+        assert [(board["probe"]["heard"], board["probe"]["known"]) for board in answer["boards"]] == [(1, 1), (2, 0), (1, 1)]
+        *row, said_cs = answer["boards"][0]["peers"]["peers"][2]
+        assert row == [2, "east", 0, 1, -1, 0] and said_cs >= 0
+        page = faction("probe", boards[0].port).stdout
+        assert re.search(r"│ 2 \(east\)  │ ready +│ +│ \d+\.\d s ago +│ +│", page), page
+
+
+def test_a_line_that_waits_shows_who_is_known_through_others(tmp_path):
+    settings = settings_of(3)
+    settings[2]["start_up_ms"] = 60_000
+    cut(settings, (0, 2), (2, 0))
+    with powered(tmp_path, settings) as boards:
+        wait(lambda: b'"ready": [0, 1]' in boards[0].said and b'"unheard": []' in boards[0].said)
+        done = faction("probe", *ports(boards))
+        assert done.returncode == 1 and done.stdout.splitlines()[-1] == "not yet; waiting for 2 (east)", done.stdout
+        assert [row[3] for row in matrix(done.stdout)[2:5]] == ["●●◌", "●●○", "◍●○"], done.stdout
+
+
+def test_a_relay_hides_no_one_way_link(tmp_path):
+    settings = settings_of(3)
+    cut(settings, (0, 2))  # 2 does not hear 0, but 1 tells it
+    with powered(tmp_path, settings) as boards:
+        wait(lambda: states(boards, BOOTSTRAPPED))
+        time.sleep(1)
+        done = faction("probe", *ports(boards))
+        assert done.returncode == 0 and matrix(done.stdout)[4][3] == "✗●●", done.stdout
+        [text] = findings(boards)["one_way"]
+        assert text.startswith("0 (north) hears 2 (east), but not the other way round; check antennas")
+        assert text.endswith("unless frames are often lost; 2 (east) knows 0 (north) through others")
+
+
+def test_the_common_start_is_shown(tmp_path):
+    with powered(tmp_path, settings_of(2, start_after_ms=20_000)) as boards:
+        wait(lambda: states(boards, BOOTSTRAPPED))
+        done = faction("probe", *ports(boards))
+        assert done.returncode == 0 and len(re.findall(r"starts in 1\d\.\d s", done.stdout)) == 2, done.stdout
+
+
+def test_a_board_that_comes_late_says_so(tmp_path):
+    settings = settings_of(3)
+    for each in settings:
+        each["quorum"] = 2
+    settings[2]["start_up_ms"] = 2500
+    with powered(tmp_path, settings) as boards:
+        wait(lambda: states(boards[:2], BOOTSTRAPPED))
+        wait(lambda: "the others have started, " in faction("probe", boards[2].port).stdout or states(boards, BOOTSTRAPPED))
+        wait(lambda: all(has_started(board) for board in boards))
+        done = faction("probe", *ports(boards))
+        assert [row[5] for row in matrix(done.stdout)[2:4]] == ["started", "started"], done.stdout
+        assert re.search(r"started \d\.\d s late", done.stdout), done.stdout
 
 
 def test_a_board_at_its_repl(tmp_path):
@@ -213,6 +340,39 @@ def test_an_answer_of_another_kind(tmp_path):
     assert done.stdout.splitlines()[0] == f"! {board.port}: {wrong}; bring faction {__version__} onto it: faction deploy"
 
 
+EARLIER = """\
+import sys
+ANSWERS = {
+    "probe": '"id": 0, "name": "north", "state": 2, "complete": true, "heard": 1, "ready": 2, "required": 2, "peers": 2, '
+    '"remaining_ms": 5000, "uptime_cs": 195',
+    "peers": '"peers": [[0, "north", 0, 1, -1, 0], [1, "south", 1, 0, 4, 0]]',
+    "missing": '"unheard": [], "unready": [1]',
+    "config": '"version": "0.1.0", "cluster": "x", "peers": 2, "quorum": 2, "roster": "1c9c1d97", "interval_ms": 100',
+    "stats": '"node": {}, "offenders": {"same_id": 7}, "transport": {}',
+}
+command = ""
+while True:
+    key = sys.stdin.read(1)
+    command += key
+    if key == "\\r":
+        words = command.split()
+        command = ""
+        if words and words[0] in ANSWERS:
+            print('{"faction": "%s", %s}' % (words[0], ANSWERS[words[0]]))
+"""
+
+
+def test_a_board_of_an_earlier_version_is_shown(tmp_path):
+    (tmp_path / "earlier").mkdir()
+    (tmp_path / "earlier" / "main.py").write_text(EARLIER)
+    with Board(tmp_path / "earlier") as board:
+        page = faction("probe", board.port)
+        answer = json.loads(faction("probe", "--json", board.port).stdout)
+    assert page.returncode == 2 and "ready 2 of 2, 5.0 s left" in page.stdout and not page.stderr, page
+    assert "│ 1 (south) │ heard, not ready  │ 0.0 s ago  │                │          │" in page.stdout, page.stdout
+    assert answer["boards"][0]["peers"]["peers"][1] == [1, "south", 1, 0, 4, 0]
+
+
 @needs_microbit
 def test_an_emulated_microbit(tmp_path):
     with microbit.Microbit() as board:
@@ -260,18 +420,24 @@ def test_no_port_at_all():
     assert done.returncode == 3 and done.stderr.startswith("no serial port on USB found; use a data cable"), done.stderr
 
 
+def has_started(board):
+    """Return whether a board has said by itself that it goes on. The answers of its console do not count."""
+    return any(b'"started": true' in line and b'"faction"' not in line for line in board.said.splitlines())
+
+
 def test_the_cable_is_pulled_at_every_point_of_an_exchange(tmp_path):
     with powered(tmp_path, settings_of(1)) as [board]:
-        board.plug_in()  # so that its first words do not count
+        wait(lambda: has_started(board))  # so that what it says by itself does not count
+        board.plug_in()
         whole = faction("probe", board.port)
         assert whole.returncode == 0
         to_board, to_host = board.bytes_to_board, board.bytes_to_host
         cuts = [("pull_after", at) for at in range(1, to_board, max(1, to_board // 8))]
         cuts += [("pull_at", at) for at in range(1, to_host - 40, max(1, to_host // 16))]
         for name, at in cuts:
+            wait(lambda: has_started(board))  # again, as the cable is its power
             board.plug_in()
             board.said.clear()
-            wait(lambda: b"faction: node" in board.said or board.process.poll() is None)
             setattr(board, name, at if name == "pull_after" else board.bytes_to_host + at)
             done = faction("probe", board.port, "--timeout", "1")
             assert done.returncode == 3, (name, at, done.stdout)
@@ -429,10 +595,11 @@ def screen_of(child, seconds, columns=100, rows=30):
 
 def test_watching_a_cluster_boot(tmp_path):
     settings = settings_of(3)
-    settings[1]["start_up_ms"] = 3000
+    settings[1]["start_up_ms"] = 8000
     with powered(tmp_path, settings) as boards:
         child = on_terminal("probe", "--watch", "0.3", *ports(boards), columns=100, encoding=None)
-        first = screen_of(child, 2)
+        first = []
+        wait(lambda: first or first.extend(screen_of(child, 2)))  # on a busy computer the first answers take their time
         assert first[-1] == "not yet; waiting for 1 (south)" and sum("collecting" in line for line in first) == 2, first
         wait(lambda: states(boards, BOOTSTRAPPED))
         later = screen_of(child, 1.5)
@@ -470,7 +637,7 @@ def test_a_person_at_a_terminal(tmp_path):
             time.sleep(0.3)
         shown = screen_of(child, 0.7)
         start = next(i for i, line in enumerate(shown) if line.endswith("missing"))
-        assert shown[start + 1 : start + 3] == ["never heard: 1 (south), 2 (east)", "heard, not ready: nobody"], shown
+        assert shown[start + 1 : start + 3] == ["never heard of: 1 (south), 2 (east)", "there, not ready: nobody"], shown
         assert shown[start + 3] == "faction> probe"
         assert shown[start + 4].startswith("0 (north): collecting, own part complete, heard 0 of 2")
         assert shown[start + 5 :] == ["faction> prbe", "prbe: unknown command; help lists the commands", "faction>"], shown

@@ -2,8 +2,8 @@
 
 import json
 
-from airs import INTERVAL_MS, Cluster
-from faction import BOOTSTRAPPED, INITIAL, TIMED_OUT
+from airs import Cluster
+from faction import BOOTSTRAPPED, INITIAL, READY_OBSERVED, TIMED_OUT
 from faction.console import COUNTERS, PROMPT, Answers, Console, probe
 from faction.journal import Journal
 from faction.node import RECEIVE_FAILED
@@ -117,6 +117,10 @@ def test_probe():
         "peers": 3,
         "remaining_ms": 58780,
         "uptime_cs": 122,
+        "known": 0,
+        "start_ms": -1,
+        "started": False,
+        "started_late_ms": 0,
     }
     desk.node.complete()
     assert desk.ask("probe") == ["0 (north): collecting, own part complete, heard 1 of 2, ready 2 of 3, 58.7 s left"]
@@ -125,17 +129,97 @@ def test_probe():
     assert desk.load("probe")["remaining_ms"] == 0
 
 
+def seconds(cs):
+    return "%d.%d s" % (cs // 100, cs // 10 % 10)
+
+
 def test_peers():
     desk = booted()
     age_cs = desk.node.age_cs(1)
-    assert 0 <= age_cs <= INTERVAL_MS * 5 // 4 // 10
+    assert 0 <= age_cs <= desk.cluster.ms // 10
     assert desk.ask("peers") == [
         "0 (north): this board, not ready",
-        "1 (door): ready, heard %d.%d s ago, restarts 0" % (age_cs // 100, age_cs // 10 % 10),
-        "2: never heard, restarts 0",
+        "1 (door): ready, heard %s ago, restarts 0" % seconds(age_cs),
+        "2: never heard of, restarts 0",
     ]
-    rows = [[0, "north", 0, 0, -1, 0], [1, "door", 1, 1, age_cs, 0], [2, None, 0, 0, -1, 0]]
+    rows = [[0, "north", 0, 0, -1, 0, -1], [1, "door", 1, 1, age_cs, 0, age_cs], [2, None, 0, 0, -1, 0, -1]]
     assert desk.load("peers") == {"faction": "peers", "peers": rows}
+
+
+def in_a_line():
+    """Return a desk of a line: node 0 hears node 1, and node 1 hears both; nodes 0 and 2 do not hear each other."""
+    desk = Desk()
+    desk.cluster.air.cut = {(0, 2), (2, 0)}
+    desk.cluster.complete(1, 2)
+    desk.wait(3000)
+    return desk
+
+
+def test_what_others_told_is_no_hearing():
+    desk = in_a_line()
+    node = desk.node
+    age_cs, said_cs = node.age_cs(1), node.age_cs(2, False)
+    assert node.age_cs(2) == -1 and said_cs >= 0
+    assert desk.ask("peers") == [
+        "0 (north): this board, not ready",
+        "1 (door): ready, heard %s ago, restarts 0" % seconds(age_cs),
+        "2: ready, told by others %s ago, restarts 0" % seconds(said_cs),
+    ]
+    assert desk.load("peers")["peers"][1:] == [[1, "door", 1, 1, age_cs, 0, age_cs], [2, None, 0, 1, -1, 0, said_cs]]
+    assert desk.ask("probe")[0].startswith("0 (north): pinging, own part not complete, heard 1 of 2, told of 1 more, ready 2 of 3, ")
+    answer = desk.load("probe")
+    assert (answer["heard"], answer["known"], answer["ready"]) == (1, 1, 2)
+    assert desk.load("missing") == {"faction": "missing", "unheard": [], "unready": [0]}
+
+
+def test_a_peer_that_is_heard_no_more_is_told_by_others():
+    desk = Desk()
+    desk.cluster.complete(1, 2)
+    desk.wait(1000)
+    desk.cluster.air.cut = {(0, 2), (2, 0)}
+    desk.wait(9000)
+    age_cs, said_cs = desk.node.age_cs(2), desk.node.age_cs(2, False)
+    assert 0 <= said_cs < age_cs
+    assert desk.ask("peers")[2] == "2: ready, heard %s ago, told by others %s ago, restarts 0" % (seconds(age_cs), seconds(said_cs))
+    assert desk.load("probe")["known"] == 0 and desk.load("peers")["peers"][2] == [2, None, 1, 1, age_cs, 0, said_cs]
+
+
+def test_the_common_start():
+    desk = Desk(start_after_ms=2000)
+    desk.cluster.complete(1, 2)
+    desk.wait(2000)
+    desk.node.complete()
+    desk.wait(100)
+    start_ms = desk.node.start_in_ms()
+    assert 0 < start_ms < 2000
+    assert desk.ask("probe")[0].endswith(", ready 3 of 3, common start in %s" % seconds(start_ms // 10))
+    answer = desk.load("probe")
+    assert (answer["start_ms"], answer["started"], answer["started_late_ms"]) == (start_ms, False, 0)
+    desk.wait(2100)
+    assert desk.ask("probe")[0].endswith(", ready 3 of 3, started")
+    answer = desk.load("probe")
+    assert (answer["start_ms"], answer["started"], answer["started_late_ms"]) == (0, True, 0)
+
+
+def test_a_board_that_comes_after_the_common_start():
+    desk = Desk(quorum=2, start_after_ms=500)
+    desk.cluster.complete(1, 2)
+    desk.wait(6000)
+    assert desk.ask("probe")[0].split(", ")[-1] == "the others have started"
+    desk.node.complete()
+    desk.wait(100)
+    late_ms = desk.node.started_late_ms
+    assert late_ms > 3000 and desk.ask("probe")[0].endswith(", started %s late" % seconds(late_ms // 10))
+    answer = desk.load("probe")
+    assert (answer["start_ms"], answer["started"], answer["started_late_ms"]) == (0, True, late_ms)
+    desk.node.restart()
+    assert desk.load("probe")["start_ms"] == -1 and desk.load("probe")["started"] is False
+
+
+def told(node, peer_id):
+    """Return what stands behind "heard": when others told of a peer, if that is later."""
+    said_cs = node.age_cs(peer_id, False)
+    return ", told by others %s ago" % seconds(said_cs) if said_cs < node.age_cs(peer_id) else ""
 
 
 def test_a_peer_that_restarts_is_counted_and_ages():
@@ -149,18 +233,17 @@ def test_a_peer_that_restarts_is_counted_and_ages():
     desk.wait(3000)
     assert desk.node.age_cs(1) == before + 300
     assert desk.ask("peers")[1:] == [
-        "1 (door): ready, heard %d.%d s ago, restarts 1" % (desk.node.age_cs(1) // 100, desk.node.age_cs(1) // 10 % 10),
-        "2: not ready when this board concluded, heard %d.%d s ago, restarts 0"
-        % (desk.node.age_cs(2) // 100, desk.node.age_cs(2) // 10 % 10),
+        "1 (door): not ready when this board concluded, heard %s ago%s, restarts 1" % (seconds(desk.node.age_cs(1)), told(desk.node, 1)),
+        "2: not ready when this board concluded, heard %s ago%s, restarts 0" % (seconds(desk.node.age_cs(2)), told(desk.node, 2)),
     ]
 
 
 def test_missing():
     desk = booted()
-    assert desk.ask("missing") == ["never heard: 2", "heard, not ready: 0 (north)"]
+    assert desk.ask("missing") == ["never heard of: 2", "there, not ready: 0 (north)"]
     assert desk.load("missing") == {"faction": "missing", "unheard": [2], "unready": [0]}
     desk.node.complete()
-    assert desk.ask("missing") == ["never heard: 2", "heard, not ready: nobody"]
+    assert desk.ask("missing") == ["never heard of: 2", "there, not ready: nobody"]
 
 
 def test_admissible():
@@ -171,8 +254,9 @@ def test_admissible():
         "local participation completed",
         "deadline expired",
         "probe",
+        "withdrawal observed: 1 (door)",
     ]
-    pairs = [[0, 0], [0, 2], [1, 0], [1, 2], [2, -1], [3, -1], [4, -1]]
+    pairs = [[0, 0], [0, 2], [1, 0], [1, 2], [2, -1], [3, -1], [4, -1], [5, 1]]
     assert desk.load("admissible") == {"faction": "admissible", "commands": pairs}
 
 
@@ -192,6 +276,9 @@ def test_config_never_shows_the_key():
         ("roster", "%08x" % desk.node.wire.roster_check),
         ("interval_ms", 500),
         ("deadline_ms", 60000),
+        ("start_after_ms", 2000),
+        ("presence_ms", 16000),
+        ("frames_per_minute", 0),
     )
     version, *lines = desk.ask("config")
     assert version.startswith("version: ") and lines == ["%s: %s" % pair for pair in expected]
@@ -229,6 +316,7 @@ def test_stats_of_a_transport_that_counts_nothing():
 
 def test_journal():
     desk = booted()
+    desk.node.machine.process(READY_OBSERVED, 1)
     lines = desk.ask("journal")
     first = desk.cluster.ms // 10 - int(lines[0].split("age_cs=")[1])
     assert 0 < first < 110 and lines[0].startswith("journal 1 id=0 quorum=3 peers=0,1,2 dropped=")
@@ -246,7 +334,7 @@ def test_a_journal_that_follows_begins_anew_with_each_run():
     assert [record[:2] for record in desk.journal] == [(2, -1)] and desk.journal.lost == 0
     desk.wait(40)
     lines = desk.ask("journal")
-    assert lines[0].endswith("dropped=0 lost=0 age_cs=3") and lines[1] == "command 0 2 -1 97", lines
+    assert lines[0].endswith("dropped=0 lost=0 age_cs=4") and lines[1] == "command 0 2 -1 97", lines
 
 
 def test_a_console_without_a_journal_says_so():

@@ -24,6 +24,7 @@ class BoardProcess:
     ``settings``  its configuration, see boards/unix/README.md
     ``prefix``    a command that runs the process, such as ("ip", "netns", "exec", NAME)
     ``changes``   (seconds after the start of the cluster, state code), the first at 0.0
+    ``went_on``   seconds after the start of the cluster when it went on, at the common start; None: it has not
     """
 
     def __init__(self, settings: dict[str, Any], prefix: Sequence[str] = ()) -> None:
@@ -38,7 +39,9 @@ class BoardProcess:
         """Forget what an earlier process said."""
         self.state = INITIAL
         self.changes.append((seconds, INITIAL))
-        self.complete = False
+        self.complete = self.started = False
+        self.started_late_ms = 0
+        self.went_on: float | None = None
         self.ready: list[int] = []
         self.unheard: list[int] = []
         self.unready: list[int] = []
@@ -56,6 +59,8 @@ class BoardProcess:
         """Take in a line of the process."""
         if report["state"] != self.state:
             self.changes.append((seconds, report["state"]))
+        if report["started"] and not self.started:
+            self.went_on = seconds
         for key, value in report.items():
             setattr(self, key, value)
 
@@ -131,6 +136,10 @@ class ProcessCluster:
     async def until_concluded(self, seconds: float) -> bool:
         """Wait until every member has its verdict."""
         return await self.until(lambda: all(member.is_concluded for member in self.members), seconds)
+
+    async def until_started(self, seconds: float) -> bool:
+        """Wait until every member has gone on, at the common start, or has timed out."""
+        return await self.until(lambda: all(member.started or member.state == TIMED_OUT for member in self.members), seconds)
 
     async def _follow(self, member: BoardProcess, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from rich.console import Console
@@ -26,6 +26,7 @@ DEADLINE_MS = 20_000
 PATIENCE_S = 30  # with processes that say nothing, not even that their deadline has passed
 START_UP_MS = (300, 1_200)  # of all but one
 LATE_MS = 1_500  # by how much the last one is later than the slowest other
+START = "▶"  # in a timeline: the common start
 TABLE_WIDTH = 56  # of the last table without its timeline, in characters
 
 
@@ -57,7 +58,7 @@ class Demo:
         self.cluster = ProcessCluster([BoardProcess(each) for each in settings], self._show)
         self.members = self.cluster.members
         self.peers = [member.peer_id for member in self.members]
-        self.shown = [INITIAL] * options.nodes
+        self.shown = [(INITIAL, False)] * options.nodes
         self.live: Live | None = None
 
     async def run(self) -> int:
@@ -65,21 +66,22 @@ class Demo:
         async with self.cluster:
             if self.console.is_terminal:
                 with Live(self._table(), console=self.console, refresh_per_second=20) as self.live:
-                    await self.cluster.until_concluded(PATIENCE_S)
+                    await self.cluster.until_started(PATIENCE_S)
                     self.live.update(self._table())
                 self.live = None
             else:
-                await self.cluster.until_concluded(PATIENCE_S)
+                await self.cluster.until_started(PATIENCE_S)
         self._conclude()
         return 0 if all(member.state == BOOTSTRAPPED for member in self.members) else 1
 
     def _show(self, member: BoardProcess) -> None:
         if self.live is not None:
             self.live.update(self._table())
-        elif member.state != self.shown[member.peer_id]:
-            self.shown[member.peer_id] = member.state
+        elif (member.state, member.started) != self.shown[member.peer_id]:
+            is_new_state = member.state != self.shown[member.peer_id][0]
+            self.shown[member.peer_id] = (member.state, member.started)
             self.console.print(
-                f"{self.cluster.seconds:6.2f} s  node {member.peer_id}: {state_name(member.state)}; "
+                f"{self.cluster.seconds:6.2f} s  node {member.peer_id}: {standing(member) if is_new_state else 'started'}; "
                 f"ready {ids(member.ready)}; missing {ids(member.missing)}",
                 highlight=False,
             )
@@ -91,7 +93,7 @@ class Demo:
         for member in self.members:
             table.add_row(
                 str(member.peer_id),
-                Text(state_name(member.state), STYLES[member.state]),
+                Text(standing(member), STYLES[member.state]),
                 marks(member, self.peers),
                 f"{len(member.ready)} of {self.options.quorum}",
                 ids(member.missing),
@@ -107,9 +109,11 @@ class Demo:
 
     def _conclude(self) -> None:
         """Print the timeline and the verdicts."""
-        end = max(seconds for member in self.members for seconds, _ in member.changes) * 1.1 or 1
+        starts = [member.went_on for member in self.members if member.went_on is not None]
+        end = max([seconds for member in self.members for seconds, _ in member.changes] + starts) * 1.1 or 1
         width = max(16, min(60, self.console.width - TABLE_WIDTH))
-        table = Table(box=None, title="  ".join(f"{BARS[state]} {state_name(state)}" for state in BARS))
+        marks = [f"{BARS[state]} {state_name(state)}" for state in BARS] + [f"{START} common start"]
+        table = Table(box=None, title="  ".join(marks))
         table.add_column("node", justify="right")
         table.add_column(f"0 {end:{width - 4}.1f} s", no_wrap=True)
         for name in ("complete", "verdict", "at", "sent", "dropped"):
@@ -118,22 +122,47 @@ class Demo:
             seconds, state = member.changes[-1]
             table.add_row(
                 str(member.peer_id),
-                bar(member.changes, end, width),
+                bar(member.changes, member.went_on, end, width),
                 f"{member.settings['start_up_ms'] / 1000:.1f} s",
                 Text(state_name(state) if member.is_concluded else "no verdict", STYLES[state]),
                 f"{seconds:.2f} s",
                 str(member.sent),
                 str(member.dropped),
             )
-        self.console.print(Text(), table, sep="\n")
+        self.console.print(Text(), table, *together(self.members), sep="\n")
 
 
-def bar(changes: list[tuple[float, int]], end: float, width: int) -> Text:
-    """Draw the states over time, one character for each of width equal parts of it."""
+def standing(member: BoardProcess) -> str:
+    """Return the state of a member in words, and whether it has gone on."""
+    late = f" {member.started_late_ms / 1000:.2f} s late" if member.started_late_ms else ""
+    return state_name(member.state) + (f", started{late}" if member.started else "")
+
+
+def together(members: list[BoardProcess]) -> Iterator[str]:
+    """Say how far apart the verdicts came, and how far apart the members went on."""
+    punctual = [member for member in members if member.started and not member.started_late_ms]
+    if punctual:
+        verdicts = [member.changes[-1][0] for member in punctual]
+        starts = [member.went_on for member in punctual if member.went_on is not None]
+        yield f"{len(punctual)} nodes: verdicts {spread(verdicts)} apart, common start {spread(starts)} apart"
+    for member in members:
+        if member.started_late_ms:
+            yield f"node {member.peer_id}: {standing(member)}"
+
+
+def spread(times: list[float]) -> str:
+    """Return how far apart times are, in ms."""
+    return f"{1000 * (max(times) - min(times)):.0f} ms"
+
+
+def bar(changes: list[tuple[float, int]], went_on: float | None, end: float, width: int) -> Text:
+    """Draw the states over time, one character for each of width equal parts of it, and the moment when a member went on."""
     text = Text()
     for column in range(width):
-        state = [state for seconds, state in changes if seconds <= (column + 1) * end / width][-1]
-        text.append(BARS[state], STYLES[state])
+        begin, seconds = column * end / width, (column + 1) * end / width
+        state = [state for at, state in changes if at <= seconds][-1]
+        is_start = went_on is not None and begin < went_on <= seconds
+        text.append(START if is_start else BARS[state], STYLES[state])
     return text
 
 

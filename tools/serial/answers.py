@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Annotated, Any, Optional
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from faction import INITIAL, TIMED_OUT, __version__
 
@@ -24,10 +24,21 @@ class Probe(BaseModel):
     peers: int
     remaining_ms: int
     uptime_cs: int
+    start_ms: int = -1
+    started: bool = False
+    started_late_ms: int = 0
+
+
+def _whole(row: Any) -> Any:
+    """Return a row of a peer without what later versions add, and with said_cs, which earlier ones do not know."""
+    return [*row[:7], *row[4:5]][:7] if isinstance(row, list) else row
+
+
+Row = Annotated[tuple[int, Optional[str], int, int, int, int, int], BeforeValidator(_whole)]
 
 
 class Peers(BaseModel):
-    peers: list[tuple[int, Optional[str], int, int, int, int]]
+    peers: list[Row]
 
 
 class Missing(BaseModel):

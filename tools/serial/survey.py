@@ -18,7 +18,7 @@ from .answers import check
 from .line import BoardLine, LineError
 
 COMMANDS = ("probe", "peers", "missing", "config", "stats")
-CONFLICTS = ("clone", "roster", "cluster")  # the kinds of Finding that lead to an exit code of 2
+CONFLICTS = ("clone", "roster", "cluster", "other_version")  # the kinds of Finding that lead to an exit code of 2
 
 ALL_BOOTSTRAPPED, NOT_YET, BAD, NO_ANSWER = range(4)  # exit codes
 
@@ -27,6 +27,7 @@ _EXPECTATIONS = (("cluster", "another cluster"), ("roster", "another roster or q
 _OFFENCES = {
     "same_id": ("clone", "hears another board with its own id"),
     "other_expectations": ("roster", "hears a board with another roster or quorum, id"),
+    "other_version": ("other_version", "hears a board that speaks another version of the protocol; deploy to all boards. It has the id"),
 }
 
 
@@ -68,12 +69,20 @@ class Report:
 
     @property
     def peers(self) -> dict[int, list[Any]]:
-        """Return the rows [id, name, heard, ready, age_cs, restarts] by id; see faction.console."""
-        return {row[0]: row for row in self.answers["peers"]["peers"]}
+        """Return the rows [id, name, heard, ready, age_cs, restarts, said_cs] by id; see faction.console.
+
+        A board of an earlier version gives no said_cs. It knows only what it hears itself, so said_cs is age_cs.
+        """
+        return {row[0]: [*row[:7], row[4]][:7] for row in self.answers["peers"]["peers"]}
 
     def hears(self, peer_id: int) -> bool:
-        """Return whether it has heard this peer since it started."""
+        """Return whether a frame of this peer itself has come in this run."""
         return bool(self.peers[peer_id][2])
+
+    def is_told_of(self, peer_id: int) -> bool:
+        """Return whether it knows this peer through others alone."""
+        *_, said_cs = self.peers[peer_id]
+        return not self.hears(peer_id) and said_cs >= 0
 
 
 @dataclass(frozen=True)
@@ -165,10 +174,19 @@ def _between(one: Report, other: Report) -> Iterator[Finding]:
     """Compare what one board knows of another with what the other says itself."""
     if one.hears(other.peer_id) and not other.hears(one.peer_id):
         text = f"{one.name} hears {other.name}, but not the other way round; check antennas, channel and transmit pins"
+        if other.is_told_of(one.peer_id):
+            text += f", unless frames are often lost; {other.name} knows {one.name} through others"
         yield Finding("one_way", text)
     if one.peers[other.peer_id][3] and not other.answers["probe"]["complete"]:
-        text = f"{one.name} counts {other.name} as ready, but {other.name} has restarted since, and is not ready yet"
-        yield Finding("readiness", text)
+        yield Finding("readiness", _stale_readiness(one, other))
+
+
+def _stale_readiness(one: Report, other: Report) -> str:
+    """Say that a board counts another one which is not ready. Before its verdict a board takes that back by itself."""
+    text = f"{other.name} has restarted since, and is not ready yet"
+    if one.state in (BOOTSTRAPPED, TIMED_OUT):
+        return f"{one.name} counted {other.name} as ready in its verdict, but {text}"
+    return f"{one.name} counts {other.name} as ready, but {text}; {one.name} withdraws that when it hears of it"
 
 
 def _split_verdict(boards: Sequence[Report]) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from faction.names import state_name
 from ..serial.survey import ALL_BOOTSTRAPPED, BAD, NO_ANSWER, NOT_YET, Report, Survey, board_name
 from .palette import STYLES
 
-LEGEND = "· silent  ○ heard  ● ready  ✗ one-way"
+LEGEND = "· silent  ○ heard  ● ready  ◌ ◍ told by others  ✗ one-way"
 VERDICTS = {
     ALL_BOOTSTRAPPED: "all bootstrapped",
     NOT_YET: "not yet",
@@ -57,8 +57,9 @@ def page(board: Report) -> list[RenderableType]:
     head = Text(f"{board.name} on {board.port}: ")
     head.append(state_name(board.state), STYLES[board.state])
     head.append(f", own part {'complete' if probe['complete'] else 'not complete'}, ready {probe['ready']} of {probe['required']}")
-    if board.state < BOOTSTRAPPED:
-        head.append(f", {probe['remaining_ms'] / 1000:.1f} s left")
+    time = time_of(board)
+    if time:
+        head.append(f", {time}")
     parts: list[RenderableType] = [head]
     if board.is_at_repl:
         parts.append(Text("at its REPL: its node stands still until the board is reset", "yellow"))
@@ -68,15 +69,29 @@ def page(board: Report) -> list[RenderableType]:
     return [*parts, _peers(board), *_counters(board)]
 
 
+def time_of(board: Report) -> str:
+    """Return the time until the deadline of a board, or until the common start, or how late it started."""
+    probe = board.answers["probe"]
+    start_ms = probe.get("start_ms", -1)  # -1 for a board of an earlier version, too
+    if probe.get("started"):
+        late_ms = probe["started_late_ms"]
+        return f"started {late_ms / 1000:.1f} s late" if late_ms else "started"
+    if board.state == BOOTSTRAPPED:
+        return f"starts in {start_ms / 1000:.1f} s" if start_ms >= 0 else ""
+    left = f"{probe['remaining_ms'] / 1000:.1f} s left" if board.state < BOOTSTRAPPED else ""
+    return ", ".join(filter(None, ["the others have started" if start_ms == 0 else "", left]))
+
+
 def _peers(board: Report) -> Table:
-    table = Table("peer", "", "last frame", "restarts")
-    for peer_id, name, heard, ready, age_cs, restarts in board.peers.values():
+    table = Table("peer", "", "last frame", "told by others", "restarts")
+    for peer_id, name, heard, ready, age_cs, restarts, said_cs in board.peers.values():
+        age = f"{age_cs / 100:.1f} s ago" if age_cs >= 0 else ""
+        said = f"{said_cs / 100:.1f} s ago" if said_cs >= 0 and not 0 <= age_cs <= said_cs else ""
         if peer_id == board.peer_id:
-            standing, age = ("ready" if ready else "not ready") + ", this board", ""
+            standing = ("ready" if ready else "not ready") + ", this board"
         else:
-            standing = "ready" if ready else "heard, not ready" if heard else "never heard"
-            age = f"{age_cs / 100:.1f} s ago" if age_cs >= 0 else ""
-        table.add_row(board_name(peer_id, name), Text(standing, STYLES[BOOTSTRAPPED] if ready else ""), age, str(restarts or ""))
+            standing = "ready" if ready else "heard, not ready" if heard else "not ready" if said else "never heard of"
+        table.add_row(board_name(peer_id, name), Text(standing, STYLES[BOOTSTRAPPED] if ready else ""), age, said, str(restarts or ""))
     return table
 
 
@@ -93,8 +108,8 @@ def matrix(survey: Survey) -> Table:
     """Return the table of several boards: who hears whom, and who is ready."""
     peers = sorted({peer_id for board in survey.boards for peer_id in board.peers})
     table = Table(title=f"{LEGEND}, of {_ranges(peers)}", title_justify="left")
-    for name in ("board", "port", "state", "hears", "ready", "left"):
-        table.add_column(name, justify="right" if name == "left" else "left")
+    for name in ("board", "port", "state", "hears", "ready", "time"):
+        table.add_column(name, justify="right" if name == "time" else "left")
     for board in survey.boards:
         probe = board.answers["probe"]
         table.add_row(
@@ -103,7 +118,7 @@ def matrix(survey: Survey) -> Table:
             Text(state_name(board.state), STYLES[board.state]),
             _marks(survey, board, peers),
             f"{probe['ready']} of {probe['required']}",
-            f"{probe['remaining_ms'] / 1000:.0f} s" if board.state < BOOTSTRAPPED else "",
+            time_of(board),
         )
     return table
 
@@ -113,13 +128,16 @@ def _marks(survey: Survey, board: Report, peers: list[int]) -> Text:
     heard_by = {each.peer_id for each in survey.boards if board.peer_id in each.peers and each.hears(board.peer_id)}
     text = Text()
     for peer_id in peers:
-        _, _, heard, ready, *_ = board.peers.get(peer_id, [peer_id, None, 0, 0])
-        if ready:
-            text.append("●", STYLES[BOOTSTRAPPED])
-        elif heard or peer_id == board.peer_id:
-            text.append("○")
+        _, _, heard, ready, _, _, said_cs = board.peers.get(peer_id, [peer_id, None, 0, 0, -1, 0, -1])
+        style = STYLES[BOOTSTRAPPED] if ready else ""
+        if heard or peer_id == board.peer_id:
+            text.append("●" if ready else "○", style)
+        elif peer_id in heard_by:
+            text.append("✗", "bold red")
+        elif ready or said_cs >= 0:
+            text.append("◍" if ready else "◌", style)
         else:
-            text.append(*("✗", "bold red") if peer_id in heard_by else ("·", ""))
+            text.append("·")
     return text
 
 
