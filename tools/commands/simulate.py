@@ -219,7 +219,7 @@ def _write(simulation: Simulation, options: argparse.Namespace) -> None:
     from ..simulator import history
 
     if options.picture:
-        from ..shown.plots import draw_history
+        from ..shown.simulated import draw_history
 
         _write_file(options.picture, lambda path: draw_history(history.history(simulation), path))
     if options.page:
@@ -312,7 +312,7 @@ def _sweep(options: argparse.Namespace) -> int:
     if done:
         terminal().print(tables.sweep_table(name, zip(values, done)), highlight=False)
     if done and options.picture:
-        from ..shown.plots import draw_sweep
+        from ..shown.simulated import draw_sweep
 
         _write_file(options.picture, lambda path: draw_sweep(name, list(zip(values, done)), path))
     total = sum(len(each.outcomes) for each in done)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -11,13 +11,17 @@ from ..simulator.campaign import Campaign
 
 COLUMNS = ("", "median", "95th", "99th", "longest")
 SHARES = (0.5, 0.95, 0.99, 1.0)
+# (what a row says, key of an outcome, what to divide it by, decimal places)
 ROWS = (
-    ("until the last is Bootstrapped, s", "ready_ms", 1000),
-    ("longest wait of a node, s", "longest_wait_ms", 1000),
-    ("frames of all nodes", "frames", 1),
-    ("frames of the busiest node", "frames_of_a_node", 1),
-    ("time on the air, s", "air_ms", 1000),
+    ("until the last is Bootstrapped, s", "ready_ms", 1000, 2),
+    ("longest wait of a node, s", "longest_wait_ms", 1000, 2),
+    ("between the first and the last start, ms", "start_skew_ms", 1, 0),
+    ("frames of all nodes", "frames", 1, 0),
+    ("frames of the busiest node", "frames_of_a_node", 1, 0),
+    ("time on the air, s", "air_ms", 1000, 2),
 )
+MOST_GAPS = 3  # that are named
+MOST_IDS = 12  # of a group
 
 
 def report(campaign: Campaign) -> Table:
@@ -27,10 +31,9 @@ def report(campaign: Campaign) -> Table:
     table = Table(title=title, title_justify="left")
     for name in COLUMNS:
         table.add_column(name, justify="right" if name else "left")
-    for text, key, unit in ROWS:
+    for text, key, unit, digits in ROWS:
         values = [campaign.quantile(key, share) for share in SHARES]
         if any(values):
-            digits = 2 if unit > 1 else 0
             table.add_row(text, *["never" if value is None else f"{value / unit:,.{digits}f}" for value in values])
     return table
 
@@ -44,6 +47,32 @@ def verdicts(campaign: Campaign, command: str) -> Iterator[str]:
     for verdict in ("some", "none"):
         for seed in campaign.examples(verdict):
             yield f"  {verdict}: {command} --seed {seed}"
+    yield from _unconnected(campaign, command)
+
+
+def _unconnected(campaign: Campaign, command: str) -> Iterator[str]:
+    """Iterate lines on the runs in which the airs did not connect all boards. Where the graph is always the same, one run says it."""
+    runs = campaign.unconnected
+    if runs:
+        share = len(runs) / len(campaign.outcomes)
+        yield f"the airs do not connect all boards in {share:.2%} of the runs; {command} --seed {runs[0]['seed']}:"
+        yield from ways_missing(runs[0]["gaps"])
+
+
+def ways_missing(gaps: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Iterator[str]:
+    """Iterate lines on boards between which the airs offer no way, and what to do. gaps: as Simulation.gaps gives them."""
+    told = [gap for i, gap in enumerate(gaps) if (gap[1], gap[0]) not in gaps[:i]]  # both ways are one line
+    for start, end in told[:MOST_GAPS]:
+        back = ", nor back" if (end, start) in gaps else ""
+        remedy = "nothing that the first say arrives there; widen the reach, or give a board two airs"
+        yield f"no way from {_ids(start)} to {_ids(end)}{back}: {remedy}"
+    if len(told) > MOST_GAPS:
+        yield f"and no way from {len(told) - MOST_GAPS} more groups of boards to all others"
+
+
+def _ids(ids: Sequence[int]) -> str:
+    shown = [str(each) for each in ids[:MOST_IDS]]
+    return ", ".join(shown) + (f" and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else "")
 
 
 def deadline(campaign: Campaign, confidence: float) -> str:

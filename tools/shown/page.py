@@ -6,16 +6,23 @@ import json
 from pathlib import Path
 from typing import Any
 
-from faction import DEADLINE_EXPIRED, LOCAL_PARTICIPATION_COMPLETED, READY_OBSERVED
+from faction import DEADLINE_EXPIRED, LOCAL_PARTICIPATION_COMPLETED, READY_OBSERVED, WITHDRAWAL_OBSERVED
 
 from ..simulator.history import OFF
-from .palette import COLOURS, OFF_COLOUR
+from .airs import drawn
+from .palette import COLOURS, OFF_COLOUR, START_COLOUR
 
 TEMPLATE = Path(__file__).parent / "page.html"
-CODES = {"ready": READY_OBSERVED, "local": LOCAL_PARTICIPATION_COMPLETED, "deadline": DEADLINE_EXPIRED}
+CODES = {
+    "ready": READY_OBSERVED,
+    "local": LOCAL_PARTICIPATION_COMPLETED,
+    "deadline": DEADLINE_EXPIRED,
+    "withdrawal": WITHDRAWAL_OBSERVED,
+}
 
 
 def page(run: dict[str, Any]) -> str:
     """Return the page of a run, as faction_tools.simulator.history tells it."""
-    data = json.dumps({**run, "codes": CODES, "colours": {OFF: OFF_COLOUR, **COLOURS}})
+    colours = {"colours": {OFF: OFF_COLOUR, **COLOURS}, "startColour": START_COLOUR}
+    data = json.dumps({**run, "airs": drawn(run), "codes": CODES, **colours})
     return TEMPLATE.read_text(encoding="utf-8").replace("/*RUN*/null", data.replace("</", "<\\/"))

@@ -13,6 +13,7 @@ from faction.names import state_name
 from ..simulator.board import SimulatedBoard
 from ..simulator.scenario import Scenario
 from ..simulator.simulation import Simulation
+from .campaign import ways_missing
 
 MOST_NAMED = 12  # nodes that are not Bootstrapped
 
@@ -21,11 +22,15 @@ def summary(simulation: Simulation, result: dict[str, Any]) -> str:
     """Return what became of a run. result: its outcome."""
     ready = f", the last at {result['ready_ms'] / 1000:.2f} s" if result["ready_ms"] is not None else ""
     air = f"; {result['air_ms'] / 1000:.2f} s on the air" if result["air_ms"] else ""
+    skew = result["start_skew_ms"]
+    together = f"they go on together, the last {skew:.0f} ms after the first\n" if skew is not None else ""
+    ways = "".join(f"\n{line}" for line in ways_missing(result["gaps"]))
     return (
         f"{simulation.scenario.title}, seed {simulation.seed}\n"
         f"{result['bootstrapped']} of {len(simulation.boards)} nodes Bootstrapped{ready}{_others(simulation.boards)}\n"
+        f"{together}"
         f"{result['frames']} frames sent, {result['frames_of_a_node']} by the busiest node, {result['deliveries']} delivered, "
-        f"{result['lost']} lost{air}"
+        f"{result['lost']} lost{air}{ways}"
     )
 
 

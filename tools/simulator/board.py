@@ -16,19 +16,21 @@ LONGEST_IDLE_MS = 1 << 29  # of Node.idle_ms: nothing to do until a frame arrive
 
 
 class Radio:
-    """A board's place on one medium: the transport of its node.
+    """A board's place on one medium: the transport of its node, or one of those that its node bridges.
 
     ``inbox``    what has arrived or is about to: (microseconds, order, frame), the earliest first
     ``free_at``  when its transmitter has sent the latest frame, in microseconds
+    ``max_length``  bytes of the longest frame
     """
 
-    __slots__ = ("board", "inbox", "free_at", "_timeline", "_transmit")
+    __slots__ = ("board", "inbox", "free_at", "max_length", "_timeline", "_transmit")
 
     def __init__(self, board: SimulatedBoard, timeline: Timeline, transmit: Callable[[Radio, bytes], None]) -> None:
         """transmit: brings a frame onto the medium."""
         self.board = board
         self.inbox: list[tuple[int, int, bytes]] = []
         self.free_at = 0
+        self.max_length = 250
         self._timeline = timeline
         self._transmit = transmit
         board.radios.append(self)
@@ -56,12 +58,13 @@ class SimulatedBoard:
     ``index``     its number in the scenario
     ``peer_id``   the id of its node: the index, except for a clone
     ``node``      its Node, or None without power
-    ``radios``    its places on the media; the first is the transport of its node
+    ``radios``    its places on the media
     ``changes``   (microseconds, state code, or None without power) of each change
     ``boots``     how often it was powered on; ``retries``: attempts since then that followed a timeout
-    ``sent``      frames since the start; ``received``: since the power came on
+    ``sent``      frames since the start, on each medium; ``received``: since the power came on
     ``lost``, ``collided``  frames that should have reached it and did not
     ``booted_at``, ``completed_at``, ``concluded_at``  microseconds, each the latest
+    ``started_at``  when it went on together with the others, in microseconds; None: it has not
     ``wake``      when it polls next, in microseconds
     """
 
@@ -81,6 +84,7 @@ class SimulatedBoard:
         self.changes: list[tuple[int, int | None]] = []
         self.boots = self.retries = self.sent = self.received = self.lost = self.collided = 0
         self.booted_at = self.completed_at = self.concluded_at = 0
+        self.started_at: int | None = None
         self.wake = self.completes_at = NEVER
         self._timeline = timeline
         self._check = check
@@ -126,6 +130,7 @@ class SimulatedBoard:
         self.boots += 1
         self.retries = self.received = 0
         self.booted_at = self._timeline.now
+        self.started_at = None
         self.completes_at = self.booted_at + start_up_us
         self._note()
         self.poll_by(self.booted_at + 1)
@@ -159,6 +164,8 @@ class SimulatedBoard:
             self.completed_at = now
         if node.machine.state != before:
             self._note()
+        if node.has_started and self.started_at is None:
+            self.started_at = now
         if self._check is not None:
             self._check(self)
         if node.machine.state == TIMED_OUT and self.retries < self._most_retries:
@@ -169,6 +176,7 @@ class SimulatedBoard:
         """Begin a new attempt in the same memory, as the programs in boards/ do."""
         self.retries += 1
         node.restart()
+        self.started_at = None
         self.completes_at = self._timeline.now + self._poll_us
         self._note()
 

@@ -116,6 +116,11 @@ class Campaign:
         step = 10 ** max(1, len(str(int(value))) - 2)
         return int(math.ceil(value / step) * step)
 
+    @property
+    def unconnected(self) -> list[dict[str, Any]]:
+        """Return the outcomes of the runs in which the airs did not connect all boards."""
+        return [each for each in self.outcomes if each["gaps"]]
+
     def examples(self, verdict: str) -> list[int]:
         """Return the seeds of a few runs with this verdict."""
         return sorted(each["seed"] for each in self.outcomes if each["verdict"] == verdict)[:EXAMPLES]
@@ -154,7 +159,5 @@ def _chunks(seeds: range, nodes: int) -> list[range]:
 
 def without_deadline(scenario: Scenario) -> Scenario:
     """Return a scenario in which no deadline cuts a run short, so that every time is known."""
-    data = scenario.model_dump()
-    data["cluster"]["deadline_ms"] = NO_DEADLINE_MS
-    data["limit_ms"] = LIMIT_MS
-    return Scenario.model_validate(data)
+    cluster = scenario.cluster.model_copy(update={"deadline_ms": NO_DEADLINE_MS})
+    return scenario.model_copy(update={"cluster": cluster, "limit_ms": LIMIT_MS})

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from faction import BOOTSTRAPPED, INITIAL, LOCAL_PARTICIPATION_COMPLETED
+from faction import BOOTSTRAPPED, INITIAL, LOCAL_PARTICIPATION_COMPLETED, READY_OBSERVED, WITHDRAWAL_OBSERVED
 from faction.names import state_name
 
 from ..journals.files import heading
 from .board import SimulatedBoard
+from .medium import Medium
 from .outcome import outcome
 from .simulation import Simulation
 from .timeline import US
 
 OFF = -1  # as a state
+DIRECT, RELAYED = 1, 2  # how a node learned of a readiness
 
 
 def history(simulation: Simulation) -> dict[str, Any]:
-    """Return a run as plain data: times in ms, states and commands in codes, OFF without power."""
+    """Return a run as plain data: times in ms, states and commands in codes, OFF without power.
+
+    starts: (ms, index) of each board that goes on together with the others, at its latest start.
+    """
     boards, recording = simulation.boards, simulation.recording
     return {
         "title": simulation.scenario.title,
@@ -27,13 +32,22 @@ def history(simulation: Simulation) -> dict[str, Any]:
         "ids": [board.peer_id for board in boards],
         "required": [board.quorum for board in boards],
         "changes": sorted((at / US, board.index, OFF if state is None else state) for board in boards for at, state in board.changes),
-        "frames": [(at / US, index, flags) for at, index, flags in recording.frames],
-        "learned": [(at / US, index, command, peer_id) for at, index, command, peer_id in recording.learned],
-        "heard": simulation.medium.heard,
+        "frames": [(at / US, index, flags, air) for at, index, flags, air in recording.frames],
+        "learned": [(at / US, index, command, peer_id, teller) for at, index, command, peer_id, teller in recording.learned],
+        "starts": [(board.started_at / US, board.index) for board in boards if board.started_at is not None],
+        "places": simulation.places,
+        "airs": [_air(medium) for medium in simulation.media],
         "end": simulation.now / US,
         "outcome": outcome(simulation),
         "states": {OFF: "off", **{state: state_name(state) for state in range(5)}},
     }
+
+
+def _air(medium: Medium) -> dict[str, Any]:
+    """Return an air: its boards, and how many frames went each way between those who can hear each other, as (sender, receiver, frames)."""
+    boards = [radio.board.index for radio in medium.radios]
+    links = [(sender, receiver, medium.heard[receiver, sender]) for sender, receiver in medium.links()]
+    return {"name": medium.settings.name, "boards": boards, "links": links}
 
 
 def convergence(run: dict[str, Any]) -> dict[str, list[tuple[float, int]]]:
@@ -53,9 +67,21 @@ def convergence(run: dict[str, Any]) -> dict[str, list[tuple[float, int]]]:
     return curves
 
 
+def tellers(run: dict[str, Any]) -> dict[tuple[int, int], int]:
+    """Return through whom each node learned of each readiness that it counts in the end: (index, peer id) to the id of the teller."""
+    found: dict[tuple[int, int], int] = {}
+    begins = {index: at for at, index, state in run["changes"] if state in (OFF, INITIAL)}
+    for at, index, command, peer_id, teller in run["learned"]:
+        if command == READY_OBSERVED and at >= begins[index]:
+            found[index, peer_id] = teller
+        elif command == WITHDRAWAL_OBSERVED:
+            found.pop((index, peer_id), None)
+    return found
+
+
 def _steps(run: dict[str, Any]) -> list[tuple[float, int, str, int]]:
     """Return (ms, index, kind, code) of each completed part, as "learned", and of each change of a state, as "state"."""
-    learned = [(at, index, "learned", command) for at, index, command, _ in run["learned"] if command == LOCAL_PARTICIPATION_COMPLETED]
+    learned = [(at, index, "learned", command) for at, index, command, *_ in run["learned"] if command == LOCAL_PARTICIPATION_COMPLETED]
     return sorted(learned + [(at, index, "state", code) for at, index, code in run["changes"]])
 
 

@@ -6,20 +6,22 @@
  3. On the way to each of them it may be lost, corrupted, delayed, or delivered twice.
  4. It waits in the inbox of the receiver's radio until the board polls.
 
-A simulation may have several media. They share a timeline and know nothing of each other.
+A simulation may have several media, its airs. They share a timeline and know nothing of each other. A board that stands on two of
+them has a radio on each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heappush
 
 from .board import Radio, SimulatedBoard
 from .distributions import draw
-from .scenario import MediumSettings
+from .scenario import AirSettings
 from .timeline import US, Timeline
-from .topology import neighbours
 
+CALM_DELAY_MS = 0.5
 BACKOFF_SLOTS = 16  # of a sender that found the channel busy
 STRANGER = -1  # as the index of a sender that is no board
 
@@ -39,29 +41,33 @@ class Transmission:
 class Medium:
     """The radios of some boards, and the air between them.
 
-    ``radios``      one of each board, in the order of the boards
+    ``radios``      one of each board of this air, in the order of its settings
     ``deliveries``  frames that were put into an inbox; ``air_us``: the time that all frames took, in microseconds
     ``listeners``   are called with (index of the sender, frame) for each frame that a board sends
-    ``heard``       heard[i][j]: how many frames of board j have reached board i; empty unless it is recorded
+    ``heard``       how many frames have reached a board from another, by (its index, that of the sender); empty unless it is recorded
     """
 
     def __init__(
         self,
-        settings: MediumSettings,
+        settings: AirSettings,
         boards: Sequence[SimulatedBoard],
+        neighbours: Iterable[Sequence[int]],
         timeline: Timeline,
         random: Callable[[], float],
         is_recorded: bool = False,
     ) -> None:
+        """boards: of this air. neighbours: of each of them, as positions among them."""
         self.settings = settings
         self.radios = [Radio(board, timeline, self.transmit) for board in boards]
+        for radio in self.radios:
+            radio.max_length = settings.max_length
         self.deliveries = self.air_us = 0
         self.listeners: list[Callable[[int, bytes], None]] = []
-        self.heard = [[0] * len(boards) for _ in boards] if is_recorded else []
+        self.heard: Counter[tuple[int, int]] = Counter()
         self._timeline = timeline
         self._random = random
-        near = neighbours(settings.topology, len(boards))
-        self._neighbours = {radio: [self.radios[index] for index in indexes] for radio, indexes in zip(self.radios, near)}
+        self._is_recorded = is_recorded
+        self._neighbours = {radio: [self.radios[each] for each in near] for radio, near in zip(self.radios, neighbours)}
         self._on_air: list[Transmission] = []
         self._sides: dict[int, int] = {}  # of a partition, by the index of a board
         self._link_loss = {(a, b): link.loss for link in settings.links for a in link.sources for b in link.targets}
@@ -73,8 +79,24 @@ class Medium:
     # Who hears whom
 
     def hears(self, receiver: Radio, sender: Radio) -> bool:
-        """Tell whether a radio is a neighbour of another."""
-        return receiver in self._neighbours[sender]
+        """Tell whether a radio is a neighbour of another, on the same side of a partition."""
+        return receiver in self._audience(sender)
+
+    def _audience(self, sender: Radio) -> list[Radio]:
+        """Return who hears a radio now."""
+        sides = self._sides
+        if not sides:
+            return self._neighbours[sender]
+        side = sides.get(sender.board.index)
+        return [radio for radio in self._neighbours[sender] if sides.get(radio.board.index) == side]
+
+    def links(self) -> Iterator[tuple[int, int]]:
+        """Iterate (sender, receiver), by their indexes, of all between whom a frame can get through, but for a partition."""
+        for sender, receivers in self._neighbours.items():
+            for receiver in receivers:
+                way = (sender.board.index, receiver.board.index)
+                if self._link_loss.get(way, self._loss) < 1:
+                    yield way
 
     def part(self, groups: Iterable[Iterable[int]]) -> None:
         """Let boards, by their indexes, hear only those of their own group. The boards that no group names are one more group."""
@@ -84,6 +106,13 @@ class Medium:
         """End a partition."""
         self._sides = {}
 
+    def calm(self) -> None:
+        """From now on, let each frame arrive whole, once and soon."""
+        self.settings = self.settings.model_copy(update={"access": "free"})
+        self._link_loss = {}
+        self._loss = self._duplication = self._corruption = 0.0
+        self._delay = min(self._delay, CALM_DELAY_MS) if isinstance(self._delay, float) else CALM_DELAY_MS
+
     # On the air
 
     def transmit(self, sender: Radio, frame: bytes) -> None:
@@ -91,7 +120,7 @@ class Medium:
         for listener in self.listeners:
             listener(sender.board.index, frame)
         if self.settings.access == "free":
-            self._deliver_all(sender.board.index, frame, self._neighbours[sender])
+            self._deliver_all(sender.board.index, frame, self._audience(sender))
         else:
             self._try(Transmission(sender, frame))
 
@@ -137,7 +166,7 @@ class Medium:
     def _end(self, transmission: Transmission) -> None:
         """Deliver a frame to those neighbours at which no other frame has destroyed it."""
         sender = transmission.sender
-        receivers = self._neighbours[sender]
+        receivers = self._audience(sender)
         if transmission.others:
             reached = [each for each in receivers if not self._is_disturbed(each, transmission)]
             for radio in receivers:
@@ -152,10 +181,6 @@ class Medium:
 
     def _deliver_all(self, sender: int, frame: bytes, receivers: Sequence[Radio]) -> None:
         """Deliver a frame to radios, with all that may happen to it on the way. sender: the index of a board, or STRANGER."""
-        sides = self._sides
-        if sides and sender != STRANGER:
-            side = sides.get(sender)
-            receivers = [radio for radio in receivers if sides.get(radio.board.index) == side]
         if self._is_plain:
             self._deliver_plain(frame, receivers)
             return
@@ -200,5 +225,5 @@ class Medium:
         heappush(radio.inbox, (arrival, timeline.order, frame))
         if arrival < board.wake:
             board.poll_by(max(arrival, timeline.now + 1))
-        if self.heard and sender != STRANGER:
-            self.heard[board.index][sender] += 1
+        if self._is_recorded and sender != STRANGER:
+            self.heard[board.index, sender] += 1

@@ -11,7 +11,7 @@ from .timeline import US
 
 
 def outcome(simulation: Simulation) -> dict[str, Any]:
-    """Return what became of a run: times in ms, None where there is none."""
+    """Return what became of a run: times in ms, None where there is none. gaps: between which boards the airs offer no way."""
     boards = simulation.boards
     return {
         "seed": simulation.seed,
@@ -22,16 +22,18 @@ def outcome(simulation: Simulation) -> dict[str, Any]:
         "lost": sum(board.lost + board.collided for board in boards),
         "air_ms": simulation.air_us / US,
         "ended_ms": simulation.now / US,
+        "gaps": simulation.gaps(),
     }
 
 
 def _verdict(simulation: Simulation) -> dict[str, Any]:
-    """Return how many nodes got there, and, if it was all that have power, when."""
+    """Return how many nodes got there, and, if it was all that have power, when, and how far apart they went on."""
     boards = simulation.boards
     there = [board for board in boards if board.state == BOOTSTRAPPED]
     off = sum(board.state is None for board in boards)
     is_all = bool(there) and len(there) == len(boards) - off
     last = max((board.concluded_at for board in there), default=0)
+    starts = [board.started_at for board in there if board.started_at is not None]
     return {
         "bootstrapped": len(there),
         "timed_out": sum(board.state == TIMED_OUT for board in boards),
@@ -39,5 +41,6 @@ def _verdict(simulation: Simulation) -> dict[str, Any]:
         "verdict": "all" if is_all else "some" if there else "none",
         "ready_ms": last / US if is_all else None,
         "longest_wait_ms": max(board.concluded_at - board.booted_at for board in there) / US if is_all else None,
+        "start_skew_ms": (max(starts) - min(starts)) / US if is_all and len(starts) == len(there) else None,
         "convergence_ms": max(0, last - max(board.completed_at for board in boards)) / US if is_all else None,
     }

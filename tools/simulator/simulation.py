@@ -1,4 +1,4 @@
-"""A cluster on the desk: the shipped Node under a simulated clock, on a simulated medium.
+"""A cluster on the desk: the shipped Node under a simulated clock, on one simulated air or several.
 
     from faction_tools.simulator.simulation import Simulation
     run = Simulation("greenhouse", seed=1).run()
@@ -9,8 +9,9 @@ How it works
     scenario and the seed alone decide what happens. All chance comes from one random.Random(seed).random.
  2. A board polls its node on a grid of its own, every poll_ms, as the programs in boards/ do. Polls in which nothing can
     happen are left out: Node.idle_ms says how long that is.
- 3. What a node sends goes to the medium, and from there to the radios of other boards; see medium.py.
- 4. Events of the scenario cut the power of boards, turn it on again, and part the medium.
+ 3. What a node sends goes to the medium, and from there to the radios of other boards; see medium.py. A board on several airs has
+    the shipped Bridge over its radios.
+ 4. Events of the scenario cut the power of boards, turn it on again, and part all airs.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from faction.clock import Clock
 from faction.key import Key
 from faction.node import Node
 from faction.observer import Observer
+from faction.transports.bridge import Bridge
+from faction.wire import Checksum
 
 from . import scenario as scenarios
 from .board import SimulatedBoard
@@ -31,9 +34,9 @@ from .distributions import Distribution, draw
 from .intruder import Intruder
 from .medium import Medium
 from .recording import Recording
-from .scenario import EventSettings, Scenario
-from .shortcuts import FastChecksum, FastConfig
+from .scenario import AirSettings, EventSettings, Scenario
 from .timeline import US, Timeline
+from .topology import Gap, gaps, neighbours, places
 
 CLUSTER_NAME = "simulated"
 SECRET = b"the secret of the simulated cluster"
@@ -44,7 +47,8 @@ class Simulation:
     """A scenario with a seed. Attributes, to be read only:
 
     ``boards``     in the order of the scenario's nodes
-    ``medium``     the air between them
+    ``media``      the airs between them, in the order of the scenario
+    ``places``     where each board is: (x, y), in metres, in sides of a square, or as a drawing shows the airs best
     ``recording``  what pictures, pages and journals are made of; empty unless the run is recorded
     ``limit_us``   when it ends at the latest, in microseconds
     """
@@ -69,12 +73,18 @@ class Simulation:
         self._observe = observe
         self._record = record
         cluster = self.scenario.cluster
-        self._config = FastConfig(0, range(cluster.nodes), 1)
         self.boards = [self._make_board(index, check) for index in range(cluster.nodes)]
-        self.medium = Medium(self.scenario.medium, self.boards, self.timeline, self.random, record)
-        if record:
-            self.medium.listeners.append(self.recording.take_frame)
+        airs = self.scenario.media()
+        self.places = places(self.scenario, airs, seed)
+        self.media = [self._make_medium(air) for air in airs]
         self._schedule()
+
+    def _make_medium(self, air: AirSettings) -> Medium:
+        boards = [self.boards[index] for index in air.nodes]
+        medium = Medium(air, boards, neighbours(air, self.places), self.timeline, self.random, self._record)
+        if self._record:
+            medium.listeners.append(self.recording.listener(air.name))
+        return medium
 
     def _make_board(self, index: int, check: Callable[[SimulatedBoard], None] | None) -> SimulatedBoard:
         own = [each for each in self.scenario.nodes if each.id == index]
@@ -87,7 +97,7 @@ class Simulation:
         for event in self.scenario.events:
             self.timeline.at(int(event.at_ms * US), self._happen, event)
         if self.scenario.intruder:
-            Intruder(self.scenario.intruder, self.scenario.cluster, CLUSTER_NAME, self.medium, self.timeline, self.random)
+            Intruder(self.scenario.intruder, self.scenario.cluster, CLUSTER_NAME, self.media, self.timeline, self.random)
 
     def _draw_us(self, milliseconds: Distribution) -> int:
         return int(draw(milliseconds, self.random) * US)
@@ -100,12 +110,20 @@ class Simulation:
     @property
     def deliveries(self) -> int:
         """Return how many frames have reached a board's inbox."""
-        return self.medium.deliveries
+        return sum(medium.deliveries for medium in self.media)
 
     @property
     def air_us(self) -> int:
         """Return how long frames were on the air, all added up, in microseconds."""
-        return self.medium.air_us
+        return sum(medium.air_us for medium in self.media)
+
+    def gaps(self) -> list[Gap]:
+        """Return between which boards all airs together offer no way. Power and partitions do not matter here."""
+        links: list[list[int]] = [[] for _ in self.boards]
+        for medium in self.media:
+            for sender, receiver in medium.links():
+                links[sender].append(receiver)
+        return gaps(links)
 
     @property
     def is_over(self) -> bool:
@@ -144,19 +162,22 @@ class Simulation:
 
     def _make_node(self, board: SimulatedBoard) -> Node:
         cluster = self.scenario.cluster
-        config = self._config.of(board.peer_id, board.quorum)
+        config = Config(board.peer_id, range(cluster.nodes), board.quorum)
         node = Node(
             config,
-            board.radios[0],
+            board.radios[0] if len(board.radios) == 1 else Bridge(*board.radios),
             CLUSTER_NAME,
             cluster.deadline_ms,
             cluster.interval_ms,
             cluster.frames_per_minute,
             cluster.deadline_from_contact,
-            Key(SECRET) if cluster.key else FastChecksum(),
+            Key(SECRET) if cluster.key else Checksum(),
             Clock(board.ticks, board.last_tick),
             1 + int(self.random() * (2**30 - 2)),
             self._observer(board, config),
+            cluster.start_after_ms,
+            cluster.presence_ms,
+            cluster.is_line_shared,
         )
         if self._record:
             self.recording.journals[board.index][-1].follow(node)
@@ -164,15 +185,18 @@ class Simulation:
 
     def _observer(self, board: SimulatedBoard, config: Config) -> Observer | None:
         if self._record:
-            return self.recording.observer(board.index, config)
+            return self.recording.observer(board, config)
         return self._observe(board, config) if self._observe else None
 
     def _happen(self, event: EventSettings) -> None:
         """Let an event of the scenario happen."""
-        if event.kind == "partition":
-            self.medium.part(event.groups)
-        elif event.kind == "heal":
-            self.medium.heal()
+        for medium in self.media:
+            if event.kind == "partition":
+                medium.part(event.groups)
+            elif event.kind == "heal":
+                medium.heal()
+            elif event.kind == "calm":
+                medium.calm()
         for index in event.nodes:
             board = self.boards[index]
             if board.node is not None:

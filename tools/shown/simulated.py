@@ -1,0 +1,122 @@
+"""Pictures of simulated runs: one with its timeline, its airs, and who learned what through whom; and a sweep of many."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.colors import ListedColormap
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from faction import BOOTSTRAPPED, COLLECTING
+from faction.names import state_name
+from faction.wire import READY
+
+from ..simulator.campaign import Campaign
+from ..simulator.history import DIRECT, RELAYED, convergence, tellers
+from .figure import mosaic, save, stack
+from .graph import draw_graph, height_of
+from .palette import COLOURS, OFF_COLOUR, OWN_COLOUR, START_COLOUR, WAY_COLOURS
+
+WIDTH = 10  # inches
+MOST_NAMED = 40  # nodes of which each is named, and each teller
+LEGEND: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "frameon": False}
+
+
+def draw_history(run: dict[str, Any], path: Path) -> None:
+    """Draw a simulated run: what every node did, how many were ready when, who hears whom, and who learned what through whom."""
+    count = len(run["ids"])
+    side = max(3.0, min(8.0, 0.2 * count))
+    rows = [
+        (["timeline"], max(2.5, 0.2 * count)),
+        (["convergence"], 2.2),
+        (["graph"], height_of(run, WIDTH)),
+        (["heard", "through"], side),
+    ]
+    figure, axes = mosaic(WIDTH, rows, title=1)
+    _draw_timeline(axes["timeline"], run)
+    _draw_convergence(axes["convergence"], run)
+    draw_graph(axes["graph"], run)
+    _draw_heard(figure, axes["heard"], run)
+    _draw_through(axes["through"], run)
+    figure.suptitle(f"{run['title']}, seed {run['seed']}")
+    save(figure, path)
+
+
+def _draw_timeline(axis: Any, run: dict[str, Any]) -> None:
+    """Draw a bar for each node, with a colour for each state and a mark for each frame and for the common start."""
+    changes: list[list[tuple[float, int]]] = [[] for _ in run["ids"]]
+    for at, index, state in run["changes"]:
+        changes[index].append((at / 1000, state))
+    for index, own in enumerate(changes):
+        ends = [at for at, _ in own[1:]] + [run["end"] / 1000]
+        spans = [(at, end - at) for (at, _), end in zip(own, ends)]
+        axis.broken_barh(spans, (index - 0.4, 0.8), facecolors=[COLOURS.get(state, OFF_COLOUR) for _, state in own])
+    for ready, colour in ((0, "white"), (READY, "black")):
+        marks = [(at / 1000, index) for at, index, flags, _ in run["frames"] if flags & READY == ready]
+        axis.scatter([at for at, _ in marks], [index for _, index in marks], marker="|", s=30, color=colour, linewidth=0.8)
+    axis.scatter(
+        [at / 1000 for at, _ in run["starts"]], [index for _, index in run["starts"]], marker=">", s=22, color=START_COLOUR, zorder=3
+    )
+    axis.set(yticks=range(len(run["ids"])), yticklabels=run["ids"], xlabel="s", ylabel="node", xlim=(0, _end(run)))
+    axis.set_ylim(len(run["ids"]) - 0.5, -0.5)
+    handles: list[Any] = [Patch(color=colour, label=state_name(state)) for state, colour in COLOURS.items()]
+    start = Line2D([], [], marker=">", linestyle="", color=START_COLOUR, label="goes on, together with the others")
+    axis.legend(handles=[*handles, start], ncols=6, **LEGEND)
+
+
+def _end(run: dict[str, Any]) -> float:
+    """Return when a run ended, in s; a time axis must not be empty."""
+    return float(run["end"] / 1000) or 1.0
+
+
+def _draw_convergence(axis: Any, run: dict[str, Any]) -> None:
+    """Draw how many nodes had completed their own part, and how many were Bootstrapped; and when the first one went on."""
+    for (name, curve), colour in zip(convergence(run).items(), (COLOURS[COLLECTING], COLOURS[BOOTSTRAPPED])):
+        points = [*curve, (run["end"], curve[-1][1])]
+        axis.step([at / 1000 for at, _ in points], [number for _, number in points], where="post", label=name, color=colour)
+    if run["starts"]:
+        axis.axvline(min(run["starts"])[0] / 1000, color=START_COLOUR, linestyle="--", linewidth=1, label="the common start")
+    axis.set(xlabel="s", ylabel="nodes", xlim=(0, _end(run)), ylim=(0, len(run["ids"]) * 1.05))
+    axis.legend(loc="lower right", frameon=False)
+
+
+def _draw_heard(figure: Any, axis: Any, run: dict[str, Any]) -> None:
+    """Draw how many frames of each sender have reached each receiver, on all airs."""
+    heard = [[0] * len(run["ids"]) for _ in run["ids"]]
+    for air in run["airs"]:
+        for sender, receiver, frames in air["links"]:
+            heard[receiver][sender] += frames
+    shown = axis.imshow(heard, cmap="Greens")
+    axis.set(xlabel="sender", ylabel="receiver", title="frames that arrived")
+    figure.colorbar(shown, ax=axis)
+
+
+def _draw_through(axis: Any, run: dict[str, Any]) -> None:
+    """Draw through whom each node learned of each readiness that it counts in the end."""
+    peers = sorted(set(run["ids"]))
+    cells = [[0] * len(peers) for _ in run["ids"]]
+    for (index, peer_id), teller in tellers(run).items():
+        cells[index][peers.index(peer_id)] = DIRECT if teller == peer_id else RELAYED
+        if teller != peer_id and len(run["ids"]) <= MOST_NAMED:
+            axis.text(peers.index(peer_id), index, str(teller), ha="center", va="center", size=5)
+    for index, peer_id in enumerate(run["ids"]):
+        cells[index][peers.index(peer_id)] = RELAYED + 1
+    axis.imshow(cells, cmap=ListedColormap(["white", *WAY_COLOURS.values(), OWN_COLOUR]), vmin=0, vmax=RELAYED + 1)
+    axis.set(xlabel="whose readiness", ylabel="who counts it")
+    axis.legend(handles=[Patch(color=colour, label=name) for name, colour in WAY_COLOURS.items()], ncols=2, **LEGEND)
+
+
+def draw_sweep(name: str, campaigns: Sequence[tuple[Any, Campaign]], path: Path) -> None:
+    """Draw times over the values of a field, in s; a time that does not exist leaves a gap."""
+    figure, (axis,) = stack(7, [4])
+    values = [str(value) for value, _ in campaigns]
+    for label, share in (("median", 0.5), ("99th", 0.99)):
+        times = [campaign.quantile("ready_ms", share) for _, campaign in campaigns]
+        axis.plot(values, [math.nan if time is None else time / 1000 for time in times], marker="o", label=label)
+    axis.set(xlabel=name, ylabel="until the last is Bootstrapped, s", ylim=(0, None))
+    axis.legend(frameon=False)
+    save(figure, path)
