@@ -1,15 +1,18 @@
 """The storms: they hold, they notice, they shrink; and those that once broke a rule hold now."""
 
 import json
+import re
 
 import pytest
 
-from faction import BOOTSTRAPPED
+from faction import BOOTSTRAPPED, WITHDRAWAL_OBSERVED
 from faction.machine import Faction
 from faction.node import Node
-from faction.wire import BEACON
-from faction_tools.dev.verify import mutants, storms
+from faction.peers import Peers
+from faction.wire import MALFORMED
+from faction_tools.dev.verify import drawing, ledger, mutants, storms
 from faction_tools.simulator.scenario import Scenario
+from faction_tools.simulator.simulation import Simulation
 
 SEEDS = range(1, 201)
 KEPT = sorted(storms.REGRESSIONS.glob("*.json"))
@@ -30,23 +33,38 @@ def test_what_once_broke_a_rule_holds_now(path):
 def test_every_fault_is_among_the_storms():
     made = [storms.storm(seed) for seed in SEEDS]
     kinds = {event.kind for each in made for event in each.events}
-    assert kinds == {"crash", "restart", "brownout", "partition", "heal"}
+    assert kinds == {"crash", "restart", "brownout", "partition", "heal", "calm"}
     for name, values in {
         "medium.loss": (0.0, 0.4),
         "medium.duplication": (0.0, 0.2),
         "medium.corruption": (0.0, 0.1),
         "medium.access": ("free", "listen", "blind"),
-        "medium.topology": ("all", "ring", "line"),
+        "medium.topology": ("all", "ring", "line", "grid", "places"),
+        "medium.max_length": (250, 78, 42),
         "cluster.key": (False, True),
         "cluster.retries": (0, 2),
         "cluster.drift_ppm": (0.0, 20000.0),
         "cluster.tick_bits": (16, 29, 30),
+        "cluster.nodes": (2, 3, 4, 5, 6, 7, 8),
+        "cluster.presence_ms": (None, 0, 240),
+        "cluster.start_after_ms": (None, 0, 400),
+        "cluster.is_line_shared": (False, True),
+        "cluster.deadline_from_contact": (False, True),
     }.items():
         table, field = name.split(".")
         assert set(values) <= {getattr(getattr(each, table), field) for each in made}, name
     assert any(each.intruder and each.intruder.forges for each in made) and any(each.medium.links for each in made)
     assert any(member.clone_of is not None for each in made for member in each.nodes)
-    assert sum(each.title == storms.CALM for each in made) == len(SEEDS) // 4
+    assert max(len(each.airs) for each in made) > 2
+    titles = [each.title for each in made]
+    assert [titles.count(each) for each in (drawing.CALM, drawing.DEPARTURE, drawing.TOGETHER)] == [50, 13, 25]
+
+
+def test_airs_of_storms_that_calm_down_connect_all():
+    for seed in range(0, 400, 2):
+        made = storms.storm(seed)
+        if made.title in (drawing.CALM, drawing.DEPARTURE, drawing.TOGETHER):
+            assert Simulation(made).gaps() == [], seed
 
 
 def faults(seeds=SEEDS):
@@ -54,7 +72,7 @@ def faults(seeds=SEEDS):
 
 
 def test_a_deadline_that_never_comes_is_noticed(monkeypatch):
-    monkeypatch.setattr(Node, "_expire", lambda node, elapsed_ms: None)
+    monkeypatch.setattr(Node, "cancel", lambda node: None)
     assert "no verdict in the end" in faults()
 
 
@@ -68,23 +86,67 @@ def test_a_verdict_that_changes_is_noticed(monkeypatch):
         return result
 
     monkeypatch.setattr(Faction, "process", forgetful)
-    assert "state 3 became 2" in faults()
+    assert "says READY: False; complete: True, state 2" in faults()
+
+
+def deceive(monkeypatch, name, change):
+    """Let change(peers or node) happen before each call of a method of Peers."""
+    method = getattr(Peers, name)
+
+    def changed(peers, *arguments):
+        change(peers)
+        return method(peers, *arguments)
+
+    monkeypatch.setattr(Peers, name, changed)
 
 
 def test_a_readiness_that_nobody_claimed_is_noticed(monkeypatch):
-    count = Node._tell_machine
+    def gullible(peers):
+        peers.wire.flags |= 2
 
-    def gullible(node, index):
-        node.wire.flags |= 2
-        count(node, index)
+    deceive(monkeypatch, "take", gullible)
+    assert any("as ready, which never claimed it" in fault for fault in faults())
 
-    monkeypatch.setattr(Node, "_tell_machine", gullible)
-    assert any("ready" in fault and "never claimed" in fault for fault in faults())
+
+def test_a_statement_that_gets_younger_is_noticed(monkeypatch):
+    def rejuvenate(peers):
+        for i, at in enumerate(peers.said):
+            peers.said[i] = min(at + 1, peers.now) if at > 0 else at
+
+    deceive(monkeypatch, "write", rejuvenate)
+    assert any(re.match(r"says that \d said READY: (True|False), \d+ ms ago; it was", fault) for fault in faults())
+
+
+def test_a_presence_that_never_ends_is_noticed(monkeypatch):
+    monkeypatch.setattr(Peers, "expire", lambda peers: peers.now + 1000)
+    assert any("of which it has not heard for" in fault for fault in faults())
+    monkeypatch.setattr(ledger.Account, "_check_presence", lambda account, collecting: None)
+    assert any(fault.startswith("bootstrapped without") for fault in faults(range(2, 800, 16)))
+
+
+def test_a_withdrawal_without_a_reason_is_noticed(monkeypatch):
+    def forget(peers):
+        machine = peers.machine
+        if machine.collecting.count > 1 and peers.now % 16 == 0:
+            machine.process(WITHDRAWAL_OBSERVED, next(each for each in machine.collecting if each != machine.config.peer_id))
+
+    deceive(monkeypatch, "judge", forget)
+    assert any("a set shrank" in fault for fault in faults())
+
+
+def test_a_node_that_talks_on_is_noticed(monkeypatch):
+    monkeypatch.setattr(Node, "_says_again", lambda node: True)
+    assert any("ms after its verdict" in fault for fault in faults(range(1, 12)))
+
+
+def test_a_start_that_each_finds_for_itself_is_noticed(monkeypatch):
+    monkeypatch.setattr(Node, "_hear_start", lambda node, at: False)
+    assert any("the common start is in" in fault for fault in faults())
 
 
 def careless(node, length, judge=Node._judge):
     judge(node, length)
-    node.counters[BEACON] = 0
+    node.counters[MALFORMED] += 1
 
 
 def test_a_frame_that_is_not_counted_is_noticed(monkeypatch):
@@ -93,7 +155,7 @@ def test_a_frame_that_is_not_counted_is_noticed(monkeypatch):
 
 
 def test_a_cluster_that_never_gets_together_is_noticed(monkeypatch):
-    monkeypatch.setattr(Node, "_note_asker", lambda node, index: None)
+    monkeypatch.setattr(Node, "_plan_answer", lambda node, carries: None)
     assert "not bootstrapped in the end, though nothing was out of order for good" in faults(range(4, 400, 4))
 
 

@@ -1,140 +1,119 @@
-"""Every state that a small cluster can be in: the shipped machine, on a network that loses, doubles and reorders frames.
+"""Every state that a small cluster can be in: shipped nodes, a time that goes on, and an air that loses frames.
 
 What is checked
 
- 1. A member is a machine and what a Node adds to it: a run, and a Memory of the runs of each peer. The shipped class
-    does everything that a machine does here: a fresh machine gets commands until it is in the state, then the command.
- 2. The network is the set of all beacons that were ever sent. Any member may hear any of them at any time, again and
-    again, or never. So loss, duplication, delay and reordering are all included, and the set stays finite.
- 3. A member may send, hear, complete, miss its deadline or begin another run at any moment.
- 4. Safety holds in every state and at every step: see Behaviour and Composition, where the rules are.
- 5. Liveness, while no deadline has passed and nobody restarts any more. From every state a path leads to all bootstrapped
-    (backward reachability). And every path leads there if each frame is heard in the end: every such step adds to what
-    some member knows, so no path is a circle, and only the state with all bootstrapped has no next step.
+ 1. A member is a shipped node. member.py makes its steps, and has the rules that each of them must keep. What the machine alone can
+    do, and what each of its states answers to everything, is in machine_states.py.
+ 2. The graph says who hears whom. A member may speak at any time, and any neighbour may hear the frame or not: so any frame may
+    be lost. What a frame says of others goes on with the frames of those who heard it.
+ 3. With late_ms the air may keep one frame at a time for so long. Meanwhile neighbours may hear it, again and again.
+ 4. A member may complete, miss its deadline or begin another run at any moment. The time may go on by 1 ms at any moment.
+ 5. Liveness, while no deadline has passed: from every state a path leads to all bootstrapped, by steps in which nothing more
+    goes wrong.
 
-Two reductions leave fewer states, and so room for more members. Both lose nothing; the tests compare them with the whole.
-prompt: each beacon is in the network as soon as it can be sent. It may still be heard late, so the members can do all that
-they could do before. merged: two states of a machine count as one if they show the same, except for pinging, and if no
-commands ever make them show something different. The machine itself is asked which states these are.
+What is left out, and why nothing is lost
+
+ 6. A frame reaches one neighbour in a step. Two who hear the same frame hear it in two steps within the same ms.
+ 7. Times are ages. An age matters only by comparison with another one, and by gaps that the code knows: two units, what
+    rounding can add on the way, the ms by which a frame may be late, presence_ms. A gap that is larger than all these may be
+    cut down, so there is an end to the states.
+ 8. A statement that is older than all runs, by more than such a gap, can count for nobody, and all that will be said is later. It
+    is as good as none. So is "not ready" where no readiness is as old as that, and none may be said now: it takes nothing back.
+ 9. Statements about different peers are never compared. So the ages of those about one peer are looked at apart from the rest,
+    together with the beginnings of the runs. A beginning matters only by what was said before it and what after it. And two
+    units matter only between a readiness and what may take it back.
+10. Who takes part decides nothing (machine_states.py checks that), so ``pinging`` is left out. So is what a machine that
+    has concluded never looks at.
+11. Members that are placed alike in the graph may change places.
+
+The tests compare what the members show with a search in which 8 to 11 do not hold (reduced=False). What loses something is ``coarse``:
+there nobody speaks both before and after a change of its own within the same ms.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from itertools import combinations, permutations
+from typing import NamedTuple
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from faction import (
-    ACCEPTED,
-    BOOTSTRAPPED,
-    DEADLINE_EXPIRED,
-    LOCAL_PARTICIPATION_COMPLETED,
-    NO_PEER,
-    PARTICIPATION_OBSERVED,
-    PROBE,
-    PROBED,
-    READY_OBSERVED,
-    REJECTED,
-    TIMED_OUT,
-    Config,
-    Faction,
-)
-from faction.names import command_name, state_name
+from faction import BOOTSTRAPPED, COLLECTING, INITIAL, TIMED_OUT, Config
 
-RESET = -2  # not a command, but recorded among them
-SENDS, HEARS, COMPLETES = "sends", "hears", "completes"
-MISSES, RESTARTS, REBOOTS = "misses its deadline", "restarts", "reboots"
-CALM = (SENDS, HEARS, COMPLETES)  # what every member goes on doing when nothing more goes wrong
+from .machine_states import check_machine
+from .member import NONE, SHIPPED, Bench, Frame, Head, Member, Parts, Statement
+from .rules import Broken, Violation
 
-MachineFactory = Callable[[Config], Faction]
-Known = tuple[int, ...]  # the runs of a peer that a receiver remembers; -1: none
+COMPLETES, HEARS, HEARS_LATE, PASSES = "completes", "hears", "hears late", "1 ms passes"
+MISSES, RESTARTS, REBOOTS, KEEPS = "misses its deadline", "restarts", "reboots", "keeps the frame of"
+CALM = (COMPLETES, HEARS, PASSES)  # what goes on when nothing more goes wrong
+AIR = -1  # not a member, but somebody who does something
 
-
-def newest_run(known: Known, run: int, alive: bool) -> Known | None:
-    """Let a frame count unless a later run was heard, as if every frame said how often its sender had restarted."""
-    return (run,) if run >= known[0] else None
-
-
-def last_two_runs(known: Known, run: int, alive: bool) -> Known | None:
-    """Let a frame count as Node does under a checksum: nonces tell runs apart, but have no order.
-
-    A frame of the run before the one heard last is refused, until seven such frames in a row show that this run is alive.
-    """
-    current, other = known
-    if run == current:
-        return known
-    return (run, current) if run != other or alive else None
-
-
-class Memory(NamedTuple):
-    """How a receiver tells the runs of a sender apart.
-
-    ``start``    what it knows before it has heard anything
-    ``hear``     returns what it knows after a frame, or None if the frame does not count; alive: no later run of the
-                 sender has sent anything yet
-    ``ordered``  after a frame of one run, no frame of an earlier run may count
-    """
-
-    start: Known
-    hear: Callable[[Known, int, bool], Known | None]
-    ordered: bool
-
-
-NEWEST = Memory((0,), newest_run, True)  # all begin with run 0, so nothing is lost if they are known to
-LAST_TWO = Memory((-1, -1), last_two_runs, False)  # for one restart: two dead runs can replace each other without end
-
-
-class Broken(Exception):
-    """A rule does not hold; the text says which, and how it was broken.
-
-    last: the step of a member that broke it, if one did. commands: what its machine was told, if that is known.
-    """
-
-    last: Step | None = None
-    commands: tuple[tuple[int, int], ...] = ()
-
-
-class Violation(Exception):
-    """A rule does not hold: the rule, and the shortest way there."""
-
-    def __init__(self, rule: str, trace: list[str]) -> None:
-        steps = [f"{number:3} {step}" for number, step in enumerate(trace, 1)]
-        super().__init__("\n".join([rule, *steps]))
-        self.rule = rule
-        self.trace = trace
+Edges = tuple[tuple[int, int], ...]
+Ages = tuple[int, ...]
+LINE: Edges = ((0, 1), (1, 2))
+TRIANGLE: Edges = ((0, 1), (1, 2), (0, 2))
+PAIR: Edges = ((0, 1),)
 
 
 @dataclass(frozen=True)
 class CheckedCluster:
-    """What is to be checked: so many members, a quorum, and so many restarts of all members together.
+    """What is to be checked: so many members, of whom quorum must be ready, and who hears whom.
 
-    deadlines: they may pass, at any time. prompt, merged: the reductions; see the top of this file.
+    restarts: so many in all. staggered: members may also restart, as often as they like, before they complete: so they begin at
+    different times. deadlines: they may pass. unit: of the ages, as an exponent of 2. late_ms: a frame may be kept for so long.
+    presence_ms: after so much time without a word a member counts no longer; 0: never. coarse: who completes, or begins a run, has
+    not spoken within the same ms. reduced: see the top.
     """
 
     count: int
     quorum: int
+    edges: Edges = ()
     restarts: int = 0
-    deadlines: bool = True
-    prompt: bool = False
-    merged: bool = False
-    memory: Memory = NEWEST
+    staggered: bool = False
+    deadlines: bool = False
+    unit: int = 0
+    late_ms: int = 0
+    presence_ms: int = 0
+    coarse: bool = False
+    reduced: bool = True
 
     def __str__(self) -> str:
         options = {
             f"restarts {self.restarts}": self.restarts > 0,
-            "no deadlines": not self.deadlines,
-            "last two runs": self.memory is LAST_TWO,
-            "prompt": self.prompt,
-            "merged": self.merged,
+            "staggered": self.staggered,
+            "deadlines": self.deadlines,
+            f"units of {1 << self.unit}": self.unit > 0,
+            f"late by {self.late_ms}": self.late_ms > 0,
+            f"presence {self.presence_ms}": self.presence_ms > 0,
+            "coarse": self.coarse,
+            "whole": not self.reduced,
         }
-        return ", ".join([f"{self.quorum} of {self.count}", *(option for option, chosen in options.items() if chosen)])
+        edges = " ".join(f"{a}-{b}" for a, b in self.edges)
+        return ", ".join(
+            [f"{self.quorum} of {self.count}", *([edges] if edges else []), *(option for option, chosen in options.items() if chosen)]
+        )
+
+    @property
+    def gap(self) -> int:
+        """Return the least number of ms between two times that makes no difference to a greater one."""
+        gap = (2 << self.unit) + self.slack + 1
+        if self.presence_ms:
+            gap = max(gap, self.presence_ms + self.slack + 2)
+        return -(-gap >> self.unit) << self.unit
+
+    @property
+    def slack(self) -> int:
+        """Return by how much a statement may still look older than now."""
+        return (self.count - 1) * ((1 << self.unit) - 1) + self.late_ms
 
 
 @dataclass(frozen=True)
@@ -148,494 +127,455 @@ class Coverage:
 
 
 class Step(NamedTuple):
-    """What a member does next; with "hears", whose beacon it is, of which run, and whether it says ready."""
+    """What a member does, and whose frame it is about."""
 
     member: int
     does: str
-    sender: int = 0
-    run: int = 0
-    ready: bool = False
+    sender: int = AIR
 
     def __str__(self) -> str:
-        beacon = f": {'ready' if self.ready else 'participation'}, run {self.run}"
-        of = {SENDS: beacon, HEARS: f" {self.sender}{beacon}"}
-        return f"{self.member} {self.does}{of.get(self.does, '')}"
+        who = "the air" if self.member == AIR and self.does == KEEPS else "" if self.member == AIR else str(self.member)
+        return " ".join([*([who] if who else []), self.does, *([] if self.sender == AIR else [str(self.sender)])])
 
 
-class CheckedMember(NamedTuple):
-    """What a member knows: the state of its machine, its run, and what it remembers of the runs of each peer."""
+class State(NamedTuple):
+    """The restarts used, the frame that the air keeps, as its sender was then, and the members, each by its number."""
 
-    machine: int
-    run: int
-    known: tuple[Known, ...]
-
-
-class ShownState(NamedTuple):
-    """What a machine shows; the sets are bits, by position in the roster."""
-
-    state: int
-    completed: bool
-    pinging: int
-    collecting: int
-
-
-class Behaviour:
-    """What the machine of one member does, asked of the real class once for each of its states and commands.
-
-    A state is known by everything that the object holds, so that whatever process may depend on tells states apart, and
-    numbered in the order of discovery; 0 is that of a fresh machine. ``views`` has what each state shows. merged: let one
-    state stand for all that nothing but pinging tells apart.
-    """
-
-    def __init__(self, config: Config, make: MachineFactory, merged: bool) -> None:
-        self.config = config
-        self.views: list[ShownState] = []
-        self._make = make
-        self._numbers: dict[tuple[Any, ...], int] = {}
-        self._paths: list[tuple[tuple[int, int], ...]] = []
-        self._cells: dict[tuple[int, int, int], tuple[int, int]] = {}
-        self._stands_for: list[int] = []
-        self._number(make(config), ())
-        if merged:
-            self._merge()
-
-    def _merge(self) -> None:
-        """Refine the partition of all states by what they show until no command tells the states of a class apart."""
-        states = self._close()
-        classes: list[Any] = [view._replace(pinging=0) for view in self.views]
-        count = 0
-        while len(set(classes)) > count:
-            count = len(set(classes))
-            numbers = {found: number for number, found in enumerate(dict.fromkeys(classes))}
-            classes = [(numbers[classes[i]], *[numbers[classes[j]] for j in states[i]]) for i in range(len(states))]
-        first = {found: number for number, found in reversed(list(enumerate(classes)))}
-        self._stands_for = [first[found] for found in classes]
-        self.views = [view._replace(pinging=0) for view in self.views]
-
-    def _close(self) -> list[list[int]]:
-        """Discover all states that the members can bring this one to; return the states that follow each."""
-        commands = [(command, peer_id) for command in (PARTICIPATION_OBSERVED, READY_OBSERVED) for peer_id in self.config.peers]
-        commands += [(command, NO_PEER) for command in (LOCAL_PARTICIPATION_COMPLETED, DEADLINE_EXPIRED, RESET)]
-        following: list[list[int]] = []
-        while len(following) < len(self.views):
-            following.append([self.step(len(following), *command)[1] for command in commands])
-        return following
-
-    def step(self, state: int, command: int, peer_id: int = NO_PEER) -> tuple[int, int]:
-        """Return the result of a command and the state that follows."""
-        cell = state, command, peer_id
-        if cell not in self._cells:
-            self._cells[cell] = self._ask(*cell)
-        result, following = self._cells[cell]
-        return result, self._stands_for[following] if self._stands_for else following
-
-    def _ask(self, state: int, command: int, peer_id: int) -> tuple[int, int]:
-        path = (*self._paths[state], (command, peer_id))
-        try:
-            machine = self._at(state)
-            if command == RESET:
-                machine.reset()
-                return ACCEPTED, self._reset(machine)
-            admits = machine.admits(command, peer_id)
-            result = machine.process(command, peer_id)
-            following = self._number(machine, path)
-            self._check_result(state, command, peer_id, admits, result, following)
-        except Broken as broken:
-            broken.commands = path
-            raise
-        return result, following
-
-    def _at(self, state: int) -> Faction:
-        """Return a machine that was driven to a state."""
-        machine = self._make(self.config)
-        for command, peer_id in self._paths[state]:
-            machine.process(command, peer_id)
-        return machine
-
-    def _reset(self, machine: Faction) -> int:
-        if self._numbers.get(contents(machine)) != 0:
-            raise Broken("a machine that was reset is as a new one: something is left over")
-        return 0
-
-    def _number(self, machine: Faction, path: tuple[tuple[int, int], ...]) -> int:
-        """Return the number of the state that a machine is in. A new one is checked, with all that can be asked of it."""
-        held = contents(machine)
-        if held not in self._numbers:
-            self._numbers[held] = len(self.views)
-            self._paths.append(path)
-            self.views.append(self._view(machine))
-            self._check_view(machine, self.views[-1])
-        return self._numbers[held]
-
-    def _view(self, machine: Faction) -> ShownState:
-        pinging, collecting = (
-            sum(1 << i for i, peer_id in enumerate(self.config.peers) if peers.has(peer_id))
-            for peers in (machine.pinging, machine.collecting)
-        )
-        return ShownState(machine.state, machine.is_pinging_completed, pinging, collecting)
-
-    def _check_view(self, machine: Faction, view: ShownState) -> None:
-        for peers, bits in ((machine.pinging, view.pinging), (machine.collecting, view.collecting)):
-            if peers.count != bin(bits).count("1"):
-                raise Broken(f"a set counts each member once: {peers.count} for {bin(bits).count('1')}")
-        if view.state == BOOTSTRAPPED and not view.completed:
-            raise Broken("nobody is bootstrapped before its own participation is complete")
-        if view.state == BOOTSTRAPPED and machine.collecting.count < self.config.quorum:
-            raise Broken(f"bootstrapped is who counts a quorum: {machine.collecting.count} of {self.config.quorum}")
-
-    def probe(self, state: int) -> None:
-        """Check what a state answers to everything that can be asked of it, strangers and unknown commands too."""
-        peer_ids = [*self.config.peers, NO_PEER, self.config.peers[-1] + 1, 1 << 40]
-        self.step(state, RESET)
-        for command in range(-1, PROBE + 2):
-            for peer_id in peer_ids:
-                self.step(state, command, peer_id)
-
-    def _check_result(self, state: int, command: int, peer_id: int, admits: bool, result: int, following: int) -> None:
-        asked = f"{name(command)} {peer_id} in {state_name(self.views[state].state)}"
-        if admits == bool(result & REJECTED):
-            raise Broken(f"admits agrees with process: {asked}")
-        if result & (REJECTED | PROBED) and following != state:
-            raise Broken(f"what is not accepted changes nothing: {asked}")
-        if self.views[state].state in (BOOTSTRAPPED, TIMED_OUT) and following != state:
-            raise Broken(f"a conclusion never changes within a run: {asked}")
-        if command <= READY_OBSERVED and result & ACCEPTED and self.config.index(peer_id) < 0:
-            raise Broken(f"a stranger is not accepted: {asked}")
-        if command == DEADLINE_EXPIRED and self.views[following].state not in (BOOTSTRAPPED, TIMED_OUT):
-            raise Broken(f"the deadline concludes: {asked}")
-
-
-def name(command: int) -> str:
-    """Return the name of a command, of RESET too."""
-    return "RESET" if command == RESET else command_name(command)
-
-
-def contents(held: Any) -> tuple[Any, ...]:
-    """Return all that a machine holds and may change, with what is in its sets."""
-    fields = []
-    for field, value in sorted(vars(held).items()):
-        if field not in ("config", "observer"):
-            fields.append(contents(value) if hasattr(value, "__dict__") else bytes(value) if isinstance(value, bytearray) else value)
-    return tuple(fields)
-
-
-def reachable(place: int, edges: Iterable[tuple[int, int]]) -> set[int]:
-    """Return the places that edges lead to from one."""
-    found = {place}
-    while more := {target for source, target in edges if source in found} - found:
-        found |= more
-    return found
+    used: int
+    kept_ms: int
+    sender: int
+    kept: int
+    members: tuple[int, ...]
 
 
 class Composition:
-    """The members and their network. A state is one int: the beacons sent, the restarts used, and where each member is.
+    """The members and their air. Each member that was met has a number."""
 
-    Members are numbered like their peer ids, and where one can be, like the states of its machine, as it is discovered.
-    """
-
-    def __init__(self, cluster: CheckedCluster, make: MachineFactory) -> None:
-        count, restarts = cluster.count, cluster.restarts
+    def __init__(self, cluster: CheckedCluster, parts: Parts) -> None:
         self._cluster = cluster
-        self._restarts = restarts
-        self._behaviours = [Behaviour(Config(i, range(count), cluster.quorum), make, cluster.merged) for i in range(count)]
-        self._places: list[dict[CheckedMember, int]] = [{} for _ in range(count)]
-        self._members: list[list[CheckedMember]] = [[] for _ in range(count)]
-        self._used = 2 * count * (restarts + 1)  # the position of the restarts, one bit each, above the beacons
-        self._width = max(12, (60 - self._used - restarts) // count)  # an int of more than 60 bits is larger
-        self._network = (1 << self._used + restarts) - 1
-        self._shifts = [self._used + restarts + i * self._width for i in range(count)]
-        self._masks = [self._network | (1 << self._width) - 1 << shift for shift in self._shifts]
-        # What each member can do, by its place and the network; see _enabled.
-        self._moves: list[dict[int, tuple[list[int], list[int], int]]] = [{} for _ in range(count)]
-        # The steps of each member from place to place that are calm, with the first state and step that did it.
-        self._edges: list[dict[tuple[int, int], tuple[int, Step]]] = [{} for _ in range(count)]
-        self._parents: dict[int, int] = {}
+        self._range = range(cluster.count)
+        self._near = [[a + b - i for a, b in cluster.edges if i in (a, b)] for i in self._range]
+        self._benches = [
+            Bench(Config(i, self._range, cluster.quorum), parts, cluster.unit, cluster.presence_ms, cluster.late_ms > 0)
+            for i in self._range
+        ]
+        self._members: list[Member] = []
+        self._numbers: dict[Member, int] = {}
+        self._heads: dict[Head, int] = {}
+        self._frames: dict[tuple[int, int, int], Frame] = {}
+        self._done: dict[tuple[int, int, str, int, int], int] = {}
+        self._settled: dict[State, int] = {}
+        self._keys: dict[tuple[object, ...], int] = {}
+        self._chains: dict[tuple[int, int, Ages, tuple[tuple[Statement | None, int], ...]], tuple[int, ...]] = {}
+        self._turned: dict[tuple[Head, int], int] = {}
+        self._symmetries = self._find_symmetries() if cluster.reduced else [tuple(self._range)]
+        self._states: list[State] = []
+        self._parents: list[tuple[int, Step]] = []
         self.transitions = 0
+
+    def _find_symmetries(self) -> list[tuple[int, ...]]:
+        """Return all ways to number the members that leave the graph as it is, the plain one first."""
+        edges = {frozenset(edge) for edge in self._cluster.edges}
+        return [way for way in permutations(self._range) if {frozenset(way[i] for i in edge) for edge in edges} == edges]
+
+    # The search
 
     def check(self) -> int:
         """Walk through all states; return how many there are. Raises Violation."""
-        pending, reaching = self._explore()
-        self._check_paths(pending, reaching)
-        for edges in self._edges:
-            self._check_progress(edges)
-        return len(self._parents)
+        sources, targets = array("I"), array("I")
+        self._settle(State(0, 0, AIR, AIR, tuple(self._number(bench.boot(0)) for bench in self._benches)), 0, Step(AIR, PASSES))
+        at = 0
+        while at < len(self._states):
+            state = self._states[at]
+            for step, following in self._following(at, state):
+                number = self._settle(following, at, step)
+                if number != at:
+                    self.transitions += 1
+                    if step.does in CALM:
+                        sources.append(at)
+                        targets.append(number)
+            at += 1
+        self._check_paths(sources, targets)
+        return len(self._states)
 
-    def _start(self) -> int:
-        state = 0
-        for i, shift in enumerate(self._shifts):
-            member = self._boot(0)
-            state |= self._place(i, member) << shift
-            if self._cluster.prompt:
-                state |= self._beacon(i, member)
-        return state
+    def _check_paths(self, sources: array[int], targets: array[int]) -> None:
+        """Go backwards from the states with all bootstrapped; every state without a timeout must be met."""
+        count = len(self._states)
+        before: list[list[int]] = [[] for _ in range(count)]
+        for source, target in zip(sources, targets):
+            before[target].append(source)
+        verdicts = [{self._members[member].head.state for member in state.members} for state in self._states]
+        order = [number for number in range(count) if verdicts[number] == {BOOTSTRAPPED}]
+        reaching = set(order)
+        for number in order:
+            more = [each for each in before[number] if each not in reaching]
+            reaching.update(more)
+            order += more
+        for number in range(count):
+            if number not in reaching and TIMED_OUT not in verdicts[number]:
+                raise Violation("a path leads to all bootstrapped: none from here", self._trace(number))
 
-    def _boot(self, run: int) -> CheckedMember:
-        return CheckedMember(0, run, (self._cluster.memory.start,) * len(self._shifts))
-
-    def _explore(self) -> tuple[list[int], set[int]]:
-        """Discover all states, breadth first. Return those without a timeout: not yet, and all, bootstrapped."""
-        start = self._start()
-        parents = self._parents = {start: start}
-        order, pending, reaching = [start], [], set()
-        for state in order:
-            calm, wild, verdicts = self._expand(state)
-            self.transitions += len(calm) + len(wild)
-            for delta in calm + wild:
-                if state + delta not in parents:
-                    parents[state + delta] = state
-                    order.append(state + delta)
-            if verdicts == 1 << BOOTSTRAPPED:
-                reaching.add(state)
-            elif not verdicts >> TIMED_OUT:
-                pending.append(state)
-                if not calm:
-                    raise Violation("who hears everything is bootstrapped at last: nothing more can happen", self._trace(state))
-        return pending, reaching
-
-    def _check_paths(self, pending: list[int], reaching: set[int]) -> None:
-        """Go backwards from the states with all bootstrapped; every other state must be met."""
-        found = True
-        while found:
-            rest = []
-            for state in reversed(pending):
-                if any(state + delta in reaching for delta in self._expand(state)[0]):
-                    reaching.add(state)
-                else:
-                    rest.append(state)
-            found = len(rest) < len(pending)
-            pending = rest[::-1]
-        if pending:
-            raise Violation("a path leads to all bootstrapped: none from here", self._trace(pending[0]))
-
-    def _check_progress(self, edges: dict[tuple[int, int], tuple[int, Step]]) -> None:
-        """Peel off the places that nothing leads to, or on from; were a member to go round in circles, some would be left.
-
-        The network only grows, so a circle of states would be one of the places of a member.
-        """
-        found = True
-        while found:
-            sources = {source for source, _ in edges}
-            targets = {target for _, target in edges}
-            rest = {edge: how for edge, how in edges.items() if edge[0] in targets and edge[1] in sources}
-            found = len(rest) < len(edges)
-            edges = rest
-        if edges:
-            state, step = next(how for edge, how in edges.items() if edge[0] in reachable(edge[1], edges))
-            raise Violation("nothing goes round in circles: this leads back", [*self._trace(state), str(step)])
-
-    def _expand(self, state: int) -> tuple[list[int], list[int], int]:
-        """Return what may be added to a state, by calm steps and by others, and a bit for each state of a machine in it."""
-        calm: list[int] = []
-        wild: list[int] = []
-        verdicts = 0
-        for i, mask in enumerate(self._masks):
-            more_calm, more_wild, verdict = self._moves[i].get(state & mask) or self._enabled(i, state)
-            calm += more_calm
-            wild += more_wild
-            verdicts |= verdict
-        return calm, wild, verdicts
-
-    def _enabled(self, i: int, state: int) -> tuple[list[int], list[int], int]:
-        """Find out what member i can do in a state, and keep it for all states that look the same to it."""
-        try:
-            enabled = self._find(i, state)
-        except Broken as broken:
-            last = [] if broken.last is None else [str(broken.last)]
-            raise Violation(str(broken), self._trace(state) + last) from None
-        self._moves[i][state & self._masks[i]] = enabled
-        return enabled
-
-    def _find(self, i: int, state: int) -> tuple[list[int], list[int], int]:
-        member, network = self._member(i, state), state & self._network
-        self._check_claims(i, member, network)
-        calm: list[int] = []
-        wild: list[int] = []
-        for step in self._steps(i, member, network):
-            delta = self._delta(state, step)
-            kind = calm if step.does in CALM else wild
-            if delta and delta not in kind:
-                kind.append(delta)
-                if kind is calm:
-                    self._note_edge(i, state, state + delta, step)
-        return calm, wild, 1 << self._view(i, member).state
-
-    def _note_edge(self, i: int, before: int, after: int, step: Step) -> None:
-        edge = self._places[i][self._member(i, before)], self._places[i][self._member(i, after)]
-        if edge[0] != edge[1]:
-            self._edges[i].setdefault(edge, (before, step))
-
-    def _steps(self, i: int, member: CheckedMember, network: int) -> Iterator[Step]:
-        """Iterate what member i may try."""
-        if not self._cluster.prompt:
-            yield Step(i, SENDS, i, member.run, self._is_ready(i, member))
-        for bit in range(self._used):
-            sender, run = divmod(bit >> 1, self._restarts + 1)
-            if network >> bit & 1 and sender != i:
-                yield Step(i, HEARS, sender, run, bool(bit & 1))
-        yield Step(i, COMPLETES)
-        if self._cluster.deadlines:
-            yield Step(i, MISSES)
-        if bin(network >> self._used).count("1") < self._restarts:
-            yield Step(i, RESTARTS)
-            yield Step(i, REBOOTS)
-
-    def _delta(self, state: int, step: Step) -> int:
-        """Return what a step adds to a state; 0 if it changes nothing."""
-        i = step.member
-        before = self._member(i, state)
-        try:
-            after = self._take(before, step, state & self._network)
-            place = self._place(i, after)
-        except Broken as broken:
-            broken.last = step
-            raise
-        adds = self._beacon(i, after) if self._cluster.prompt or step.does == SENDS else 0
-        if step.does in (RESTARTS, REBOOTS):
-            used = state & self._network & -1 << self._used
-            adds |= used + (1 << self._used) & ~used  # the lowest bit that is free
-        return (place - self._places[i][before] << self._shifts[i]) + (adds & ~state)
-
-    def _take(self, member: CheckedMember, step: Step, network: int) -> CheckedMember:
-        """Return what becomes of the member that takes a step."""
-        machine = self._behaviours[step.member].step
-        if step.does == HEARS:
-            return self._hear(member, step, self._is_alive(step, network))
-        if step.does == COMPLETES:
-            return member._replace(machine=machine(member.machine, LOCAL_PARTICIPATION_COMPLETED)[1])
-        if step.does == MISSES:
-            return member._replace(machine=machine(member.machine, DEADLINE_EXPIRED)[1])
-        if step.does == RESTARTS:  # as Node.restart does: what it knows of the others' runs stays
-            return member._replace(machine=machine(member.machine, RESET)[1], run=member.run + 1)
-        if step.does == REBOOTS:
-            return self._boot(member.run + 1)
-        return member
-
-    def _hear(self, member: CheckedMember, step: Step, alive: bool) -> CheckedMember:
-        """Count a beacon as Node does: the participation first, then, if it says so, the readiness."""
-        sender, before = step.sender, member.known[step.sender]
-        after = self._cluster.memory.hear(before, step.run, alive)
-        if after is None:
-            return member
-        behaviour = self._behaviours[step.member]
-        state = behaviour.step(member.machine, PARTICIPATION_OBSERVED, sender)[1]
-        if step.ready:
-            state = behaviour.step(state, READY_OBSERVED, sender)[1]
-        if self._cluster.memory.ordered and state != member.machine and step.run < max(before):
-            raise Broken(f"no frame counts of an earlier run than the newest one heard: that was {max(before)}")
-        return CheckedMember(state, member.run, (*member.known[:sender], after, *member.known[sender + 1 :]))
-
-    def _is_alive(self, step: Step, network: int) -> bool:
-        """Tell whether a sender has sent nothing in a later run than that of the beacon heard."""
-        runs = network & (1 << 2 * (step.sender + 1) * (self._restarts + 1)) - 1
-        return not runs >> 2 * (step.sender * (self._restarts + 1) + step.run + 1)
-
-    def _check_claims(self, i: int, member: CheckedMember, network: int) -> None:
-        view = self._view(i, member)
-        for peer in range(len(self._shifts)):
-            runs = network >> 2 * peer * (self._restarts + 1) & (1 << 2 * (self._restarts + 1)) - 1
-            claimed = view.completed if peer == i else any(runs >> bit & 2 for bit in range(0, self._used, 2))
-            if view.collecting >> peer & 1 and not claimed:
-                raise Broken(f"nobody counts a readiness that was never claimed: {i} counts {peer}")
-
-    def _view(self, i: int, member: CheckedMember) -> ShownState:
-        return self._behaviours[i].views[member.machine]
-
-    def _is_ready(self, i: int, member: CheckedMember) -> bool:
-        """Tell whether the beacons of a member say ready."""
-        view = self._view(i, member)
-        return view.completed and view.state != TIMED_OUT
-
-    def _beacon(self, i: int, member: CheckedMember) -> int:
-        """Return the bit of the beacon that a member sends."""
-        return 1 << 2 * (i * (self._restarts + 1) + member.run) + self._is_ready(i, member)
-
-    def _member(self, i: int, state: int) -> CheckedMember:
-        return self._members[i][state >> self._shifts[i] & (1 << self._width) - 1]
-
-    def _place(self, i: int, member: CheckedMember) -> int:
-        """Return the number of a member that is in some state; a new one is asked for everything."""
-        places = self._places[i]
-        if member not in places:
-            if len(places) >> self._width:
-                raise OverflowError(f"member {i} can be in more than {len(places)} states: too many to number")
-            self._behaviours[i].probe(member.machine)
-            places[member] = len(places)
-            self._members[i].append(member)
-        return places[member]
-
-    def _trace(self, state: int) -> list[str]:
+    def _trace(self, number: int) -> list[str]:
         """Return the shortest way to a state."""
         steps: list[str] = []
-        while self._parents[state] != state:
-            parent = self._parents[state]
-            steps.append(self._step_between(parent, state))
-            state = parent
+        while number:
+            number, step = self._parents[number]
+            steps.append(str(step))
         return steps[::-1]
 
-    def shown(self) -> set[tuple[tuple[Any, ...], ...]]:
-        """Return what the members show and remember, pinging apart, in each of the states; to compare two reductions."""
-        return {tuple(self._shown(i, self._member(i, state)) for i in range(len(self._shifts))) for state in self._parents}
+    def _following(self, at: int, state: State) -> Iterator[tuple[Step, State]]:
+        """Iterate over what may happen in a state, and the state after it."""
+        for step in self._steps(state):
+            try:
+                following = self._take(state, step)
+            except Broken as broken:
+                raise Violation(str(broken), [*self._trace(at), str(step)]) from None
+            if following != state:
+                yield step, following
 
-    def _shown(self, i: int, member: CheckedMember) -> tuple[Any, ...]:
-        return (*self._view(i, member)._replace(pinging=0), member.run, member.known)
+    def _steps(self, state: State) -> Iterator[Step]:
+        cluster = self._cluster
+        yield Step(AIR, PASSES)
+        for i in self._range:
+            head = self._members[state.members[i]].head
+            for j in self._near[i]:
+                yield Step(i, HEARS, j)
+            if head.state < COLLECTING:
+                yield Step(i, COMPLETES)
+            if cluster.deadlines and head.state < BOOTSTRAPPED:
+                yield Step(i, MISSES)
+            if state.used < cluster.restarts or (cluster.staggered and head.state < COLLECTING):
+                yield Step(i, RESTARTS)
+                if cluster.late_ms:
+                    yield Step(i, REBOOTS)
+            if state.kept != AIR and state.sender in self._near[i]:
+                yield Step(i, HEARS_LATE, state.sender)
+            if cluster.late_ms:
+                yield Step(AIR, KEEPS, i)
 
-    def _step_between(self, before: int, after: int) -> str:
-        steps = (step for i in range(len(self._shifts)) for step in self._steps(i, self._member(i, before), before & self._network))
-        return str(next(step for step in steps if before + self._delta(before, step) == after))
+    def _take(self, state: State, step: Step) -> State:
+        """Return what becomes of a state."""
+        i, does, sender = step
+        if does == PASSES:
+            return self._pass(state)
+        if does == KEEPS:
+            return self._keep(state, sender)
+        if self._cluster.coarse and does != HEARS:
+            state = self._pass(state)
+        member, used = state.members[i], state.used
+        if does == HEARS:
+            after = self._do(i, member, does, sender, state.members[sender])
+        elif does == HEARS_LATE:
+            after = self._do(i, member, does, sender, state.kept)
+        else:
+            after = self._do(i, member, does, AIR, AIR)
+            if does in (RESTARTS, REBOOTS) and not (self._cluster.staggered and self._members[member].head.state < COLLECTING):
+                used += 1
+        return state._replace(used=used, members=(*state.members[:i], after, *state.members[i + 1 :]))
+
+    def _do(self, i: int, member: int, does: str, sender: int, other: int) -> int:
+        """Return the number of what becomes of member i that does something."""
+        deed = i, member, does, sender, other
+        if deed not in self._done:
+            bench, before = self._benches[i], self._members[member]
+            if does == HEARS or does == HEARS_LATE:
+                after = bench.hear(before, self._frame(sender, other, 2 if does == HEARS else 1))
+            elif does == COMPLETES:
+                after = bench.complete(before)
+            elif does == MISSES:
+                after = bench.cancel(before)
+            elif does == RESTARTS:
+                after = bench.restart(before)
+            else:
+                after = bench.boot(before.head.run + 1)
+            self._done[deed] = self._number(after)
+        return self._done[deed]
+
+    def _frame(self, sender: int, member: int, sequence: int) -> Frame:
+        key = sender, member, sequence
+        if key not in self._frames:
+            self._frames[key] = self._benches[sender].write(self._members[member], sequence)
+        return self._frames[key]
+
+    def _pass(self, state: State) -> State:
+        kept_ms = state.kept_ms + (state.kept != AIR)
+        if kept_ms > self._cluster.late_ms:
+            state = state._replace(sender=AIR, kept=AIR)
+            kept_ms = 0
+        return state._replace(kept_ms=kept_ms, members=tuple(self._aged(i, member) for i, member in enumerate(state.members)))
+
+    def _aged(self, i: int, number: int) -> int:
+        """Return the number of what becomes of a member within 1 ms. It notices at once of whom it has not heard for too long."""
+        deed = i, number, PASSES, AIR, AIR
+        if deed not in self._done:
+            head, start, said = self._members[number]
+            after = Member(head, start + 1, tuple(age if age == NONE else age + 1 for age in said))
+            if self._cluster.presence_ms:
+                after = self._benches[i].expire(after)
+            self._done[deed] = self._number(after)
+        return self._done[deed]
+
+    def _keep(self, state: State, sender: int) -> State:
+        """Let the air keep a frame that has just been sent. All frames of the sender heard so far come before it."""
+        head, _, said = self._members[state.members[sender]]
+        is_ready = head.finished and head.state != TIMED_OUT
+        kept = Member(Head(head.run, is_ready, INITIAL, False, 0, 0, is_ready, head.statements, ()), 0, said)
+        return self._settle_runs(state._replace(kept_ms=0, sender=sender, kept=self._number(kept)), True)
+
+    # Which states are the same
+
+    def _number(self, member: Member) -> int:
+        number = self._numbers.get(member)
+        if number is None:
+            if self._cluster.reduced and member.head.pinging:
+                number = self._number(member._replace(head=member.head._replace(pinging=0)))
+            else:
+                number = len(self._members)
+                self._members.append(member)
+            self._numbers[member] = number
+        return number
+
+    def _settle(self, state: State, parent: int, step: Step) -> int:
+        """Return the number of a state, or of one that is the same; a new one came from its parent by a step."""
+        number = self._settled.get(state)
+        if number is None:
+            whole = self._settle_times(self._settle_runs(state, False) if self._cluster.late_ms else state)
+            key = self._key(whole) if self._cluster.reduced else whole
+            number = self._keys.get(key)
+            if number is None:
+                number = self._keys[key] = len(self._states)
+                self._states.append(whole)
+                self._parents.append((parent, step))
+            self._settled[state] = number
+        return number
+
+    def _settle_runs(self, state: State, is_new: bool) -> State:
+        """Replace sequences by 1 where the frame that the air keeps comes too late for them, and by 0 elsewhere."""
+        nonce = AIR if state.kept == AIR else self._members[state.kept].head.run + 1
+        members = []
+        for number in state.members:
+            member = self._members[number]
+            runs = list(member.head.runs)
+            for j, each in enumerate(runs):
+                is_late = j == state.sender and not is_new
+                doubted_run = each.nonce if each.doubt & 0x10 else each.other
+                sequence = min(each.sequence, 1) if is_late and each.nonce == nonce else 0
+                doubted = min(each.doubted, 1) if is_late and doubted_run == nonce else 0
+                runs[j] = each._replace(sequence=sequence, doubted=doubted)
+            members.append(self._number(member._replace(head=member.head._replace(runs=tuple(runs)))))
+        return state._replace(members=tuple(members))
+
+    def _settle_times(self, state: State) -> State:
+        """Forget what can count for nobody, and cut gaps that are larger than any that makes a difference."""
+        numbers = state.members if state.kept == AIR else (*state.members, state.kept)
+        members = [self._members[number] for number in numbers]
+        gap = self._cluster.gap
+        if self._cluster.reduced:
+            oldest = max(self._members[number].start for number in state.members) + gap
+            members = [self._without(member, oldest) if max(member.said) > oldest else member for member in members]
+        ages = sorted({age for member in members for age in (member.start, *member.said)})
+        places = {NONE: NONE}
+        last = place = 0
+        for age in ages:
+            if age >= 0:
+                step = age - last
+                place += step if step <= gap else gap + (step - gap & (1 << self._cluster.unit) - 1)
+                last = age
+                places[age] = place
+        if last != place:
+            members = [Member(head, places[start], tuple(places[age] for age in said)) for head, start, said in members]
+        numbers = tuple(self._number(member) for member in members)
+        if state.kept == AIR:
+            return state._replace(members=numbers)
+        return state._replace(members=numbers[:-1], kept=numbers[-1])
+
+    @staticmethod
+    def _without(member: Member, oldest: int) -> Member:
+        head, start, said = member
+        gone = [age > oldest and not head.collecting >> i & 1 for i, age in enumerate(said)]
+        statements = tuple(None if gone[i] else statement for i, statement in enumerate(head.statements))
+        return Member(head._replace(statements=statements), start, tuple(NONE if gone[i] else age for i, age in enumerate(said)))
+
+    def _key(self, state: State) -> tuple[object, ...]:
+        """Return what tells states apart: the least of what is seen from members that are placed alike."""
+        chains = [self._chain(i, state) for i in self._range]
+        heads = [self._members[number].head for number in state.members]
+        return min(self._turn(state, heads, chains, way) for way in range(len(self._symmetries)))
+
+    def _turn(self, state: State, heads: list[Head], chains: list[tuple[int, ...]], way: int) -> tuple[int, ...]:
+        """Return the key with the members in another order: first the one that the way names first."""
+        order = self._symmetries[way]
+        key = [state.used, state.kept_ms]
+        for i in order:
+            key.append(self._turn_head(heads[i], way))
+            chain = chains[i]
+            for j in order:
+                key += chain[4 * j : 4 * j + 4]
+        if state.kept != AIR:
+            key += (order.index(state.sender), self._turn_head(self._members[state.kept].head, way))
+            for i in order:
+                key += chains[i][4 * len(order) :]
+        return tuple(key)
+
+    def _turn_head(self, head: Head, way: int) -> int:
+        """Return a number for all of a head but its statements, which are in the chains."""
+        key = head, way
+        if key not in self._turned:
+            order = self._symmetries[way]
+            turned = head._replace(
+                statements=(),
+                collecting=sum((head.collecting >> i & 1) << at for at, i in enumerate(order)),
+                runs=tuple(head.runs[i] for i in order) if head.runs else (),
+            )
+            self._turned[key] = self._heads.setdefault(turned, len(self._heads))
+        return self._turned[key]
+
+    def _chain(self, subject: int, state: State) -> tuple[int, ...]:
+        """Return what matters of the statements about a peer.
+
+        For each member, and for the frame that the air keeps: what its statement says, its age, its surplus, and the age of the
+        run, each with the gaps cut.
+        """
+        members = [self._members[number] for number in state.members]
+        starts = tuple(member.start for member in members)
+        if state.kept != AIR:
+            members.append(self._members[state.kept])
+        told = tuple((member.head.statements[subject], member.said[subject]) for member in members)
+        key = subject, self._may_say(state, subject), starts, told
+        if key not in self._chains:
+            self._chains[key] = self._make_chain(*key)
+        return self._chains[key]
+
+    def _make_chain(self, subject: int, may_say: int, starts: Ages, told: tuple[tuple[Statement | None, int], ...]) -> tuple[int, ...]:
+        slack = self._cluster.slack
+        points = [(1 + statement.ready, age, statement.surplus) if statement else (0, NONE, 0) for statement, age in told]
+        # Who says "not ready", and said it before all readiness that is known or may be said now, says nothing.
+        oldest_ready = max(
+            (age for says, age, _ in points if says == 2), default=0 if may_say & 2 and not self._cluster.coarse else -1 - slack
+        )
+        points = [point if point[0] == 2 or oldest_ready + slack >= point[1] else (0, NONE, 0) for point in points]
+        ages = sorted({0, *(age for _, age, _ in points if age != NONE)})
+        labels = [sum({says for says, at, _ in points if at == age}) | (0 if age else may_say) for age in ages]
+        places = self._places(ages, labels, [start for i, start in enumerate(starts) if i != subject])
+        ready = [age for age, label in zip(ages, labels) if label & 2 or not age]
+        chain: list[int] = []
+        for i, (says, age, surplus) in enumerate(points):
+            start = 0
+            if i != subject and i < len(starts):
+                after = max(each for each in ready if each <= starts[i])
+                start = places[after] + min(starts[i] - after, slack)
+            chain += (says, NONE if age == NONE else places[age], surplus, start)
+        return tuple(chain)
+
+    def _may_say(self, state: State, subject: int) -> int:
+        """Return what a member may say now or later: 2: that it is ready, 1: that it is not."""
+        cluster, head = self._cluster, self._members[state.members[subject]].head
+        is_ready = head.finished and head.state != TIMED_OUT
+        may_restart = state.used < cluster.restarts
+        may_expire = cluster.deadlines and head.state < BOOTSTRAPPED
+        return 2 * (is_ready or may_restart or head.state < COLLECTING) | (not is_ready or may_restart or may_expire)
+
+    def _places(self, ages: list[int], labels: list[int], starts: list[int]) -> dict[int, int]:
+        """Return new ages for the ages of what is said of a peer, with the gaps cut. labels: what is said at each."""
+        cluster = self._cluster
+        gap, slack, mask = cluster.gap, cluster.slack, (1 << cluster.unit) - 1
+        places = {0: 0}
+        place = newer = 0
+        older = [0] * len(ages)  # what is said at each age, and before it
+        for at in range(len(ages) - 1, 0, -1):
+            older[at - 1] = older[at] | labels[at]
+        for at in range(1, len(ages)):
+            newer |= labels[at - 1]
+            step = ages[at] - ages[at - 1]
+            if newer & 1 and older[at - 1] & 2 or cluster.presence_ms:
+                limit = gap
+            elif slack == 0 and labels[at] == labels[at - 1] != 3 and not any(ages[at - 1] <= start < ages[at] for start in starts):
+                limit = 0
+            else:
+                limit = -(-(slack + 1) & ~mask)
+            place += step if step <= limit else limit + (step - limit & mask)
+            places[ages[at]] = place
+        return places
+
+    def shown(self) -> set[tuple[tuple[object, ...], ...]]:
+        """Return what the machines show in each of the states, and what is true of them; to compare two searches."""
+        return {self._shown(state, way) for state in self._states for way in self._symmetries}
+
+    def _shown(self, state: State, order: tuple[int, ...]) -> tuple[tuple[object, ...], ...]:
+        heads = [self._members[state.members[i]].head for i in order]
+        collecting = [sum((head.collecting >> i & 1) << at for at, i in enumerate(order)) for head in heads]
+        return tuple((head.finished, head.state, head.completed, counted) for head, counted in zip(heads, collecting))
 
 
-def check_cluster(cluster: CheckedCluster, machine: MachineFactory = Faction) -> Coverage:
-    """Check a cluster of machines that are made by machine(config). Raises Violation."""
+def check_cluster(cluster: CheckedCluster, parts: Parts = SHIPPED) -> Coverage:
+    """Check a cluster of members made of such parts. Raises Violation."""
     begin = time.perf_counter()
-    try:
-        composition = Composition(cluster, machine)
-        states = composition.check()
-    except Broken as broken:  # by one machine alone, before anybody took a step
-        raise Violation(str(broken), [f"{name(command)} {peer_id}" for command, peer_id in broken.commands]) from None
+    composition = Composition(cluster, parts)
+    states = composition.check()
     return Coverage(cluster, states, composition.transitions, time.perf_counter() - begin)
 
 
-def check(
-    count: int,
-    quorum: int,
-    restarts: int,
-    deadlines: bool = True,
-    prompt: bool = False,
-    merged: bool = False,
-    memory: Memory = NEWEST,
-    machine: MachineFactory = Faction,
-) -> Coverage:
-    """Check a cluster; see CheckedCluster. Raises Violation."""
-    return check_cluster(CheckedCluster(count, quorum, restarts, deadlines, prompt, merged, memory), machine)
+def renumbered(graph: Edges, count: int) -> set[frozenset[frozenset[int]]]:
+    """Return a graph with its members numbered in all ways."""
+    return {frozenset(frozenset(way[i] for i in edge) for edge in graph) for way in permutations(range(count))}
 
 
-USUAL = [
-    CheckedCluster(1, 1, 2),
-    CheckedCluster(2, 1, 2),
-    CheckedCluster(2, 2, 2),
-    CheckedCluster(2, 2, 1, memory=LAST_TWO),
-    CheckedCluster(3, 2),
-    CheckedCluster(3, 3),
-    CheckedCluster(3, 2, 1, prompt=True),
-    CheckedCluster(3, 3, 1, prompt=True),
-    CheckedCluster(3, 2, 2, prompt=True, merged=True),
-    CheckedCluster(3, 3, 2, prompt=True, merged=True),
-    CheckedCluster(3, 3, 1, prompt=True, merged=True, memory=LAST_TWO),
-    CheckedCluster(4, 2, prompt=True, merged=True),
-    CheckedCluster(4, 3, prompt=True, merged=True),
-    CheckedCluster(4, 4, prompt=True, merged=True),
-    CheckedCluster(4, 3, 1, deadlines=False, prompt=True, merged=True),
+def connected_graphs(count: int) -> list[Edges]:
+    """Return all connected graphs of so many members, one of each shape, those with the fewest edges first."""
+    pairs = [(j, i) for i in range(count) for j in range(i)]
+    graphs: list[Edges] = []
+    known: set[frozenset[frozenset[int]]] = set()
+    for size in range(count - 1, len(pairs) + 1):
+        for graph in combinations(pairs, size):
+            if frozenset(frozenset(edge) for edge in graph) not in known and _is_connected(graph, count):
+                graphs.append(graph)
+                known |= renumbered(graph, count)
+    return graphs
+
+
+def _is_connected(graph: Edges, count: int) -> bool:
+    met = {0}
+    while more := {i for edge in graph for i in edge if met & set(edge)} - met:
+        met |= more
+    return len(met) == count
+
+
+GRAPHS = connected_graphs(4)
+GRAPHS_OF_FIVE = connected_graphs(5)
+MACHINES = (2, 3, 4)
+QUICK = [
+    CheckedCluster(1, 1),
+    CheckedCluster(2, 1, PAIR, restarts=2),
+    CheckedCluster(2, 2, PAIR, restarts=1, deadlines=True),
+    CheckedCluster(2, 2, PAIR, restarts=1, unit=1),
+    CheckedCluster(2, 2, PAIR, restarts=1, presence_ms=3),
+    CheckedCluster(3, 3, LINE, staggered=True, coarse=True),
+    CheckedCluster(3, 2, TRIANGLE, staggered=True, coarse=True),
 ]
-QUICK = 6  # of the usual ones
+USUAL = [
+    *QUICK,
+    CheckedCluster(2, 2, PAIR, restarts=2, deadlines=True),
+    CheckedCluster(3, 3, LINE, restarts=1),
+    CheckedCluster(3, 3, LINE, unit=1, coarse=True),
+    CheckedCluster(3, 3, LINE, restarts=1, presence_ms=2, coarse=True),
+    CheckedCluster(3, 3, TRIANGLE, restarts=1, coarse=True),
+    CheckedCluster(3, 2, TRIANGLE, restarts=1, coarse=True),
+    *(CheckedCluster(4, 4, graph, coarse=True) for graph in GRAPHS),
+]
 FULL = [
     *USUAL,
-    CheckedCluster(2, 2, 3),
-    CheckedCluster(3, 2, 1),
-    CheckedCluster(3, 3, 1, deadlines=False),
-    CheckedCluster(3, 2, 1, prompt=True, memory=LAST_TWO),
-    CheckedCluster(4, 4, merged=True),
-    CheckedCluster(4, 3, 1, prompt=True, merged=True),
-    CheckedCluster(4, 4, 1, prompt=True, merged=True),
+    CheckedCluster(3, 2, LINE, restarts=1, deadlines=True, coarse=True),
+    CheckedCluster(2, 2, PAIR, restarts=1, late_ms=1, coarse=True),
+    CheckedCluster(2, 2, PAIR, restarts=1, late_ms=1),
+    CheckedCluster(3, 3, LINE, restarts=1, unit=1, coarse=True),
+    CheckedCluster(3, 3, LINE, restarts=1, staggered=True, coarse=True),
+    CheckedCluster(3, 3, LINE, restarts=2, coarse=True),
+    CheckedCluster(3, 3, LINE, late_ms=1, coarse=True),
+    CheckedCluster(3, 3, TRIANGLE, restarts=1, deadlines=True),
+    CheckedCluster(3, 2, TRIANGLE, restarts=1, deadlines=True),
+    *(CheckedCluster(4, 4, graph, coarse=True, staggered=True) for graph in GRAPHS),
+    *(CheckedCluster(4, 3, graph, coarse=True) for graph in GRAPHS),
+    *(CheckedCluster(5, 5, graph, coarse=True) for graph in GRAPHS_OF_FIVE),
 ]
 
 
@@ -643,20 +583,26 @@ def main(arguments: list[str] | None = None) -> int:
     """Check many clusters; return 1 if a rule does not hold in one."""
     parser = argparse.ArgumentParser(description="Walk through every state of small clusters, and check the rules in each.")
     parser.add_argument("--quick", action="store_true", help="the smallest: a second or two")
-    parser.add_argument("--full", action="store_true", help="larger ones too: minutes, and 2 GB of memory")
+    parser.add_argument("--full", action="store_true", help="larger ones too: many minutes, and 4 GB of memory; FULL=1 says the same")
     options = parser.parse_args(arguments)
+    is_full = options.full or bool(os.environ.get("FULL"))
     table = Table(box=SIMPLE)
-    table.add_column("cluster")
+    table.add_column("what")
     for heading in ("states", "transitions", "seconds"):
         table.add_column(heading, justify="right", no_wrap=True)
     console = Console()
-    for cluster in FULL if options.full else USUAL[:QUICK] if options.quick else USUAL:
-        try:
+    try:
+        for cluster in QUICK if options.quick else FULL if is_full else USUAL:
+            what = str(cluster)
             found = check_cluster(cluster)
-        except Violation as violation:
-            console.print(f"{cluster}: {violation}", markup=False, highlight=False, soft_wrap=True)
-            return 1
-        table.add_row(str(cluster), f"{found.states:,}", f"{found.transitions:,}", f"{found.seconds:.1f}")
+            table.add_row(what, f"{found.states:,}", f"{found.transitions:,}", f"{found.seconds:.1f}")
+        for count in MACHINES:
+            what = f"machine, 2 of {count}"
+            states, questions = check_machine(Config(0, range(count), 2))
+            table.add_row(what, f"{states:,}", f"{questions:,}", "")
+    except Violation as violation:
+        console.print(f"{what}: {violation}", markup=False, highlight=False, soft_wrap=True)
+        return 1
     console.print(table)
     return 0
 

@@ -1,27 +1,37 @@
-/* The protocol of faction/node.py, for the model checker spin: N nodes, 2 or 3, a quorum of Q, and an air that
-   guarantees nothing. promela.py beside this file runs it.
+/* The protocol of faction/node.py and faction/peers.py, version 2, for the model checker spin: N nodes, 2 or 3, a quorum of Q.
+   promela.py beside this file runs it.
 
-   What is here as it is in the code
-    1. The machine: its table, its two sets, its quorum check, with the names and numbers of faction/machine.py.
-    2. What a node does with a frame: the two runs that it remembers of each peer, the answer to who asks, the farewells.
-    3. restart(); a boot, which also forgets the runs of the others; cancel(), which is the deadline, too.
+   What is modelled
+    1. The machine: its table, its set of ready members, its quorum check, with the names and numbers of faction/machine.py.
+    2. Statements with ages: one about each member, replaced by a later one only. A relayed age is as it is, or one unit older,
+       as rounding up can make it. A statement counts if it is no older than the run that counts it. All of a frame is taken
+       in before anything of it is counted.
+    3. Withdrawals: by the member itself, by a relayed statement two units later, by silence.
+    4. A clock that goes on without end. All ages grow with it, up to MAX: then the statement is forgotten, as presence_ms does it.
+    5. restart(), which forgets all statements; cancel(), which is the deadline, too.
+    6. With FAIR: who speaks until when. A node asks until its verdict; who knows what an asker lacks and could count, answers; a
+       concluded node carries a question on if it knows nothing that counts; the farewells.
+    7. With LINE: a node hears its neighbours only.
 
-   What is simpler, and why that hides nothing
-    4. A nonce is the number of a run, from 1; 0 is none. Nothing here compares two of them but for equality.
-    5. Time is choice: a beacon, an answer, a completion, a deadline happen whenever they can, or later.
-    6. What a run ever sent may reach each node at any time, never, or again and again: loss, delay, reordering and
-       duplication. Sequence numbers only ever refuse frames, and a frame refused is as good as lost: so there are none.
-    7. A run before the current one returns after BACK frames; in the code after seven, none older than another. A smaller
-       number makes it happen sooner, not otherwise.
+   What is not modelled
+    8. Frames that come late or twice, and so the runs and sequences that tell them apart. A frame arrives at once, or never.
+       The exhaustive search (exhaustive.py, late_ms) has them.
+    9. The set of those who take part: it decides nothing, which machine_states.py checks.
+   10. When a node speaks: Trickle, delays of answers, budgets. A frame is sent whenever it can be, or later, or not at all.
+   11. The age of a question. It goes one hop beyond the neighbour, which is all that three nodes need.
+   12. The common start, keys, conflicts.
 
-   Two models in one file. Without FAIR: can anything bad happen? There a node says at once whatever it can say, as nobody
-   has to hear it. With FAIR: must the good thing happen? See "Fair air".
+   Two models in one file. Without FAIR: can anything bad happen? With FAIR: must the good thing happen? There the clock goes on when
+   a node completes or begins a run, so what changes is later than what was said before.
 
-   To run it, define N, Q and RESTARTS (0 to 2, of all nodes together). Define also, where needed: BOOTS (a restart may be a
-   boot), DEADLINES, FAIR with FAREWELLS, DELAYS (frames may also come late and again), WITNESS (what must be possible). */
+   To run it, define N, Q and RESTARTS (of all nodes together). Define also, where needed: LINE, DEADLINES, FAIR with
+   FAREWELLS and perhaps LOSSLESS, WITNESS (what must be possible). */
 
-#define BACK 2
-#define RUNS (RESTARTS + 1)
+#ifdef FAIR
+#define MAX (N + RESTARTS + 2)
+#else
+#define MAX 3
+#endif
 
 /* The machine */
 
@@ -36,7 +46,8 @@
 #define LOCAL_PARTICIPATION_COMPLETED 2
 #define DEADLINE_EXPIRED 3
 #define PROBE 4
-#define COMMANDS 5
+#define WITHDRAWAL_OBSERVED 5
+#define COMMANDS 6
 
 #define ACCEPTED (1 << 0)
 #define REJECTED (1 << 1)
@@ -48,35 +59,37 @@
 #define CONCLUDED_TIMED_OUT (1 << 8)
 #define NOT_ADMISSIBLE (1 << 11)
 #define CONCLUDED (1 << 12)
+#define WITHDRAWAL_ACCEPTED (1 << 15)
 
-#define TO(state) ((state) << 14)
-#define CHECK_QUORUM (1 << 17)
+#define TO(state) ((state) << 16)
+#define CHECK_QUORUM (1 << 19)
 
 #define HEARD (ACCEPTED | PARTICIPATION_ACCEPTED)
 #define READY_HEARD (ACCEPTED | READY_ACCEPTED)
 #define LOCAL (ACCEPTED | LOCAL_COMPLETED | BROADCAST_READY | TO(COLLECTING) | CHECK_QUORUM)
 #define DEADLINE (ACCEPTED | CONCLUDED_TIMED_OUT | TO(TIMED_OUT))
+#define WITHDRAWN (ACCEPTED | WITHDRAWAL_ACCEPTED)
 #define REFUSED (REJECTED | NOT_ADMISSIBLE)
 #define CLOSED (REJECTED | CONCLUDED)
 
-#define ROW(state, participation, ready, local, deadline, probe) \
+#define ROW(state, participation, ready, local, deadline, probe, withdrawal) \
     table[state * COMMANDS] = participation; table[state * COMMANDS + 1] = ready; table[state * COMMANDS + 2] = local; \
-    table[state * COMMANDS + 3] = deadline; table[state * COMMANDS + 4] = probe
+    table[state * COMMANDS + 3] = deadline; table[state * COMMANDS + 4] = probe; \
+    table[state * COMMANDS + 5] = withdrawal
 
-hidden int table[25];
+hidden int table[30];
 
 inline write_table() {
-    /*                PARTICIPATION_OBSERVED  READY_OBSERVED              LOCAL    DEADLINE  PROBE */
-    ROW(INITIAL,      HEARD | TO(PINGING),    READY_HEARD | TO(PINGING),  LOCAL,   DEADLINE, PROBED);
-    ROW(PINGING,      HEARD,                  READY_HEARD,                LOCAL,   DEADLINE, PROBED);
-    ROW(COLLECTING,   REFUSED,                READY_HEARD | CHECK_QUORUM, REFUSED, DEADLINE, PROBED);
-    ROW(BOOTSTRAPPED, CLOSED,                 CLOSED,                     CLOSED,  CLOSED,   PROBED);
-    ROW(TIMED_OUT,    CLOSED,                 CLOSED,                     CLOSED,  CLOSED,   PROBED)
+    /*                PARTICIPATION_OBSERVED  READY_OBSERVED              LOCAL    DEADLINE  PROBE   WITHDRAWAL_OBSERVED */
+    ROW(INITIAL,      HEARD | TO(PINGING),    READY_HEARD | TO(PINGING),  LOCAL,   DEADLINE, PROBED, REFUSED);
+    ROW(PINGING,      HEARD,                  READY_HEARD,                LOCAL,   DEADLINE, PROBED, WITHDRAWN);
+    ROW(COLLECTING,   REFUSED,                READY_HEARD | CHECK_QUORUM, REFUSED, DEADLINE, PROBED, WITHDRAWN);
+    ROW(BOOTSTRAPPED, CLOSED,                 CLOSED,                     CLOSED,  CLOSED,   PROBED, CLOSED);
+    ROW(TIMED_OUT,    CLOSED,                 CLOSED,                     CLOSED,  CLOSED,   PROBED, CLOSED)
 }
 
 byte state[N];
-byte pinging[N];      /* a bit a member */
-byte collecting[N];
+byte collecting[N];   /* a bit a member */
 bool completed[N];    /* is_pinging_completed */
 
 #define SIZE(set) (((set) & 1) + ((set) >> 1 & 1) + ((set) >> 2 & 1))
@@ -86,59 +99,57 @@ bool completed[N];    /* is_pinging_completed */
 #define ASKING 1
 #define READY 2
 #define AT(i, j) ((i) * N + (j))
-
-byte nonce[N];        /* of its own run */
-byte current[N * N];  /* AT(i, j): what i remembers of j: the run that counts, the run before, and how often that came since */
-byte previous[N * N];
-byte returning[N * N];
-
-byte aired[N * RUNS]; /* AIRED(i, k): a bit 1 << flags for each kind of frame that i sent in run k */
-byte restarts;
-
-#define AIRED(i, k) aired[(i) * RUNS + (k) - 1]
 #define IS_CONCLUDED(i) (state[i] >= BOOTSTRAPPED)
-#define FLAGS(i) ((IS_CONCLUDED(i) -> 0 : ASKING) | ((completed[i] && state[i] != TIMED_OUT) -> READY : 0))
+#define IS_READY(i) (completed[i] && state[i] != TIMED_OUT)
+#ifdef LINE
+#define NEAR(i, j) ((i) == (j) + 1 || (j) == (i) + 1)
+#else
+#define NEAR(i, j) ((i) != (j))
+#endif
+
+byte age[N * N];      /* AT(i, j): how old the statement about j is that i knows, in units; MAX: it knows none */
+bool says[N * N];     /* whether it is READY */
+byte run_age[N];      /* how old its run is; MAX: that old or older */
+byte restarts;
 
 #ifdef FAIR
 bool answer_due[N];
+bool carrying[N];     /* its next frame carries a question on */
 byte farewells[N];
+#ifndef LOSSLESS
 bool heeds[N * N];    /* AT(i, j): j is sure to receive the next frame of i */
+#endif
 #endif
 
 /* What really happened, which no node knows but from the air; properties are about this. */
-byte finished[N];     /* a bit 1 << run for each run in which its own participation was complete */
+byte claimed[N];      /* how long ago a frame said that its sender is ready; MAX: that long or longer, or never */
 byte verdict[N];      /* of this run; 0: none yet */
-byte counted[N * N];  /* AT(i, j): the run of the last frame of j that counted at i, the run before, and the frames of it since */
-byte replaced[N * N];
-byte in_a_row[N * N];
+#ifdef WITNESS
+bool was_relayed;     /* a readiness was withdrawn because of a relayed statement */
+#endif
 
-#define EVER_READY ((finished[0] > 0) + (finished[1] > 0) + (N > 2 && finished[N - 1] > 0))
-
-hidden byte member, receiver, frame_flags;  /* of one step: each sets them before it reads them */
+hidden byte member, other_node, receiver, told;  /* of one step: each sets them before it reads them */
+hidden byte told_ready, must_leave, is_question;
 hidden int cell;
 
 /* Feed a command to the machine of i, about member j. */
 inline process(self, command, other) {
     cell = table[state[self] * COMMANDS + command];
     if
-    :: command == PARTICIPATION_OBSERVED && cell & ACCEPTED && !(pinging[self] & (1 << other)) ->
-        pinging[self] = pinging[self] | (1 << other)
-    :: command == READY_OBSERVED && cell & ACCEPTED && !(collecting[self] & (1 << other)) ->
-        collecting[self] = collecting[self] | (1 << other)
-    :: command > READY_OBSERVED && cell & ACCEPTED ->
+    :: !(cell & ACCEPTED) -> cell = 0
+    :: cell & ACCEPTED && command == READY_OBSERVED ->
         if
-        :: cell & LOCAL_COMPLETED ->
-            completed[self] = true;
-            pinging[self] = 0;    /* only participation reads it, which is refused from here on: so there are fewer states */
-            collecting[self] = collecting[self] | (1 << self)
-        :: else
+        :: collecting[self] & (1 << other) -> cell = 0    /* a duplicate */
+        :: else -> collecting[self] = collecting[self] | (1 << other)
         fi
-    :: else -> cell = 0    /* rejected, or a duplicate: nothing changes */
+    :: cell & ACCEPTED && command == WITHDRAWAL_OBSERVED -> collecting[self] = collecting[self] & ~(1 << other)
+    :: cell & LOCAL_COMPLETED -> completed[self] = true; collecting[self] = collecting[self] | (1 << self)
+    :: else
     fi;
     if
     :: cell & CHECK_QUORUM && SIZE(collecting[self]) >= Q -> state[self] = BOOTSTRAPPED
     :: else ->
-        if :: (cell >> 14) & 7 -> state[self] = (cell >> 14) & 7 :: else fi
+        if :: (cell >> 16) & 7 -> state[self] = (cell >> 16) & 7 :: else fi
     fi;
     watch(self)
 }
@@ -147,116 +158,151 @@ inline process(self, command, other) {
 inline watch(self) {
     /* A conclusion stands. */
     assert(verdict[self] == 0 || state[self] == verdict[self]);
-    /* Nobody is bootstrapped before its own part is done, and not before a quorum was ready, by its count and in truth. */
-    assert(state[self] != BOOTSTRAPPED || (finished[self] & (1 << nonce[self])));
-    assert(state[self] != BOOTSTRAPPED || verdict[self] || (SIZE(collecting[self]) >= Q && EVER_READY >= Q));
+    /* Nobody is bootstrapped before its own part is done, and without a quorum. */
+    assert(state[self] != BOOTSTRAPPED || completed[self]);
+    assert(state[self] != BOOTSTRAPPED || verdict[self] || SIZE(collecting[self]) >= Q);
+    /* Nobody believes what is said about itself. */
+    assert(completed[self] || !(collecting[self] & (1 << self)));
     if
-    :: IS_CONCLUDED(self) -> verdict[self] = state[self]; pinging[self] = 0; collecting[self] = 0    /* unread from here on */
+    :: IS_CONCLUDED(self) -> verdict[self] = state[self]; collecting[self] = 0    /* unread from here on */
     :: else
     fi
 }
 
-/* Node to hears a frame of a run of node from. */
-inline hear(to, from, of_run, flags) {
-#if RESTARTS
+/* Keep a statement about a member. */
+inline learn(to, about, old, is_ready) {
     if
-    :: of_run != current[AT(to, from)] && of_run == previous[AT(to, from)] && returning[AT(to, from)] + 1 < BACK ->
-        returning[AT(to, from)] = returning[AT(to, from)] + 1;    /* stale */
-        in_a_row[AT(to, from)] = in_a_row[AT(to, from)] + (in_a_row[AT(to, from)] < BACK -> 1 : 0)
-    :: else ->
-        if
-        :: of_run != current[AT(to, from)] ->
-            previous[AT(to, from)] = current[AT(to, from)];
-            current[AT(to, from)] = of_run
-        :: else
-        fi;
-        returning[AT(to, from)] = 0;
-        watch_run(to, from, of_run);
-        note_asker(to, flags);
-        count(to, from, of_run, flags)
-    fi
-#else
-    note_asker(to, flags);    /* there is but one run of each: nothing to tell apart */
-    count(to, from, of_run, flags)
-#endif
-}
-
-inline note_asker(to, flags) {
-#ifdef FAIR
-    if
-    :: flags & ASKING && completed[to] -> answer_due[to] = true
-    :: else
-    fi
-#else
-    skip
-#endif
-}
-
-inline count(to, from, of_run, flags) {
-    process(to, PARTICIPATION_OBSERVED, from);
-    if
-    :: flags & READY ->
-        /* Nobody counts a readiness that its owner did not have in that very run. */
-        assert(finished[from] & (1 << of_run));
-        process(to, READY_OBSERVED, from)
-    :: else
-    fi
-}
-
-/* Of the last two runs that counted the earlier one counts again only after BACK frames in a row. */
-inline watch_run(to, from, of_run) {
-    if
-    :: of_run != counted[AT(to, from)] ->
-        assert(of_run != replaced[AT(to, from)] || in_a_row[AT(to, from)] + 1 >= BACK);
-        replaced[AT(to, from)] = counted[AT(to, from)];
-        counted[AT(to, from)] = of_run
+    :: says[AT(to, about)] && !is_ready -> process(to, WITHDRAWAL_OBSERVED, about)
     :: else
     fi;
-    in_a_row[AT(to, from)] = 0
+    age[AT(to, about)] = old;
+    says[AT(to, about)] = is_ready
 }
 
-inline send(me) {
-    frame_flags = FLAGS(me);
-    /* A claim is true, and nobody who timed out makes one. */
-    assert(!(frame_flags & READY) || (finished[me] & (1 << nonce[me])));
-    assert(!(frame_flags & READY) || state[me] != TIMED_OUT);
-#ifdef FAIR
-    answer_due[me] = false;
+/* Node to hears a frame of node from. What it relays looks as old as it is, or older by what rounding adds. */
+inline hear(to, from, rounding) {
+    assert(!IS_READY(from) || completed[from]);    /* a claim is true */
+    if :: IS_READY(from) -> claimed[from] = 0 :: else fi;
+    answer(to, from);
+    must_leave = !IS_READY(from);
+    learn(to, from, 0, IS_READY(from));
+    assert(age[AT(to, to)] == MAX);    /* nobody believes what is said about itself */
+    assert(!(must_leave && collecting[to] & (1 << from)));
+#if N > 2
+    other_node = 3 - to - from;
+    told = age[AT(from, other_node)];
+    told_ready = says[AT(from, other_node)];
+    if
+    :: told < MAX -> told = told + rounding
+    :: else
+    fi;
+    must_leave = told < MAX && !told_ready && told + 2 <= age[AT(to, other_node)];
+    if
+    :: told < age[AT(to, other_node)] && (told_ready || !says[AT(to, other_node)] || told + 2 <= age[AT(to, other_node)]) ->
+        note_relay(to, other_node);
+        learn(to, other_node, told, told_ready)
+    :: else
+    fi;
+    /* Who has learned of a withdrawal does not go on counting. */
+    assert(!(must_leave && collecting[to] & (1 << other_node)));
 #endif
-#if !defined(FAIR) || defined(DELAYS)
-    AIRED(me, nonce[me]) = AIRED(me, nonce[me]) | (1 << frame_flags);
-#endif
-#ifdef FAIR
-    receiver = 0;
+    member = 0;
     do
-    :: receiver < N ->
+    :: member < N ->
         if
-        :: heeds[AT(me, receiver)] -> heeds[AT(me, receiver)] = false; hear(receiver, me, nonce[me], frame_flags)
+        :: member != to && age[AT(to, member)] < MAX && age[AT(to, member)] <= run_age[to] -> observe(to, member)
         :: else
         fi;
-        receiver++
+        member++
     :: else -> break
     od;
     skip
+}
+
+inline note_relay(to, about) {
+#ifdef WITNESS
+    if :: says[AT(to, about)] && !told_ready && collecting[to] & (1 << about) -> was_relayed = true :: else fi
+#else
+    skip
 #endif
 }
 
-/* In the model of safety a node says at once what it can say now. */
-inline speak(me) {
+inline observe(to, about) {
+    process(to, PARTICIPATION_OBSERVED, about);
+    if
+    :: says[AT(to, about)] && !IS_CONCLUDED(to) && !(collecting[to] & (1 << about)) ->
+        /* Nobody counts a readiness that its owner did not claim itself, in a frame sent within the counter's present run. */
+        assert(claimed[about] < MAX && claimed[about] <= run_age[to]);
+        process(to, READY_OBSERVED, about)
+    :: else
+    fi
+}
+
+/* Whether the frame of an asker lacks the readiness of a member, that node to knows and the asker could count. */
+#define LACKS(asker, to, j) (!says[AT(asker, j)] || age[AT(asker, j)] > run_age[asker])
+#define COULD_COUNT(asker, to, j) (says[AT(to, j)] && age[AT(to, j)] < MAX && age[AT(to, j)] <= run_age[asker])
+
+inline answer(to, from) {
 #ifdef FAIR
-    skip
-#else
-    send(me)
+    if
+    :: !IS_CONCLUDED(from) ->
+        if :: IS_READY(to) && LACKS(from, to, to) -> answer_due[to] = true :: else fi;
+#if N > 2
+        other_node = 3 - to - from;
+        if
+        :: LACKS(from, to, other_node) && COULD_COUNT(from, to, other_node) -> answer_due[to] = true
+        :: LACKS(from, to, other_node) && !COULD_COUNT(from, to, other_node) && IS_CONCLUDED(to) ->
+            answer_due[to] = true;
+            carrying[to] = true
+        :: else
+        fi
 #endif
+    :: else
+    fi
+#else
+    skip
+#endif
+}
+
+/* One unit of time passes for all. */
+inline pass() {
+    member = 0;
+    do
+    :: member < N ->
+        if :: run_age[member] < MAX -> run_age[member]++ :: else fi;
+        if :: claimed[member] < MAX -> claimed[member]++ :: else fi;
+        receiver = 0;
+        do
+        :: receiver < N ->
+            if
+            :: age[AT(receiver, member)] < MAX ->
+                age[AT(receiver, member)]++;
+                if
+                :: age[AT(receiver, member)] == MAX -> learn(receiver, member, MAX, false)    /* silence withdraws */
+                :: else
+                fi
+            :: else
+            fi;
+            receiver++
+        :: else -> break
+        od;
+        member++
+    :: else -> break
+    od;
+    skip
 }
 
 inline complete(me) {
-    finished[me] = finished[me] | (1 << nonce[me]);
-    process(me, LOCAL_PARTICIPATION_COMPLETED, me);
-    if
-    :: cell & BROADCAST_READY -> send(me)
-    :: else
-    fi
+    pass_if_fair();
+    process(me, LOCAL_PARTICIPATION_COMPLETED, me)
+}
+
+inline pass_if_fair() {
+#ifdef FAIR
+    pass()
+#else
+    skip
+#endif
 }
 
 inline cancel(me) {
@@ -265,36 +311,25 @@ inline cancel(me) {
     if
     :: cell & ACCEPTED -> farewells[me] = 0
     :: else
-    fi;
+    fi
 #endif
-    speak(me)
 }
 
 inline begin_run(me) {
-    nonce[me]++;
     state[me] = INITIAL;
-    pinging[me] = 0; collecting[me] = 0; completed[me] = false; verdict[me] = 0;
+    collecting[me] = 0; completed[me] = false; verdict[me] = 0; run_age[me] = 0;
     member = 0;
     do
-    :: member < N -> returning[AT(me, member)] = 0; in_a_row[AT(me, member)] = 0; member++
+    :: member < N -> age[AT(me, member)] = MAX; says[AT(me, member)] = false; member++
     :: else -> break
     od;
+    assert(age[AT(me, (me + 1) % N)] == MAX);    /* a new run knows nothing */
 #ifdef FAIR
     answer_due[me] = false;
+    carrying[me] = false;
     farewells[me] = FAREWELLS;
 #endif
-    speak(me)
-}
-
-/* What a boot forgets besides. */
-inline forget_peers(me) {
-    member = 0;
-    do
-    :: member < N ->
-        current[AT(me, member)] = 0; previous[AT(me, member)] = 0; counted[AT(me, member)] = 0; replaced[AT(me, member)] = 0;
-        member++
-    :: else -> break
-    od
+    skip
 }
 
 /* Who takes part */
@@ -304,43 +339,40 @@ inline forget_peers(me) {
 proctype Restarter(byte i) {
 end:
     do
-    :: d_step { restarts < RESTARTS -> restarts++; begin_run(i) }
-#ifdef BOOTS
-    :: d_step { restarts < RESTARTS -> restarts++; forget_peers(i); begin_run(i) }
-#endif
+    :: d_step { restarts < RESTARTS -> restarts++; pass_if_fair(); begin_run(i) }
 #ifdef FAIR
-    :: nonce[i] > 0
+    :: state[i] >= 0
 #endif
     od
 }
-
-#if !defined(FAIR) || defined(DELAYS)
-#define BRING(k, flags) :: d_step { AIRED(j, k) & (1 << (flags)) -> hear(i, j, k, flags); speak(i) }
-#define BRING_ANY_OF(k) BRING(k, 0) BRING(k, ASKING) BRING(k, READY) BRING(k, ASKING | READY)
-
-/* Brings node i any frame that j ever sent. It may, and need not. */
-proctype Air(byte i, j) {
-end:
-    do
-    BRING_ANY_OF(1)
-#if RUNS > 1
-    BRING_ANY_OF(2)
-#endif
-#if RUNS > 2
-    BRING_ANY_OF(3)
-#endif
-    od
-}
-#endif
 
 #ifndef FAIR
 
-proctype Member(byte i) {
+/* Frames are heard, or not. */
+proctype Link(byte i, j) {
+end:
     do
-    :: d_step { complete(i); speak(i) }
+    :: d_step { hear(j, i, 0) }
+#if N > 2
+    :: d_step { age[AT(i, 3 - i - j)] < MAX -> hear(j, i, 1) }
+#endif
+    od
+}
+
+proctype Member(byte i) {
+end:
+    do
+    :: d_step { !completed[i] && !IS_CONCLUDED(i) -> complete(i) }
 #ifdef DEADLINES
     :: d_step { cancel(i) }
 #endif
+    od
+}
+
+proctype Clock() {
+end:
+    do
+    :: d_step { pass() }
     od
 }
 
@@ -350,12 +382,42 @@ proctype Member(byte i) {
    decides now and then that the next frame arrives, all others are lost. So who sends without end is heard without end,
    and any number of frames may be lost, the last one that somebody ever sends among them. */
 
+#ifdef LOSSLESS
+#define RECEIVES(me, receiver) ((receiver) != (me) && NEAR(me, receiver))
+#else
+#define RECEIVES(me, receiver) (heeds[AT(me, receiver)])
+#endif
+
+inline send(me) {
+    answer_due[me] = false;
+    is_question = carrying[me];
+    carrying[me] = false;
+    receiver = 0;
+    do
+    :: receiver < N ->
+        if
+        :: RECEIVES(me, receiver) ->
+#ifndef LOSSLESS
+            heeds[AT(me, receiver)] = false;
+#endif
+            if :: is_question && IS_CONCLUDED(receiver) && completed[receiver] -> answer_due[receiver] = true :: else fi;
+            hear(receiver, me, 0)
+        :: else
+        fi;
+        receiver++
+    :: else -> break
+    od;
+    skip
+}
+
+#ifndef LOSSLESS
 proctype Link(byte i, j) {
 end:
     do
     :: d_step { !heeds[AT(i, j)] -> heeds[AT(i, j)] = true }
     od
 }
+#endif
 
 proctype Timer(byte i) {
 end:
@@ -366,10 +428,8 @@ end:
 }
 
 #define COMPLETE(i) :: d_step { !completed[i] && !IS_CONCLUDED(i) -> complete(i) }
-#define FORGET(i, k) :: d_step { nonce[i] > k && AIRED(i, k) -> AIRED(i, k) = 0 }
 
-/* What is done one day, and then is done: in one process, as all of it gets its turn if only something goes on. Everybody
-   completes. No frame is under way forever: those of the runs that are over have all arrived, or never will. */
+/* Everybody completes one day. */
 proctype Chores() {
 end:
     do
@@ -377,18 +437,6 @@ end:
     COMPLETE(1)
 #if N > 2
     COMPLETE(2)
-#endif
-#if RESTARTS && defined(DELAYS)
-    FORGET(0, 1)
-#endif
-#if RESTARTS > 1 && defined(DELAYS)
-    FORGET(1, 1)
-    FORGET(0, 2)
-    FORGET(1, 2)
-#if N > 2
-    FORGET(2, 1)
-    FORGET(2, 2)
-#endif
 #endif
     od
 }
@@ -416,9 +464,9 @@ ltl witness { [] !(WITNESS) }
 /* Everything begins */
 
 inline start(me) {
-    d_step { begin_run(me) };
+    d_step { begin_run(me); claimed[me] = MAX };
     if
-    :: RESTARTS > 1 || me == 0 -> run Restarter(me)    /* who restarts once is all the same */
+    :: RESTARTS > 0 -> run Restarter(me)
     :: else
     fi;
 #ifdef FAIR
@@ -432,16 +480,6 @@ inline start(me) {
     skip
 }
 
-inline connect(me, peer) {
-#ifdef FAIR
-    run Link(me, peer);
-#endif
-#if !defined(FAIR) || defined(DELAYS)
-    run Air(me, peer);
-#endif
-    skip
-}
-
 init {
     byte i = 0, j = 0;
     atomic {
@@ -449,11 +487,18 @@ init {
         do
         :: i < N && j == N -> i++; j = 0
         :: i < N && j == i -> start(i); j++
-        :: i < N && j != i && j < N -> connect(i, j); j++
+#ifndef LOSSLESS
+        :: i < N && j < N && j != i && NEAR(i, j) -> run Link(i, j); j++
+#else
+        :: i < N && j < N && j != i && NEAR(i, j) -> j++
+#endif
+        :: i < N && j < N && j != i && !NEAR(i, j) -> j++
         :: i == N -> break
         od;
 #ifdef FAIR
         run Chores();
+#else
+        run Clock();
 #endif
         i = 0; j = 0
     }

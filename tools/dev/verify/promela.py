@@ -92,33 +92,32 @@ def _fair(name: str, nodes: int, quorum: int, about: str, **defines: object) -> 
     return Check(name, nodes, quorum, about, {"FAIR": 1, "FAREWELLS": 2, **defines})
 
 
-def _witness(about: str, expression: str, **defines: object) -> Check:
-    return Check(WITNESS, 2, 2, about, {"RESTARTS": 1, "DEADLINES": 1, **defines, "WITNESS": expression})
+def _witness(nodes: int, about: str, expression: str, **defines: object) -> Check:
+    return Check(WITNESS, nodes, nodes, about, {**defines, "WITNESS": expression})
 
 
 _SPLIT = "state[0] == BOOTSTRAPPED && state[1] == TIMED_OUT"
-_KEPT = "state[1] == PINGING && (collecting[1] & 1) && counted[AT(1, 0)] == 2 && !completed[0]"
-_BACK = "counted[AT(1, 0)] == 1 && replaced[AT(1, 0)] == 2"
-_MISSED = "IS_QUIET(0) && state[0] == BOOTSTRAPPED && state[1] == INITIAL && state[2] == BOOTSTRAPPED"
+_FAR_END = "state[0] == BOOTSTRAPPED && state[N - 1] == BOOTSTRAPPED"
+_TOO_OLD = "says[AT(2, 0)] && age[AT(2, 0)] < MAX && age[AT(2, 0)] > run_age[2]"
 
 # Those that take a second or two, and those that take longer.
 QUICK = (
-    _safety(2, 2, "2 restarts or boots, deadlines", RESTARTS=2, BOOTS=1, DEADLINES=1),
-    _safety(3, 2, "deadlines", DEADLINES=1),
-    _fair(EVERYONE, 2, 2, "loss, a restart or boot", RESTARTS=1, BOOTS=1),
-    _fair(EVERYONE, 2, 2, "loss and delays", DELAYS=1),
+    _safety(2, 2, "2 restarts, deadlines", RESTARTS=2, DEADLINES=1),
+    _safety(2, 1, "a restart, deadlines", RESTARTS=1, DEADLINES=1),
+    _safety(3, 3, "a line", LINE=1),
+    _fair(EVERYONE, 2, 2, "loss, a restart", RESTARTS=1),
+    _fair(EVERYONE, 3, 3, "a line", LINE=1, LOSSLESS=1),
     _fair(SILENCE, 2, 2, "loss, deadlines, a restart", RESTARTS=1, DEADLINES=1),
-    _witness("a verdict may be split", _SPLIT),
-    _witness("a restart takes no claim back", _KEPT),
-    _witness("a run that is over may count once more", _BACK),
-    Check(WITNESS, 3, 2, "all farewells may be lost", {"FAIR": 1, "FAREWELLS": 2, "WITNESS": _MISSED}),
+    _fair(SILENCE, 3, 3, "a line", LINE=1, LOSSLESS=1),
+    _witness(2, "a verdict may be split", _SPLIT, DEADLINES=1),
+    _witness(3, "the ends of a line learn of each other", _FAR_END, LINE=1),
+    _witness(3, "a readiness may be too old to count", _TOO_OLD, LINE=1, RESTARTS=1),
+    _witness(3, "a relayed statement withdraws", "was_relayed", LINE=1, RESTARTS=1),
 )
 _LONG = (
-    _safety(2, 1, "2 restarts or boots, deadlines", RESTARTS=2, BOOTS=1, DEADLINES=1),
-    _safety(3, 2, "a restart", RESTARTS=1),
-    _safety(3, 3, "a restart", RESTARTS=1),
-    _fair(EVERYONE, 2, 2, "loss and delays, a restart", RESTARTS=1, DELAYS=1, FAREWELLS=0),
-    _fair(EVERYONE, 3, 2, "loss", FAREWELLS=0),
+    _safety(3, 3, "a line, a restart", LINE=1, RESTARTS=1),
+    _fair(EVERYONE, 3, 3, "a line, a restart", LINE=1, LOSSLESS=1, RESTARTS=1, FAREWELLS=0),
+    _fair(SILENCE, 3, 3, "a line, a restart", LINE=1, LOSSLESS=1, RESTARTS=1, FAREWELLS=0),
 )
 THOROUGH = tuple(replace(check, is_long=True) for check in _LONG)
 
