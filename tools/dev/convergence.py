@@ -1,14 +1,20 @@
-"""How fast clusters converge, and how fast the simulator tells: many seeded runs of the shipped node."""
+"""How fast clusters converge, how quiet they are, and how fast the simulator tells: many seeded runs of the shipped node.
+
+Times are in intervals of a beacon, from the last completion until all are Bootstrapped. The quorum is everyone. The runs are
+seeded, so the same source gives the same figures on every machine.
+"""
 
 from __future__ import annotations
 
 import math
 import statistics
 import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 from ..simulator.campaign import outcomes
+from ..simulator.outcome import outcome
 from ..simulator.scenario import Scenario
 from ..simulator.simulation import Simulation
 from .figures import Figure, from_rounds
@@ -16,10 +22,28 @@ from .figures import Figure, from_rounds
 INTERVAL_MS = 500
 POLL_MS = 5
 CHUNK = 5  # runs that a worker does at a time
+WAIT_S = 20  # that four ready nodes wait for a fifth
+BEGUN_S = 60  # after this time all but the straggler have long concluded
+
+# name, nodes, loss, topology, and aim and budget of: the median, the 99th percentile
+CONVERGENCE = (
+    ("5 nodes, no loss", 5, 0.0, "all", (0.02, 0.02), (0.02, 0.02)),  # the next poll of the receiver, and one to spare
+    ("5 nodes, 20% loss", 5, 0.2, "all", (0.07, 0.2), (0.5, 1.2)),
+    ("5 nodes, 40% loss", 5, 0.4, "all", (0.15, 0.5), (1.2, 2.5)),
+    ("20 nodes, no loss", 20, 0.0, "all", (0.02, 0.02), (0.02, 0.02)),
+    ("20 nodes, 20% loss", 20, 0.2, "all", (0.07, 0.2), (0.2, 0.6)),
+    ("20 nodes, 40% loss", 20, 0.4, "all", (0.15, 0.4), (0.6, 1.0)),
+    ("12 in a line, no loss", 12, 0.0, "line", (4.3, 6.0), (6.5, 8.0)),
+    ("12 in a line, 20% loss", 12, 0.2, "line", (6.0, 8.0), (12.0, 20.0)),
+    ("5 x 5 in a grid, no loss", 25, 0.0, "grid", (1.9, 2.5), (2.5, 3.5)),
+    ("5 x 5 in a grid, 20% loss", 25, 0.2, "grid", (2.4, 3.5), (4.0, 6.0)),
+)
+FRAMES = {"5 nodes, 20% loss": (6.8, 10.0), "20 nodes, 20% loss": (9.2, 12.0)}  # of a node until silence: aim and budget
+SKEW = {"20 nodes, 40% loss": (10.0, 15.0)}  # of the common start, 99th percentile in ms: aim and budget
 
 
-def scenario(nodes: int, loss: float, start_up_ms: float = 3000.0) -> Scenario:
-    """Return a cluster whose quorum is everyone, on air that loses frames and is otherwise ideal."""
+def scenario(nodes: int, loss: float, start_up_ms: float = 3000.0, topology: str = "all", **others: Any) -> Scenario:
+    """Return a cluster whose quorum is everyone, on air that loses frames and is otherwise ideal. others: of its cluster."""
     cluster = {
         "nodes": nodes,
         "interval_ms": INTERVAL_MS,
@@ -27,35 +51,126 @@ def scenario(nodes: int, loss: float, start_up_ms: float = 3000.0) -> Scenario:
         "power_on_ms": 0.0,
         "start_up_ms": {"uniform": [0.0, start_up_ms]},
         "poll_ms": POLL_MS,
+        **others,
     }
-    return Scenario.model_validate({"title": "convergence", "cluster": cluster, "medium": {"loss": loss, "delay_ms": 0.1}})
+    medium = {"loss": loss, "delay_ms": 0.1, "topology": topology}
+    return Scenario.model_validate({"title": "convergence", "cluster": cluster, "medium": medium})
 
 
 def figures(runs: int) -> list[Figure]:
-    """Return the convergence of 5 and 20 nodes at three losses, over so many runs of each, on all cores."""
+    """Return the convergence of clusters, their frames and their common start, over so many runs of each, on all cores."""
     found = []
-    seeds = [range(start, min(start + CHUNK, runs + 1)) for start in range(1, runs + 1, CHUNK)]
     with ProcessPoolExecutor() as pool:
-        for nodes in (5, 20):
-            for loss in (0.0, 0.2, 0.4):
-                chunks = pool.map(outcomes, [scenario(nodes, loss)] * len(seeds), seeds)
-                done = [each for chunk in chunks for each in chunk]
-                found += _rows(f"{nodes} nodes, {loss:.0%} loss: ", nodes, loss, done)
+        for name, nodes, loss, topology, median, percentile in CONVERGENCE:
+            done = _run(pool, outcomes, scenario(nodes, loss, topology=topology), runs)
+            found += _rows(name, nodes, done, median, percentile)
+        found.append(_median("straggler to 20 concluded, 30% loss: frames of all", _run(pool, stragglers, None, runs), 26, 35))
+        found.append(_median(f"4 ready nodes wait {WAIT_S} s for a fifth: frames of all", _run(pool, waits, None, runs), 40, 60))
+        found += [_crowd(), _returns(_run(pool, returns, None, runs))]
     return found
 
 
-def _rows(name: str, nodes: int, loss: float, runs: list[dict[str, Any]]) -> list[Figure]:
-    """Return median and 99th percentile of the convergence, and the frames; the runs are seeded, so there is no noise."""
+def _run(pool: ProcessPoolExecutor, call: Callable[..., Iterable[Any]], what: Any, runs: int) -> list[Any]:
+    """Return what call(what, seeds), or call(seeds), makes of so many seeds."""
+    seeds = [range(start, min(start + CHUNK, runs + 1)) for start in range(1, runs + 1, CHUNK)]
+    chunks = pool.map(call, seeds) if what is None else pool.map(call, [what] * len(seeds), seeds)
+    return [each for chunk in chunks for each in chunk]
+
+
+def _rows(name: str, nodes: int, runs: list[dict[str, Any]], median: tuple[float, float], percentile: tuple[float, float]) -> list[Figure]:
+    """Return median and 99th percentile of the convergence, the frames of a node, and the skew of the start."""
     bad = [each["seed"] for each in runs if each["verdict"] != "all"]
     if bad:
-        raise RuntimeError(f"{name}not all bootstrapped with the seeds {bad}")
-    intervals = sorted(each["convergence_ms"] / INTERVAL_MS for each in runs)
-    limit = {0.0: 2 * POLL_MS / INTERVAL_MS, 0.2: 4.0}.get(loss)  # the next poll of the receiver, and one to spare
-    return [
-        Figure(name + "median", statistics.median(intervals), "intervals"),
-        Figure(name + "99th percentile", intervals[math.ceil(0.99 * len(runs)) - 1], "intervals", limit, limit),
-        Figure(name + "frames of a node", statistics.median(each["frames"] / nodes for each in runs), "frames"),
+        raise RuntimeError(f"{name}: not all bootstrapped with the seeds {bad}")
+    intervals = [each["convergence_ms"] / INTERVAL_MS for each in runs]
+    frames = statistics.median(each["frames"] / nodes for each in runs)
+    found = [
+        Figure(f"{name}: median", statistics.median(intervals), "intervals", median[1], median[0]),
+        Figure(f"{name}: 99th percentile", _percentile(intervals), "intervals", percentile[1], percentile[0]),
+        _figure(f"{name}: frames of a node", frames, "frames", FRAMES.get(name)),
     ]
+    skew = _percentile([each["start_skew_ms"] for each in runs])
+    return [*found, _figure(f"{name}: start skew, 99th percentile", skew, "ms", SKEW.get(name))]
+
+
+def _figure(name: str, value: float, unit: str, limits: tuple[float, float] | None) -> Figure:
+    """Return a figure. limits: aim and budget, if it has any."""
+    aim, budget = limits or (None, None)
+    return Figure(name, value, unit, budget, aim)
+
+
+def _percentile(values: list[float]) -> float:
+    return sorted(values)[math.ceil(0.99 * len(values)) - 1]
+
+
+def _median(name: str, values: list[int], aim: float, budget: float) -> Figure:
+    return Figure(name, statistics.median(values), "frames", budget, aim)
+
+
+def _changed(base: Scenario, **changes: Any) -> Scenario:
+    return Scenario.model_validate({**base.model_dump(), **changes})
+
+
+def _sent(simulation: Simulation) -> int:
+    return sum(board.sent for board in simulation.boards)
+
+
+def _until(simulation: Simulation, seconds: float) -> Simulation:
+    simulation.limit_us = int(seconds * 1e6)
+    return simulation.run()
+
+
+def stragglers(seeds: Iterable[int]) -> list[int]:
+    """Return how many frames all send when a member joins 20 that have concluded."""
+    late = {"id": 20, "power_on_ms": BEGUN_S * 1000.0, "start_up_ms": 0.0}
+    cluster = _changed(scenario(21, 0.3, quorum=20), nodes=[late])
+    found = []
+    for seed in seeds:
+        simulation = _until(Simulation(cluster, seed), BEGUN_S - 0.001)
+        before = _sent(simulation)
+        _until(simulation, 10 * BEGUN_S)
+        if outcome(simulation)["verdict"] != "all":
+            raise RuntimeError(f"the straggler did not get in with the seed {seed}")
+        found.append(_sent(simulation) - before)
+    return found
+
+
+def waits(seeds: Iterable[int]) -> list[int]:
+    """Return how many frames four ready nodes send while they wait for a fifth."""
+    cluster = _changed(scenario(5, 0.0, 0.0, power_on_ms={"uniform": [0.0, 1000.0]}), nodes=[{"id": 4, "power_on_ms": 1e6}])
+    return [_sent(_until(Simulation(cluster, seed), WAIT_S)) for seed in seeds]
+
+
+def _crowd() -> Figure:
+    """Return how many frames a second 200 nodes send that wait for one more."""
+    cluster = _changed(scenario(200, 0.0, 0.0, power_on_ms={"uniform": [0.0, 1000.0]}), nodes=[{"id": 4, "power_on_ms": 1e6}])
+    simulation = _until(Simulation(cluster, 1), 10)
+    before = _sent(simulation)
+    return Figure("200 boards wait: frames of all", (_sent(_until(simulation, 40)) - before) / 30, "a second", 60, 15)
+
+
+def returns(seeds: Iterable[int]) -> list[bool]:
+    """Tell, for each seed, whether others start without a member that restarts after its READY, before the last is ready.
+
+    The member is ready at once, restarts after 5 s, and is ready again after 15 s. The last of the others is ready after 10 s.
+    """
+    cluster = _changed(
+        scenario(5, 0.2, 0.0),
+        nodes=[{"id": 0, "start_up_ms": 0.0}, {"id": 4, "start_up_ms": 10_000.0}],
+        events=[{"at_ms": 5000.0, "kind": "restart", "nodes": [0]}],
+    )
+    found = []
+    for seed in seeds:
+        simulation = _until(Simulation(cluster, seed), 5)
+        member = simulation.boards[0]
+        member.completes_at = 15_000_000
+        _until(simulation, 60)
+        found.append(any(each.started_at is None or each.started_at < member.completed_at for each in simulation.boards))
+    return found
+
+
+def _returns(without: list[bool]) -> Figure:
+    return Figure("a member restarts after its READY: starts without it", sum(without), "runs", 0, 0)
 
 
 def speed(rounds: int) -> list[Figure]:

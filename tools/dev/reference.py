@@ -15,7 +15,7 @@ from pathlib import Path
 from .interpreters import PACKAGE
 
 BEGIN = "<!-- Do not edit the rest by hand. It is made by: python -m faction_tools.dev.reference -->\n"
-_ORDER = ("__init__", "machine", "names", "view", "observer", "journal", "wire", "key", "node", "clock", "wait", "console")
+_ORDER = ("__init__", "machine", "names", "view", "observer", "journal", "wire", "peers", "key", "node", "clock", "wait", "console")
 _WIDTH = 120
 _ATTRIBUTE = re.compile(r"(``\w+``(?:, ``\w+``)*)\s{2,}(.*)", re.DOTALL)
 
