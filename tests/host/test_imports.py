@@ -25,6 +25,7 @@ WITHIN = {
     ("faction.journal", "faction.names"),
     ("faction.journal", "faction.observer"),  # a journal is an observer
     ("faction.key", "faction.wire"),  # a key is a seal of the wire
+    ("faction.key", "faction.peers"),  # under a key, peers must prove that they are alive
     ("faction.peers", "faction.wire"),  # what a frame says of its sender
     ("faction.node", "faction.wait"),  # an async def needs a file of its own
 }

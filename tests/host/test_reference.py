@@ -58,7 +58,7 @@ def public_definitions(name):
         found[key] = value
         if inspect.isclass(value):
             members = {f"{key}.{each}": member for each, member in vars(value).items() if reference.is_public(each)}
-            found.update({each: member for each, member in members.items() if callable(member) or isinstance(member, property)})
+            found.update({each: member for each, member in members.items() if inspect.isfunction(member) or isinstance(member, property)})
     return found
 
 
@@ -203,4 +203,4 @@ def test_help_names_the_modules():
     for name in MODULES.keys() - helpers:
         if not name.startswith("faction.transports."):
             assert name in text
-    assert all(each in text for each in ("udp", "espnow", "uart", "ring", "loopback"))
+    assert all(each in text for each in ("udp", "espnow", "uart", "ring", "loopback", "bridge"))
