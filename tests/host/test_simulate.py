@@ -23,13 +23,13 @@ from faction_tools.simulator.simulation import Simulation
 GREENHOUSE = "greenhouse"
 # Of the events of each scenario with seed 1.
 DIGESTS = {
-    "brownout": "cccf7d452e58bb23",
-    "greenhouse": "628a8fa72c4fcbe1",
-    "intruder": "34f1230d0d619fe6",
-    "rs485": "12833101f4cf3bf6",
-    "split": "76653e9eebd64f14",
-    "swarm": "dd7fff6c11ab6b06",
-    "tunnel": "edf5232e66d7d184",
+    "brownout": "0ab4935dabf701fb",
+    "greenhouse": "a5f6a36e74f1d216",
+    "intruder": "5f8933f46283458c",
+    "rs485": "dc11124528c5f337",
+    "split": "00944f4eaa8619fd",
+    "swarm": "c5d7a4157fb1a403",
+    "tunnel": "7933b329d31ea009",
 }
 
 
