@@ -20,7 +20,7 @@ from . import convergence, figures
 from .figures import Figure, from_rounds
 from .interpreters import PACKAGE, compile_package, micropython
 
-TRIES = 3  # of the measurement on MicroPython
+TRIES = 5  # of the measurement on MicroPython
 _SPEED = Path(__file__).parent / "device" / "speed.py"
 _EVENTS = 2000  # of each library in a round
 
@@ -43,7 +43,7 @@ def on_device(folder: str, rounds: int) -> list[Figure]:
 
 
 def _measured(folder: str, rounds: int) -> list[Figure]:
-    """Return the figures of on_device. If one is over its budget, measure again, up to twice: other programs may have run beside it."""
+    """Return the figures of on_device. If one is over its budget, measure again, a few times: other programs may have run beside it."""
     for _ in range(TRIES - 1):
         found = on_device(folder, rounds)
         if not figures.exit_code(found):
