@@ -4,29 +4,18 @@ import sys
 
 import board
 import supervisor
-from member import addresses, join
+from member import addresses, connect
 
 
 def transport(settings):
-    """Return the transport of this board, and switch the radio on if it has one.
-
-    settings: the part "transports" of faction.json, a list; several become one. Raises ValueError if a kind is unknown,
-    ConnectionError if the network cannot be joined.
-    """
-    return join([_open(each) for each in settings])
+    """Return the transport of this board: see member.connect. Raises ConnectionError if the network cannot be joined."""
+    return connect(settings, {"espnow": _espnow, "udp": _udp, "uart": _uart})
 
 
-def _open(settings):
-    kind = settings["kind"]
-    if kind == "espnow":
-        from faction.transports.espnow import ESPNow
+def _espnow(settings):
+    from faction.transports.espnow import ESPNow
 
-        return ESPNow()
-    if kind == "udp":
-        return _udp(settings)
-    if kind == "uart":
-        return _uart(settings)
-    raise ValueError("faction.json: transports: kind %s: no such kind; it must be espnow, udp or uart" % kind)
+    return ESPNow()
 
 
 def _udp(settings):

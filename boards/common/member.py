@@ -52,6 +52,20 @@ def addresses(settings):
     return [(each.split(":")[0], int(each.split(":")[1])) for each in settings["to"]]
 
 
+def connect(settings, openers):
+    """Return the transport of this board, and switch the radio on if it has one.
+
+    settings: the part "transports" of faction.json, a list; several become one. openers: {kind: a function that opens such a
+    transport, from its settings}. Raises ValueError if a kind is unknown, and what an opener raises.
+    """
+    transports = []
+    for each in settings:
+        if each["kind"] not in openers:
+            raise ValueError("faction.json: transports: kind %s: no such kind; it must be espnow, udp or uart" % each["kind"])
+        transports.append(openers[each["kind"]](each))
+    return join(transports)
+
+
 def join(transports):
     """Return one transport for a list of them. Several become a Bridge: this board stands on several airs."""
     if len(transports) == 1:

@@ -2,30 +2,15 @@
 
 import time
 
-from member import addresses, join
+from member import addresses, connect
 from terminal import Terminal
 
 WIFI_TIMEOUT_MS = 30000
 
 
 def transport(settings):
-    """Return the transport of this board, and switch the radio on if it has one.
-
-    settings: the part "transports" of faction.json, a list; several become one. Raises ValueError if a kind is unknown,
-    OSError if the network cannot be joined.
-    """
-    return join([_open(each) for each in settings])
-
-
-def _open(settings):
-    kind = settings["kind"]
-    if kind == "espnow":
-        return _espnow(settings)
-    if kind == "udp":
-        return _udp(settings)
-    if kind == "uart":
-        return _uart(settings)
-    raise ValueError("faction.json: transports: kind %s: no such kind; it must be espnow, udp or uart" % kind)
+    """Return the transport of this board: see member.connect. Raises OSError if the network cannot be joined."""
+    return connect(settings, {"espnow": _espnow, "udp": _udp, "uart": _uart})
 
 
 def _espnow(settings):

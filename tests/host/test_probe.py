@@ -317,7 +317,8 @@ def test_a_program_that_does_not_answer(tmp_path):
         ), done.stdout
 
 
-FOREIGN = """\
+# A program that reads commands as the console does. What it does with the words of a command comes behind this.
+READS_COMMANDS = """\
 import sys
 command = ""
 while True:
@@ -326,7 +327,10 @@ while True:
     if key == "\\r":
         words = command.split()
         command = ""
-        print('{"faction": "%s", "id": 0, "state": 9}' % (words[0] if words else "none"))
+"""
+
+FOREIGN = f"""\
+{READS_COMMANDS}        print('{{"faction": "%s", "id": 0, "state": 9}}' % (words[0] if words else "none"))
 """
 
 
@@ -340,8 +344,7 @@ def test_an_answer_of_another_kind(tmp_path):
     assert done.stdout.splitlines()[0] == f"! {board.port}: {wrong}; bring faction {__version__} onto it: faction deploy"
 
 
-EARLIER = """\
-import sys
+EARLIER_ANSWERS = """\
 ANSWERS = {
     "probe": '"id": 0, "name": "north", "state": 2, "complete": true, "heard": 1, "ready": 2, "required": 2, "peers": 2, '
     '"remaining_ms": 5000, "uptime_cs": 195',
@@ -350,15 +353,11 @@ ANSWERS = {
     "config": '"version": "0.1.0", "cluster": "x", "peers": 2, "quorum": 2, "roster": "1c9c1d97", "interval_ms": 100',
     "stats": '"node": {}, "offenders": {"same_id": 7}, "transport": {}',
 }
-command = ""
-while True:
-    key = sys.stdin.read(1)
-    command += key
-    if key == "\\r":
-        words = command.split()
-        command = ""
-        if words and words[0] in ANSWERS:
-            print('{"faction": "%s", %s}' % (words[0], ANSWERS[words[0]]))
+"""
+
+EARLIER = f"""\
+{EARLIER_ANSWERS}{READS_COMMANDS}        if words and words[0] in ANSWERS:
+            print('{{"faction": "%s", %s}}' % (words[0], ANSWERS[words[0]]))
 """
 
 

@@ -111,6 +111,15 @@ def test_a_file_has_a_list_of_transports_or_is_an_old_one_with_one():
     assert said == "test_member.json: transports: missing; run faction deploy again"
 
 
+def test_each_transport_is_opened_by_its_kind():
+    need_member()
+    port = Hub().join()
+    openers = {"udp": lambda settings: port if settings["port"] == 7 else None}
+    assert member.connect([{"kind": "udp", "port": 7}], openers) is port
+    said = message_of(ValueError, lambda: member.connect([{"kind": "udp", "port": 7}, {"kind": "wifi"}], openers))
+    assert said == "faction.json: transports: kind wifi: no such kind; it must be espnow, udp or uart"
+
+
 def test_several_transports_become_one():
     need_member()
     hubs = [Hub(), Hub()]
