@@ -209,7 +209,7 @@ def meetings(key: bool, seeds: Iterable[int]) -> list[float]:
 
 def _meeting(cluster: Scenario, seed: int) -> float:
     """Return how long after the second power-on both know of each other, in ms."""
-    moments = []
+    moments: list[int] = []
 
     def check(board: SimulatedBoard) -> None:
         if all(each.node is not None and each.node.machine.pinging.count for each in simulation.boards):

@@ -12,13 +12,20 @@ How it works
     node's present run began, up to the flights of these frames. A frame that a later one overtook, or one of the run before the
     last, does not count, but for seven rising ones in a row. A delayed frame of any other dead run may: nonces have no order.
  4. The node's own ms are compared with the simulated time at each poll.
- 5. The ledger makes no exception for any storm. Under a key it asks for more: a counted frame was sent after our run began. What
-    rules 14 and 16 of the protocol are to end is not asked for: a replay that quotes us, and answers to one.
+ 5. Under a key the ledger asks for more (rules 14 to 16). A frame of another run than the current one of its sender counts only if it
+    quotes a challenge that the node has first sent after it last accepted another run of this sender. Only somebody who hears that
+    challenge can quote it. So the frame was sent after that, too, and no run counts again when a later one is known. A quote is a
+    digest of what the node has heard. No frame counts out of order. A node that has concluded answers each member that asks and is
+    not proven at most once in eight intervals.
+ 6. The ledger holds a node to all of it, also where an intruder plays frames back. How long a frame was withheld is as unknown to a node
+    as how long it was under way, so that time counts as none, too: rule 17 says so. Without a key nobody can tell a replay from a
+    run that goes on; there the shapes of drawing.py have no intruder, as nothing is certain about their end.
 """
 
 from __future__ import annotations
 
 import struct
+from hashlib import sha256
 from typing import Any, NoReturn
 
 from faction import BOOTSTRAPPED, COLLECTING, READY_OBSERVED, TIMED_OUT, Config, Faction
@@ -44,12 +51,18 @@ NEVER = -(1 << 50)
 QUESTION_LIVES = 12  # intervals
 SLOWEST = 8  # intervals
 START_AFTER = 4  # intervals
-ROW = 7  # rising frames that count again
+ROW = 7  # rising frames that count again, but under a key
+WORD = 0x3FFFFFFF
 QUIET_FRAMES = 12  # of each node, once nobody asks, where frames arrive within a fifth of an interval
 
 
 class Broken(AssertionError):
     """A rule that did not hold, and when."""
+
+
+def quote_of(peer_id: int, nonce: int, challenge: int) -> tuple[int, ...]:
+    """Return what somebody quotes who has heard this challenge of this run."""
+    return tuple(word & WORD for word in struct.unpack(">2I", sha256(struct.pack(">3I", peer_id, nonce, challenge)).digest()[:8]))
 
 
 class Sent:
@@ -63,7 +76,7 @@ class Sent:
 
     __slots__ = (
         *("peer_id", "nonce", "sequence", "is_ready", "is_asking", "start", "run_age_ms", "question_ms", "unit_ms"),
-        *("covers", "statements", "quotes", "at_us", "ages", "asked_ago", "way_us"),
+        *("covers", "statements", "challenge", "quotes", "at_us", "ages", "asked_ago", "way_us"),
     )
 
     def __init__(self, frame: bytes, has_key: bool) -> None:
@@ -80,8 +93,12 @@ class Sent:
         self.statements = [
             (index, word >= READY_BIT, (word & NO_AGE) * self.unit_ms) for index, word in enumerate(words, first) if word & NO_AGE != NO_AGE
         ]
-        end = STATEMENTS + 2 * count
-        self.quotes = [each for each in struct.unpack(f">{(len(frame) - TAG - end) // 4}I", frame[end:-TAG]) if each] if has_key else []
+        self.challenge = 0
+        self.quotes: set[tuple[int, ...]] = set()
+        if has_key:
+            proof = frame[STATEMENTS + 2 * count : -TAG]
+            self.challenge, *words = struct.unpack(f">{len(proof) // 4}I", proof)
+            self.quotes = {pair for pair in zip(words[::2], words[1::2]) if any(pair)}
         self.at_us = self.asked_ago = self.way_us = 0
         self.ages: tuple[list[int], list[int]] = ([], [])
 
@@ -116,7 +133,12 @@ class Account:
         self.known = [NEVER] * count  # when a member said something at the earliest
         self.needed = [self.began] * count  # a readiness counts if it was said then or later
         self.leaving: set[int] = set()  # members whose withdrawal has been heard since the last look
-        self.asked: set[int] = set()  # the nonces heard asking
+        self.quotable: set[tuple[int, ...]] = set()  # what it may quote
+        self.challenges: list[int] = []  # those of this run, in the order in which they were first sent
+        self.accepted = [(0, self.began_us)] * count  # when another run of a member was accepted last, and how many challenges there were
+        self.is_spent = False  # another run of somebody was accepted since the present challenge was first sent
+        self.strange = [NEVER] * count  # when a member asked last without being proven
+        self.consoled = [NEVER] * count  # when it was answered last
         self.question = self.cause = NEVER  # the youngest question; the last frame that a concluded node answers
         self.common: int | None = None  # the common start
         self.last_word: int | None = None  # when a node tells the start once more, at the earliest
@@ -168,10 +190,12 @@ class Account:
             self._take(sent)
         elif sent is not None:
             self.discarded[sent.peer_id] += 1
-            if counters[UNPROVEN] != self.unproven and sent.is_asking:
-                self.cause = self.node.now
-        if sent is not None and sent.is_asking:
-            self.asked.add(sent.nonce)
+            if counters[UNPROVEN] == self.unproven:
+                return
+            if sent.is_asking:
+                self.strange[sent.peer_id] = self.node.now
+        if sent is not None and (sent.is_asking or not self.was_concluded):
+            self.quotable.add(quote_of(sent.peer_id, sent.nonce, sent.challenge))
 
     def _check_order(self, sent: Sent) -> None:
         """Check that a frame that counts is not of a dead run, nor overtaken, as far as the node can know."""
@@ -179,14 +203,24 @@ class Account:
         if peer_id == self.own:
             self.fail("counts a frame of its own id")
         nonce, sequence, before = self.heard[peer_id]
-        is_row = self.discarded[peer_id] >= ROW - 1
-        is_old = sent.sequence <= sequence if sent.nonce == nonce else sent.nonce == before and not self.ledger.has_key
-        if is_old and not is_row:
+        has_key = self.ledger.has_key
+        is_old = sent.sequence <= sequence if sent.nonce == nonce else sent.nonce == before and not has_key
+        if is_old and (has_key or self.discarded[peer_id] < ROW - 1):
             self.fail(f"counts a frame of {peer_id} that is of a dead run, or that a later one overtook")
-        if self.ledger.has_key and sent.at_us < self.began_us and not is_row:
-            self.fail(f"counts a frame of {peer_id} of before its own run, under a key")
+        if has_key and sent.nonce != nonce:
+            self._check_proof(sent)
         self.heard[peer_id] = (sent.nonce, sent.sequence, nonce if sent.nonce != nonce else before)
         self.discarded[peer_id] = 0
+
+    def _check_proof(self, sent: Sent) -> None:
+        """Check that a frame of another run proves that this run is alive: it answers what we have sent since the last such frame."""
+        count, at_us = self.accepted[sent.peer_id]
+        if sent.at_us < at_us:
+            self.fail(f"counts another run of {sent.peer_id}, with a frame that was sent {at_us - sent.at_us} us before the latest one")
+        if not any(quote_of(self.own, self.nonce, each) in sent.quotes for each in self.challenges[count:]):
+            self.fail(f"counts another run of {sent.peer_id}, with a frame that quotes nothing new")
+        self.accepted[sent.peer_id] = len(self.challenges), self.ledger.simulation.now
+        self.is_spent = True
 
     def _take(self, sent: Sent) -> None:
         """Enter what a frame that counts lets the node know."""
@@ -236,6 +270,8 @@ class Account:
         self._check_claims(sent)
         self._check_statements(sent)
         self._check_silence(sent)
+        if self.ledger.has_key:
+            self._check_challenge(sent)
         self.sequence = sent.sequence
         now = self.node.now
         sent.at_us = self.ledger.simulation.now
@@ -259,8 +295,8 @@ class Account:
         age_ms = now - self.began
         if not sent.run_age_ms <= age_ms < sent.run_age_ms + sent.unit_ms and sent.run_age_ms < NO_AGE * sent.unit_ms:
             self.fail(f"says that its run is {sent.run_age_ms} ms old; it is {age_ms}")
-        if not self.asked.issuperset(sent.quotes):
-            self.fail("quotes a run that has not asked in this run")
+        if not self.quotable >= sent.quotes:
+            self.fail("quotes what nobody has sent to it in this run")
         if sent.question_ms is not None and now - sent.question_ms > self.question:
             self.fail(f"carries a question of {sent.question_ms} ms on; the youngest is of {now - self.question}")
 
@@ -279,6 +315,17 @@ class Account:
         if sent.sequence - self.jumped >= rounds and min(self.covered) <= sent.sequence - rounds:
             self.fail(f"says nothing of some, frame after frame: {self.covered}")
 
+    def _check_challenge(self, sent: Sent) -> None:
+        """Check that a challenge is another one as soon as somebody has proved a run with it."""
+        challenge = sent.challenge
+        if not challenge or challenge == self.nonce:
+            self.fail(f"its challenge is {challenge}, its nonce {self.nonce}")
+        if challenge in self.challenges[: len(self.challenges) - (not self.is_spent)]:
+            self.fail(f"its challenge is {challenge} again; since it first was, another run was accepted")
+        if challenge not in self.challenges:
+            self.challenges.append(challenge)
+            self.is_spent = False
+
     def _check_silence(self, sent: Sent) -> None:
         """Check that a node that has concluded speaks for a reason."""
         self.ledger.quiet_frames = 0 if sent.is_asking else self.ledger.quiet_frames + 1
@@ -286,10 +333,20 @@ class Account:
             return
         now, ledger = self.node.now, self.ledger
         is_last_word = self.last_word is not None and now <= max(self.last_word, self.concluded_at) + ledger.last_word_ms
-        if now > max(self.concluded_at + ledger.farewell_ms, self.cause + ledger.answer_ms) and not is_last_word:
+        is_due = now <= max(self.concluded_at + ledger.farewell_ms, self.cause + ledger.answer_ms)
+        if not is_due and not is_last_word and not self._consoles():
             self.fail(f"speaks {now - self.concluded_at} ms after its verdict, {now - self.cause} ms after the last question")
         if sent.question_ms is not None and now - self.question > QUESTION_LIVES * self.node.interval_ms + ledger.answer_ms:
             self.fail(f"carries on a question that is {now - self.question} ms old")
+
+    def _consoles(self) -> bool:
+        """Tell whether a frame may be the answer to a member that is not proven: one in eight intervals for each."""
+        now = self.node.now
+        for peer_id, at in enumerate(self.strange):
+            if now - at <= self.ledger.answer_ms and now - self.consoled[peer_id] >= SLOWEST * self.node.interval_ms:
+                self.consoled[peer_id] = now
+                return True
+        return False
 
     def _note_verdict(self) -> None:
         machine, now = self.node.machine, self.node.now
