@@ -7,7 +7,7 @@ _FOR_TYPE_CHECKERS = const(0)
 if _FOR_TYPE_CHECKERS:
     from collections.abc import Callable
 
-_WRAPS_AT_29_BITS = 0x1FFFFFFF
+_LAST_TICK = const(0x1FFFFFFF)  # of CircuitPython
 
 
 class Clock:
@@ -47,7 +47,7 @@ def system_clock() -> Clock:
     try:
         from supervisor import ticks_ms  # CircuitPython
 
-        return Clock(ticks_ms, _WRAPS_AT_29_BITS)
+        return Clock(ticks_ms, _LAST_TICK)
     except ImportError:
         return Clock(_monotonic_ms)
 

@@ -1,27 +1,49 @@
 """The seal against strangers and replays: a key that all members share.
 
-A frame carries an HMAC-SHA256, cut to 8 bytes (RFC 2104, section 5), over everything in it, so nobody without the key
-can make or change one. And it quotes the nonces of members, so that a frame recorded in an earlier run proves nothing
-to this one: see the theory of operation of faction.node.
+Theory of operation
 
-Each frame sent or heard allocates, inside the firmware's hashlib, two hash objects and two digests of 32 bytes;
-nothing else does.
+ 1. A frame carries an HMAC-SHA256, cut to 8 bytes (RFC 2104, section 5), over everything in it. So nobody without the key can
+    make or change one. But an intruder can record frames and play them back. So a run of a member counts only after it has
+    proved that it is alive now.
+ 2. A node shows a *challenge* in each frame: a random number, apart from the nonce of its run. A frame of another member proves
+    itself by a *quote*: the digest of our id, our nonce and our challenge. Only who has heard us in this run can know it.
+ 3. Whoever has proved a run has used the challenge up. So the next frame shows a new one, and a recorded frame proves nothing
+    twice. Frames may be under way: so the last four challenges of a run are good for a proof. But a member whose run has been
+    accepted needs one that was made after that. So no frame of an earlier run of this member can take its place again.
+ 4. A frame of the run that is proved counts if its sequence is higher than the latest one. That is all it needs.
+ 5. A node that has not concluded owes a quote to everybody whom it hears. Who has concluded owes one to who asks. Each frame
+    pays some of these debts, and repeats older ones if there is room: the frame before may be lost.
+ 6. There are two debts to each member: one to its proved run, and one to a run that is not proved. Of several such runs, each
+    is kept with the same chance. So no recorded frame is sure to push a living run out.
+ 7. A frame that asks and is not proved gets an answer, or its sender could never quote us. It may be a recorded one. So each
+    member gets one such answer in eight intervals. Only a node that has not heard anybody yet answers once an interval.
+
+Words of proof in a frame, of 4 bytes each: the challenge of the sender; then two words for each quote, the first 8 bytes of
+the HMAC over asker's id, nonce and challenge, without the two highest bits of each word; 0 in a place that is not used.
+
+Each frame sent or heard allocates inside the firmware's hashlib. Nothing else does.
 """
 
 import hashlib
 from array import array
 
 from .peers import Peers
-from .wire import ASKING, BEACON, Seal, get
+from .wire import get, mix, put
 
 const = int  # folded away on boards: see machine.py
 _FOR_TYPE_CHECKERS = const(0)
 if _FOR_TYPE_CHECKERS:
+    from typing import Any
+
     from .machine import Faction
     from .wire import Wire
 
 # Constants of other files, repeated: see peers.py
-_STATEMENTS = const(36)  # of wire.py
+_BEACON = const(0)  # of wire.py
+_ASKING = const(0x01)
+_STATEMENTS = const(36)
+_LACKS = const(0x02)  # of peers.py
+_NEVER = const(-0x20000000)
 _SAME_ID = const(6)  # of node.py
 _STALE = const(8)
 _UNPROVEN = const(10)
@@ -29,83 +51,214 @@ _UNPROVEN = const(10)
 _BLOCK = const(64)  # bytes, of SHA-256
 _TAG = const(8)
 _LEAST = const(16)  # bytes of a key
-_MOST_QUOTES = const(50)  # so there is room for statements in a frame of 250 bytes
+_LEAST_QUOTES = const(4)
+_MOST_QUOTES = const(24)  # so there is room for statements in a frame of 250 bytes
+_KEPT = const(4)  # challenges of ours that are good for a proof
+_PAUSE = const(4)  # times recent_ms, which is two intervals
+
+# Debts to a member
+_TO_PROVED = const(0x80)  # a flag; the other bits count the runs that are not proved, and ask since we quoted one of them
+_MOST_RUNS = const(0x7F)
+
+if hasattr(hashlib, "sha256"):
+    _sha256 = hashlib.sha256
+else:  # CircuitPython
+
+    def _sha256(data: bytes) -> "hashlib._Hash":  # type: ignore[misc]
+        return hashlib.new("sha256", data)
 
 
 class ProvenPeers(Peers):
-    """Peers whose runs count only after they have proved that they are alive now, by a frame that quotes the nonce of ours."""
+    """Peers whose runs count only after they have proved that they are alive now."""
 
     def __init__(self, machine: "Faction", wire: "Wire", presence_ms: "int | None", recent_ms: int) -> None:
         """See Peers. Allocates all that is needed."""
         Peers.__init__(self, machine, wire, presence_ms, recent_ms)
-        self._owed = array("I", bytes(4 * len(self.marks)))  # the nonces of those that have asked, and are to be quoted; 0: none
-        self._quoted = 0  # the position of the peer that was quoted last
+        count = len(self.marks)
+        self._challenges = array("I", bytes(4 * count))  # of the proved run of each peer; 0: none was heard
+        self._unproved = array("I", bytes(4 * count))  # the nonce of a run of each peer that is not proved; 0: none
+        self._their_challenges = array("I", bytes(4 * count))  # of that run
+        self._debts = bytearray(count)
+        self._turn = 0  # the position of the peer that was quoted last
+        self._slot = 0  # the free place in the proof of the next frame
+        self._usable = bytearray(count)  # how many of our latest challenges are good for a proof of each peer
+        self._quotes = array("I", bytes(8 * _KEPT))  # what proves a run: two words for each challenge of ours, the latest first
+        self._challenge = 0  # ours; 0: this run has shown none yet
+        self._is_used_up = True  # the next frame shows a new one
+        self._is_proved = False  # the frame that is taken in has proved its run just now
+        self._greeted = array("i", [_NEVER] * count)  # when a run of each peer that is not proved was answered last
+        self._chance = 1  # a generator
+        self._key: Any = wire.seal
+        self._data = bytearray(12)  # what a quote is the digest of
+        self._view = memoryview(self._data)
 
-    def begin(self, nonce: int) -> None:
-        """Forget all that was said, proved and owed: a new run of ours begins now. Allocates nothing."""
-        Peers.begin(self, nonce)
+    def begin(self, nonce: int, secret: int) -> None:
+        """Forget all that was said, proved and owed. A new run of ours begins now. Allocates nothing."""
+        Peers.begin(self, nonce, secret)
+        self._chance = secret or 1
+        self._challenge = 0
+        self._is_used_up = True
+        for i in range(2 * _KEPT):
+            self._quotes[i] = 0
         for i in range(len(self.marks)):
-            self._nonces[i] = self._owed[i] = 0
+            self._nonces[i] = self._challenges[i] = self._unproved[i] = self._debts[i] = 0
+            self._usable[i] = _KEPT
+            self._greeted[i] = _NEVER
+
+    def shift(self, ms: int) -> None:
+        """Turn the time back, and all times with it. Allocates nothing."""
+        Peers.shift(self, ms)
+        for i in range(len(self.marks)):
+            self._greeted[i] = max(self._greeted[i] - ms, _NEVER)
+
+    # What comes in
 
     def _judge_run(self, index: int, length: int) -> int:
-        verdict = self._judge_proof(index, length)
-        if self.wire.flags & ASKING and verdict != _STALE:
-            self._owed[index] = self.wire.nonce
-        return verdict
-
-    def _judge_proof(self, index: int, length: int) -> int:
         wire = self.wire
+        at = _STATEMENTS + 2 * wire.count
         if wire.nonce == self._nonces[index]:
-            return Peers._judge_run(self, index, length)
-        if not self._is_quoted(length):
+            if wire.sequence <= self._sequences[index]:
+                return _STALE
+        elif wire.nonce == self._others[index]:
+            return _STALE
+        elif not self._is_quoted(at + 4, length - _TAG, self._usable[index]):
+            self._remember(index, get(wire.inbox, at))
             return _UNPROVEN
-        if index == self.own:
-            return _STALE if wire.nonce == self._previous_nonce else _SAME_ID
-        return BEACON
+        elif index == self.own:
+            return _SAME_ID
+        else:
+            self._usable[index] = self._debts[index] = self._unproved[index] = 0
+            self._is_used_up = self._is_proved = True
+        self._challenges[index] = max(get(wire.inbox, at), 0)
+        if wire.flags & _ASKING or not self.machine.is_concluded:
+            self._debts[index] |= _TO_PROVED
+        return _BEACON
 
-    def _is_quoted(self, length: int) -> bool:
-        """Tell whether the frame in the inbox, of so many bytes, quotes the nonce of our run."""
-        for at in range(_STATEMENTS + 2 * self.wire.count, length - _TAG, 4):
-            if get(self.wire.inbox, at) == self.nonce:
-                return True
+    def _is_quoted(self, at: int, end: int, usable: int) -> bool:
+        """Tell whether the frame in the inbox quotes us. usable: how many of our latest challenges are good for it."""
+        inbox = self.wire.inbox
+        quotes = self._quotes
+        while at < end:
+            word = get(inbox, at)
+            for i in range(0, 2 * usable, 2):
+                if word > 0 and word == quotes[i] and get(inbox, at + 4) == quotes[i + 1]:
+                    return True
+            at += 8
         return False
 
+    def _remember(self, index: int, challenge: int) -> None:
+        """Note that a quote is owed to a run that is not proved. Of several runs, or challenges, each stays with the same chance."""
+        wire = self.wire
+        debts = self._debts[index]
+        runs = debts & _MOST_RUNS
+        is_known = wire.nonce == self._unproved[index] and challenge == self._their_challenges[index]
+        if challenge <= 0 or (is_known and runs) or (not wire.flags & _ASKING and self.machine.is_concluded):
+            return
+        self._chance = mix(self._chance)
+        if self._chance % (runs + 1) == 0:
+            self._unproved[index] = wire.nonce
+            self._their_challenges[index] = challenge
+        self._debts[index] = debts & _TO_PROVED | min(runs + 1, _MOST_RUNS)
+
+    def greets(self, is_alone: int) -> bool:
+        """Tell whether to answer the frame that was judged last, which is not proved. Allocates nothing.
+
+        is_alone: not 0 if nobody that counts was heard in our run.
+        """
+        index = self.config.index(self.wire.peer_id)
+        if not self.wire.flags & _ASKING or (not is_alone and self.now - self._greeted[index] < _PAUSE * self.recent_ms):
+            return False
+        self._greeted[index] = self.now
+        return True
+
+    def take(self) -> None:
+        """Take in a frame that counts. Who asks, and has proved itself just now, most likely lacks our quote. Allocates nothing."""
+        try:
+            Peers.take(self)
+        finally:
+            if self._is_proved and self.wire.flags & _ASKING:
+                self.found |= _LACKS
+            self._is_proved = False
+
+    # What goes out
+
     def write(self) -> None:
-        """Write the next statements, and quote peers that have asked, as many as fit, and the others next time. Allocates nothing."""
+        """Write the next statements and the next quotes. Allocates inside hashlib."""
         Peers.write(self)
-        quotes = self.wire.quotes
-        slot = 0
-        for _ in range(len(self._owed)):
-            if slot == len(quotes):
+        if self._is_used_up:
+            self._renew()
+        proof = self.wire.proof
+        for i in range(len(proof)):
+            proof[i] = 0
+        proof[0] = self._challenge
+        self._slot = 1
+        self._pay(_TO_PROVED | _MOST_RUNS)  # debts
+        self._pay(0)  # and quotes that were in earlier frames
+
+    def _renew(self) -> None:
+        """Make a new challenge. None comes again in a run."""
+        self._is_used_up = False
+        self._challenge = mix(self._challenge) or _word(self._digest(self.own, self.nonce, self._chance), 0) or 1
+        quotes = self._quotes
+        for i in range(2 * _KEPT - 1, 1, -1):
+            quotes[i] = quotes[i - 2]
+        digest = self._digest(self.own, self.nonce, self._challenge)
+        quotes[0] = _word(digest, 0)
+        quotes[1] = _word(digest, 4)
+        for i in range(len(self.marks)):
+            self._usable[i] = min(self._usable[i] + 1, _KEPT)
+
+    def _pay(self, due: int) -> None:
+        """Quote peers, in turn, as long as there is room. due: whom a quote is owed; 0: anybody who was heard."""
+        for _ in range(len(self.marks)):
+            if self._slot == len(self.wire.proof):
                 return
-            self._quoted = (self._quoted + 1) % len(self._owed)
-            if self._owed[self._quoted]:
-                quotes[slot] = self._owed[self._quoted]
-                self._owed[self._quoted] = 0
-                slot += 1
-        for i in range(slot, len(quotes)):
-            quotes[i] = 0
+            i = self._turn = (self._turn + 1) % len(self.marks)
+            debts = self._debts[i] & due
+            if debts & _TO_PROVED or (not due and self._challenges[i]):
+                self._quote(i, self._nonces[i], self._challenges[i])
+                self._debts[i] &= _MOST_RUNS
+            if debts & _MOST_RUNS or (not due and self._unproved[i]):
+                if self._quote(i, self._unproved[i], self._their_challenges[i]):
+                    self._debts[i] &= _TO_PROVED
+
+    def _quote(self, index: int, nonce: int, challenge: int) -> bool:
+        """Quote the challenge of a run of a peer, if there is room. Tell whether there was."""
+        proof = self.wire.proof
+        slot = self._slot
+        if slot == len(proof):
+            return False
+        digest = self._digest(index, nonce, challenge)
+        proof[slot] = _word(digest, 0)
+        proof[slot + 1] = _word(digest, 4)
+        self._slot = slot + 2
+        return True
+
+    def _digest(self, index: int, nonce: int, challenge: int) -> bytes:
+        put(self._data, 0, self.config.peers[index])
+        put(self._data, 4, nonce)
+        put(self._data, 8, challenge)
+        return self._key.digest(self._view)  # type: ignore[no-any-return]
 
 
-class Key(Seal):
-    """A seal for Node: every member must have the same secret. ``size`` is 8. ``peers`` is what a node then keeps its peers in.
+class Key:
+    """A seal for Node: every member must have the same secret.
 
-    sign and verify allocate inside the firmware's hashlib: two hash objects and two digests of 32 bytes.
+    ``size`` is 8: the bytes that it takes. ``peers`` is what a node then keeps its peers in.
     """
 
     size = _TAG
     peers = ProvenPeers
 
-    def __init__(self, secret: bytes, quotes: int = 8) -> None:
-        """secret: at least 16 bytes, best from a random source. quotes: the most nonces in a frame, 4 bytes each.
+    def __init__(self, secret: bytes, quotes: int = 4) -> None:
+        """secret: at least 16 bytes, best from a random source. quotes: the most quotes in a frame, 4 to 24, with 8 bytes each.
 
-        Fewer save air and take more frames to start.
-        Raises ValueError. Allocates.
+        More of them help where many boards start at once and frames are rare. Raises ValueError. Allocates.
         """
         if len(secret) < _LEAST:
             raise ValueError("secret of %d bytes: must have at least %d" % (len(secret), _LEAST))
-        if type(quotes) is not int or not 1 <= quotes <= _MOST_QUOTES:
-            raise ValueError("quotes %r: must be an int, 1 to %d" % (quotes, _MOST_QUOTES))
+        if type(quotes) is not int or not _LEAST_QUOTES <= quotes <= _MOST_QUOTES:
+            raise ValueError("quotes %r: must be an int, %d to %d" % (quotes, _LEAST_QUOTES, _MOST_QUOTES))
         if len(secret) > _BLOCK:
             secret = _sha256(secret).digest()
         secret = secret + bytes(_BLOCK - len(secret))
@@ -114,39 +267,36 @@ class Key(Seal):
         self._inner_key = bytes([byte ^ 0x36 for byte in secret])
         self._outer_key = bytes([byte ^ 0x5C for byte in secret])
 
-    def quotes_for(self, peers: int) -> int:
-        """Return how many nonces a frame quotes in a cluster of so many peers. Allocates nothing."""
-        return min(peers, self._most_quotes)
+    def words_for(self, peers: int) -> int:
+        """Return how many words of proof a frame has in a cluster of so many peers. Allocates nothing."""
+        return 1 + 2 * min(peers, self._most_quotes)
 
     def sign(self, buffer: bytearray, end: int, view: memoryview) -> None:
-        """Write the tag of the first end bytes behind them."""
-        tag = self._digest(view)
+        """Write the tag of the first end bytes behind them. view: of these bytes. Allocates inside hashlib."""
+        tag = self.digest(view)
         for i in range(_TAG):
             buffer[end + i] = tag[i]
 
     def verify(self, buffer: bytearray, end: int, view: "memoryview | None" = None) -> bool:
-        """Tell whether the tag behind the first end bytes is theirs; takes the same time for any tag."""
-        return _differences(self._digest(memoryview(buffer)[:end]), buffer, end) == 0
+        """Tell whether the tag behind the first end bytes is theirs. It takes the same time for any tag. Allocates inside hashlib."""
+        tag = self.digest(memoryview(buffer)[:end])
+        bits = 0
+        for i in range(_TAG):
+            bits |= tag[i] ^ buffer[end + i]
+        return bits == 0
 
-    def _digest(self, view: memoryview) -> bytes:
+    def digest(self, view: memoryview) -> bytes:
+        """Return the HMAC-SHA256 of some bytes. Allocates inside hashlib: two hash objects, and two digests of 32 bytes."""
         inner = _sha256(self._inner_key)
-        inner.update(view)
+        inner.update(view)  # all in one: byte by byte it would take fifteen times as long
         outer = _sha256(self._outer_key)
         outer.update(inner.digest())
         return outer.digest()
 
 
-def _differences(tag: bytes, buffer: "bytes | bytearray", end: int) -> int:
-    bits = 0
-    for i in range(_TAG):
-        bits |= tag[i] ^ buffer[end + i]
-    return bits
-
-
-def _sha256(data: bytes) -> "hashlib._Hash":
-    if hasattr(hashlib, "sha256"):
-        return hashlib.sha256(data)
-    return hashlib.new("sha256", data)  # CircuitPython
+def _word(digest: bytes, at: int) -> int:
+    """Return 30 bits of a digest: a small int on every port."""
+    return (digest[at] & 0x3F) << 24 | digest[at + 1] << 16 | digest[at + 2] << 8 | digest[at + 3]
 
 
 del const

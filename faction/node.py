@@ -35,7 +35,7 @@ from array import array
 from .clock import system_clock
 from .machine import Faction, _check
 from .peers import Peers
-from .wire import Checksum, Wire
+from .wire import Checksum, Wire, digest, mix, stir
 
 const = int  # folded away on boards: see machine.py
 _FOR_TYPE_CHECKERS = const(0)
@@ -74,8 +74,6 @@ SLOW: "_Pace" = {"interval_ms": 10000, "frames_per_minute": 12, "is_line_shared"
 _BOOTSTRAPPED = const(3)  # of machine.py
 _LOCAL_PARTICIPATION_COMPLETED = const(2)
 _DEADLINE_EXPIRED = const(3)
-_ACCEPTED = const(0x0001)
-_BROADCAST_READY = const(0x0040)
 _BEACON = const(0)  # of wire.py
 _OTHER_VERSION = const(3)
 _ASKING = const(0x01)
@@ -187,10 +185,12 @@ class Node:
         _check("deadline_ms", deadline_ms, 1, _MAX_MS)
         _check("interval_ms", interval_ms, 1, _MAX_INTERVAL_MS)
         _check("frames_per_minute", frames_per_minute or 2, 2, 10000)
+        secret = 0
         if seed is None:
-            if not hasattr(os, "urandom"):
-                raise ValueError("seed None: no os.urandom; give a new one at each boot")
-            seed = int.from_bytes(os.urandom(4), "big") >> 2 or 1
+            try:
+                seed, secret = digest(os.urandom(8)) or 1, digest(os.urandom(8)) or 1
+            except (AttributeError, NotImplementedError):
+                raise ValueError("seed None: no os.urandom; give a new one at each boot") from None
         _check("seed", seed, 1, _MAX_MS)
         if start_after_ms is None:
             start_after_ms = _START_AFTER * interval_ms
@@ -217,7 +217,9 @@ class Node:
         self.offenders = array("i", [-1] * _CONFLICTS)
         self._reported = array("i", [_FREE] * (_CONFLICTS * _OFFENDERS))  # the offenders that the observer was told of
         self._times = array("i", [0] * _TIMES)  # what is planned, and what is past
+        # Of two generators only jitter shows the one, and nothing the other: a nonce does not give the next one away.
         self._random = seed
+        self._secret = secret or digest((seed,))
         for _ in range(8):  # so that neighbouring seeds lead far apart
             self._draw(1)
         self.restart()
@@ -228,8 +230,9 @@ class Node:
         Call ``complete`` again in the new run. The counters go on. Allocates nothing.
         """
         self.machine.reset()
-        self.nonce = self._draw(_MAX_MS) + 1
-        self.peers.begin(self.nonce)
+        self._secret = mix(self._secret)
+        self.nonce = stir(stir(self._secret, self._draw(_MAX_MS)), self._secret) or 1
+        self.peers.begin(self.nonce, stir(self.nonce, self._random))
         self.remaining_ms = self.deadline_ms
         self.has_started = False
         self.started_late_ms = 0
@@ -252,13 +255,8 @@ class Node:
         Allocates nothing, but what the transport and the seal do. Not for interrupt handlers: see faction.transports.ring.
         """
         ticks = self.clock.now()
-        elapsed_ms = 0 if self._ticks is None else self.clock.diff(ticks, self._ticks)
+        ms = 0 if self._ticks is None else max(0, min(self.clock.diff(ticks, self._ticks), _MAX_STEP_MS))
         self._ticks = ticks
-        self._pass(max(0, min(elapsed_ms, _MAX_STEP_MS)))
-        return self.machine.state
-
-    def _pass(self, ms: int) -> None:
-        """Let time pass, and take in what has come. If an observer raises, time has passed all the same."""
         self.now += ms
         self.peers.now = self.now
         self.uptime_cs = self._epoch_cs + self.now // 10 & _MAX_CS
@@ -266,8 +264,9 @@ class Node:
             ms = 0
         try:
             self._receive()
-        finally:
+        finally:  # time has passed, whatever a transport or an observer raises
             self._finish(ms)
+        return self.machine.state
 
     def _finish(self, ms: int) -> None:
         """Do what is due. ms: the deadline is nearer by so much."""
@@ -291,91 +290,93 @@ class Node:
     def complete(self) -> int:
         """Poll, say that our own part is complete, and announce it. Return the result of the machine. Allocates as ``poll`` does."""
         self.poll()  # what goes out tells ages, and maybe the common start: they must not be those of the last poll
-        if not self.machine.is_concluded:
-            self.peers.marks[self.peers.own] = _READY  # now, as an observer may raise
-        result = self.machine.process(_LOCAL_PARTICIPATION_COMPLETED)
-        if result & _BROADCAST_READY:
-            times = self._times
-            self._begin_turn(self.interval_ms)
-            times[_AGAIN] = self.now + 1 + (self._draw(self.interval_ms) >> 3)
-            times[_ANSWER] = self.now
+        machine, times = self.machine, self._times
+        if machine.is_pinging_completed or machine.is_concluded:
+            return machine.process(_LOCAL_PARTICIPATION_COMPLETED)
+        self.peers.marks[self.peers.own] = _READY
+        self._begin_turn(self.interval_ms)
+        times[_AGAIN] = self.now + 1 + (self._draw(self.interval_ms) >> 3)
+        times[_ANSWER] = self.now
+        try:
+            return machine.process(_LOCAL_PARTICIPATION_COMPLETED)
+        finally:  # an observer may raise
             self._act()
             times[_ANSWERED] = _NEVER  # that was no answer
-        return result
 
     def cancel(self) -> int:
         """End the wait now, as if the deadline had passed. Return the result of the machine. Allocates nothing."""
-        result = self.machine.process(_DEADLINE_EXPIRED)
-        if result & _ACCEPTED:
-            self.remaining_ms = 0
+        if not self.machine.is_concluded:
+            self.remaining_ms = 0  # before an observer may call restart
             self._due = self.now
-        return result
+        return self.machine.process(_DEADLINE_EXPIRED)
 
     # What comes in
 
     def _receive(self) -> None:
+        wire = self.wire
         for _ in range(_DRAIN):
             length = self._transfer(RECEIVE_FAILED)
             if length < 0:
                 return
             self._due = self.now  # so that the poll acts on what it hears, even if an observer raises
-            self._judge(length)
+            verdict = wire.decode(length)
+            if verdict == _BEACON:
+                verdict = self.peers.judge(length)
+            self._count(verdict)
+            if verdict == _BEACON:
+                try:
+                    self.peers.take()
+                finally:  # an observer that raises loses nothing of the frame
+                    self._hear(self.peers.found)
+            elif verdict == UNPROVEN:
+                if self.peers.greets(self._flags & _ALONE):
+                    self._plan_answer(0)
+            elif _OTHER_VERSION <= verdict <= SAME_ID:
+                self._report(verdict, wire.peer_id)
 
-    def _transfer(self, counter: int) -> int:
-        """Receive a frame into the inbox, or send the one in the outbox. counter: the one to add to if the transport raises OSError."""
+    def _transfer(self, i: int) -> int:
+        """Receive a frame into the inbox, or send the one in the outbox. i: the counter to add to if the transport raises OSError."""
         try:
-            if counter == RECEIVE_FAILED:
+            if i == RECEIVE_FAILED:
                 return self.transport.receive(self.wire.inbox)
             self.transport.send(self.wire.outbox, self.wire.length)
-            counter = SENT
+            i = SENT
         except OSError:
             pass
-        self.counters[counter] += 1
+        self._count(i)
         return -1
 
-    def _judge(self, length: int) -> None:
-        wire = self.wire
-        verdict = wire.decode(length)
-        if verdict == _BEACON:
-            verdict = self.peers.judge(length)
-        self.counters[verdict] += 1
-        if verdict == _BEACON:
-            self._hear(self.peers.take())
-        elif verdict == UNPROVEN:
-            if wire.flags & _ASKING:  # it can quote our nonce, and so prove its run, only if it hears us
-                self._plan_answer(0)
-        elif _OTHER_VERSION <= verdict <= SAME_ID:
-            self._report(verdict, wire.peer_id)
+    def _count(self, i: int) -> None:
+        if self.counters[i] < _MAX_MS:  # a greater int would take heap on a 32-bit port
+            self.counters[i] += 1
 
     def _hear(self, flags: int) -> None:
         """Plan what follows from a frame. flags: what the frame has brought, see faction.peers."""
         wire = self.wire
+        times = self._times
+        interval_ms = self.interval_ms
         self._flags &= ~_ALONE
         if flags & _BEGAN:
-            self.counters[RESTART] += 1
+            self._count(RESTART)
         if flags & _CLONED:
             self._report(SAME_ID, self.config.peer_id)
         if wire.start and self._hear_start(self.now - _START_ZERO + wire.start):
             flags |= _NEWS
         if not flags & (_NEWS | _LACKS):
             self._consistent += 1
-        elif self._turn_ms > self.interval_ms:
-            self._begin_turn(self.interval_ms)
+        elif self._turn_ms > interval_ms:
+            self._begin_turn(interval_ms)
         if wire.flags & _ASKING:
-            self._times[_ASKED] = self.now
+            times[_ASKED] = self.now
             if flags & (_LACKS | _SEEKS if self.machine.is_concluded else _LACKS):
                 self._plan_answer(flags & _SEEKS)
         else:
             self._flags |= _HURRIED
-            if wire.question_age != _NO_AGE:
-                self._hear_question(self.now - (wire.question_age << wire.unit))
-
-    def _hear_question(self, at: int) -> None:
-        """Plan to carry on a question that somebody else carries on. at: when it was asked."""
-        self._times[_ASKED] = max(self._times[_ASKED], at)
-        if self.machine.is_concluded and self.now - at < _QUESTION_LIVES * self.interval_ms:
-            if at > self._times[_CARRIED] + (self.interval_ms >> 1):
-                self._plan_answer(1)
+            if wire.question_age != _NO_AGE:  # somebody else carries it on, and so may we
+                at = self.now - (wire.question_age << wire.unit)
+                times[_ASKED] = max(times[_ASKED], at)
+                if self.machine.is_concluded and max(self.now - _QUESTION_LIVES * interval_ms, times[_CARRIED] + (interval_ms >> 1)) < at:
+                    self._plan_answer(1)
 
     def _hear_start(self, at: int) -> bool:
         """Take a common start if it is earlier than ours. Tell whether it is news."""
@@ -459,12 +460,15 @@ class Node:
 
     def _plan_answer(self, carries: int) -> None:
         """Plan an answer. carries: if not 0, and we have concluded, the answer carries the question on."""
+        times = self._times
+        interval_ms = self.interval_ms
         if carries and self.machine.is_concluded:
             self._flags |= _CARRYING
-        times = self._times
+        if self._flags & _ALONE:  # under a key the first one to ask has not proved itself: it ends our slow-down
+            self._begin_turn(interval_ms)
         if times[_ANSWER] == _FAR:  # not all nodes must answer at the same moment
-            at = self.now + (self._draw(self.interval_ms) >> (0 if self.is_line_shared else 2))
-            times[_ANSWER] = max(times[_ANSWERED] + self.interval_ms, at)
+            at = self.now + (self._draw(interval_ms) >> (0 if self.is_line_shared else 2))
+            times[_ANSWER] = max(times[_ANSWERED] + interval_ms, at)
         self._due = self.now
 
     def _close(self) -> None:
@@ -528,12 +532,8 @@ class Node:
 
     def _draw(self, limit: int) -> int:
         """Return a pseudo-random number from 0 to limit - 1. It is a xorshift of 30 bits with the full period."""
-        x = self._random
-        x ^= (x & 0x7FFFFF) << 7
-        x ^= x >> 9
-        x ^= (x & 0xFFFFF) << 10
-        self._random = x
-        return x % limit
+        self._random = mix(self._random)
+        return self._random % limit
 
     # Reading it
 

@@ -56,6 +56,7 @@ _NEVER = const(-0x20000000)  # a time before all times
 _FAR = const(0x3FFFFFFF)  # a time after all times
 
 # Marks of a peer. _READY (0x02) is one more: its statement says that it is ready.
+_TAKES_BACK = const(0x01)  # the machine is to withdraw it
 _ASKS = const(0x04)  # its latest frame asked, and did not show that it knows what we know
 _DOUBT_CURRENT = const(0x10)  # the frames in doubt are of its current run, not of the run before
 _DOUBT = const(0x20)  # one step of a count, up to 7: rising frames in doubt
@@ -77,6 +78,7 @@ class Peers:
     ``said``         when the statement about each peer was made; -2**29: there is none
     ``heard``        when the latest frame of each peer came; -2**29: none in our run
     ``restarts``     how often each peer was seen to begin another run, up to 255
+    ``found``        what the latest frame has brought: a set of flags
     """
 
     def __init__(self, machine: "Faction", wire: "Wire", presence_ms: "int | None", recent_ms: int) -> None:
@@ -89,7 +91,7 @@ class Peers:
             presence_ms = min(_PRESENCE * recent_ms * -(-count // wire.room), _LONGEST_MS)
         self.presence_ms = presence_ms or _FAR
         self.recent_ms = recent_ms
-        self.now = self.start = self.nonce = self._previous_nonce = 0
+        self.now = self.start = self.nonce = 0
         self.own = machine.config.index(machine.config.peer_id)
         self.restarts = bytearray(count)
         self.marks = bytearray(count)
@@ -97,21 +99,29 @@ class Peers:
         self.heard = array("i", [_NEVER] * count)
         self._nonces = array("I", bytes(4 * count))  # of the current run of each peer
         self._sequences = array("I", bytes(4 * count))  # the latest one heard in this run
-        self._others = array("I", bytes(4 * count))  # the nonce of the run before it
+        self._others = array("I", bytes(4 * count))  # the nonce of the run before it; at our own position, of ours
         self._doubted = array("I", bytes(4 * count))  # the sequence of the latest frame in doubt
         self._next = 0  # the position of the first statement of the next frame
-        self._found = 0  # what this frame has brought
+        self.found = 0
         self._their_start = 0  # when the run of its sender began
+
+    if _FOR_TYPE_CHECKERS:
+
+        def greets(self, is_alone: int) -> bool:  # of faction.key: without a key each run is proved
+            raise NotImplementedError
 
     # Runs
 
-    def begin(self, nonce: int) -> None:
-        """Forget all that was said and asked. A new run of ours begins now. Allocates nothing."""
-        self._previous_nonce = self.nonce
+    def begin(self, nonce: int, secret: int) -> None:
+        """Forget all that was said and asked. A new run of ours begins now. Allocates nothing.
+
+        nonce, secret: two random numbers, neither of which gives the other away. The secret is for faction.key.
+        """
+        self._others[self.own] = self.nonce
         self.nonce = nonce
         self.start = self.now
         for i in range(len(self.marks)):
-            self.marks[i] &= ~(_READY | _ASKS)
+            self.marks[i] &= ~(_READY | _ASKS | _TAKES_BACK)
             self.said[i] = self.heard[i] = _NEVER
 
     def judge(self, length: int) -> int:
@@ -129,11 +139,9 @@ class Peers:
         wire = self.wire
         if wire.nonce == self._nonces[index]:
             return _BEACON if wire.sequence > self._sequences[index] or self._returns(index, _DOUBT_CURRENT) else _STALE
-        if wire.nonce == self._others[index] and not self._returns(index, 0):
-            return _STALE
         if index == self.own:
-            return _STALE if wire.nonce == self._previous_nonce else _SAME_ID
-        return _BEACON
+            return _STALE if wire.nonce == self._others[index] else _SAME_ID
+        return _STALE if wire.nonce == self._others[index] and not self._returns(index, 0) else _BEACON
 
     def _returns(self, index: int, flags: int) -> bool:
         """Tell whether, with this frame, the run of the frames in doubt has shown that it is alive.
@@ -157,29 +165,18 @@ class Peers:
 
     # Statements
 
-    def take(self) -> int:
-        """Take in a frame that counts, as judge has said. Return what it has brought: a set of flags. Allocates nothing."""
+    def take(self) -> None:
+        """Take in a frame that counts, as judge has said. Allocates nothing. If an observer raises, all of it is taken in first."""
         wire = self.wire
-        self._found = 0
+        self.found = 0
         # The age of the run is rounded down. So the run looks younger than it is, and what it seems to count it does count.
         self._their_start = _NEVER if wire.run_age == _NO_AGE else self.now - (wire.run_age << wire.unit)
         index = self.config.index(wire.peer_id)
         self.said[self.own] = self.now
-        self._hear(index)
-        self._read(wire.inbox, wire.first + wire.count)
-        if self._found & _NEWS:  # after all of it: a frame may say READY of one, and take it back of another
-            self._observe()
-        if wire.flags & _ASKING and (self._found & _LACKS or not self.machine.is_concluded):
-            self.marks[index] |= _ASKS
-        return self._found
-
-    def _hear(self, index: int) -> None:
-        """Take in what the frame says of its sender."""
-        wire = self.wire
         if wire.nonce != self._nonces[index]:
-            self._found = _NEWS
+            self.found = _NEWS
             if self._nonces[index]:
-                self._found = _BEGAN | _NEWS
+                self.found = _BEGAN | _NEWS
                 self.restarts[index] = min(self.restarts[index] + 1, 255)
                 self._others[index] = self._nonces[index]
                 self._doubted[index] = self._sequences[index]
@@ -188,6 +185,13 @@ class Peers:
         self._sequences[index] = wire.sequence
         self.heard[index] = self.now
         self._learn(index, (wire.flags & _READY) << 14)
+        self._read(wire.inbox, wire.first + wire.count)
+        try:
+            if self.found & _NEWS:  # after all of it: a frame may say READY of one, and take it back of another
+                self._observe()
+        finally:
+            if wire.flags & _ASKING and (self.found & _LACKS or not self.machine.is_concluded):
+                self.marks[index] |= _ASKS
 
     def _read(self, inbox: bytearray, index: int) -> None:
         """Take in the statements of the frame, from the last to the first: see write. index: the position behind the last one."""
@@ -197,23 +201,19 @@ class Peers:
             index -= 1
             word = inbox[at] << 8 | inbox[at + 1]
             said = _NEVER if word & _NO_AGE == _NO_AGE else self.now - ((word & _NO_AGE) << self.wire.unit)
-            if word < _READY_BIT or said < self._their_start:
-                self._weigh_lack(index)
-            if said > self.said[index] and self.now - said <= self.presence_ms:
+            known = self.said[index]
+            if word < _READY_BIT or said < self._their_start:  # the sender does not count this peer: can we help?
+                if self.marks[index] & _READY and known >= self._their_start and self.now - known <= self.presence_ms:
+                    self.found |= _LACKS
+                    self._next = index
+                elif self.now - known > self.recent_ms:
+                    self.found |= _SEEKS
+            if said > known and self.now - said <= self.presence_ms:
                 # A statement that takes a readiness back must be later by more than rounding can make it.
-                if word >= _READY_BIT or not self.marks[index] & _READY or said >= self.said[index] + (2 << self.wire.unit):
+                if word >= _READY_BIT or not self.marks[index] & _READY or said >= known + (2 << self.wire.unit):
                     self._learn(index, word)
             elif index == self.own and word >= _READY_BIT and said >= self.start + self.recent_ms and not self.marks[index] & _READY:
-                self._found |= _CLONED
-
-    def _weigh_lack(self, index: int) -> None:
-        """Note whether we can help the sender. It does not count the readiness of the peer at index."""
-        said = self.said[index]
-        if self.marks[index] & _READY and said >= self._their_start and self.now - said <= self.presence_ms:
-            self._found |= _LACKS
-            self._next = index
-        elif self.now - said > self.recent_ms:
-            self._found |= _SEEKS
+                self.found |= _CLONED
 
     def _learn(self, index: int, word: int) -> None:
         """Keep a statement that is later than the one we know. word: its two bytes."""
@@ -223,22 +223,32 @@ class Peers:
             self.marks[index] ^= _READY
             known = _NEVER
             if word < _READY_BIT:
-                self.machine.process(_WITHDRAWAL_OBSERVED, self.config.peers[index])
+                self.marks[index] |= _TAKES_BACK
         if known == _NEVER or known < self.start <= at:
-            self._found |= _NEWS
+            self.found |= _NEWS
             self._next = index
 
     def _observe(self) -> None:
-        """Let the machine observe what the statements say, if it has not yet."""
+        """Let the machine observe what the statements say, if it has not yet: all of it, even if its observer raises."""
         machine = self.machine
-        for i in range(len(self.marks)):
+        error = None
+        i = 0
+        while i < len(self.marks):
             peer_id = self.config.peers[i]
-            if self.said[i] < self.start or i == self.own or machine.is_concluded or machine.collecting.has(peer_id):
-                continue
-            if not machine.is_pinging_completed and not machine.pinging.has(peer_id):
-                machine.process(_PARTICIPATION_OBSERVED, peer_id)
-            if self.marks[i] & _READY:
-                machine.process(_READY_OBSERVED, peer_id)
+            try:
+                if self.marks[i] & _TAKES_BACK:
+                    self.marks[i] ^= _TAKES_BACK
+                    machine.process(_WITHDRAWAL_OBSERVED, peer_id)
+                if self.said[i] >= self.start and i != self.own and not machine.is_concluded and not machine.collecting.has(peer_id):
+                    if not machine.is_pinging_completed and not machine.pinging.has(peer_id):
+                        machine.process(_PARTICIPATION_OBSERVED, peer_id)
+                    if self.marks[i] & _READY:
+                        machine.process(_READY_OBSERVED, peer_id)
+                i += 1
+            except BaseException as raised:  # the machine has gone on: do the rest of this peer
+                error = raised
+        if error is not None:
+            raise error
 
     def write(self) -> None:
         """Write the next statements into the outbox: from the first news or lack of the frame heard last on, or in turn.
@@ -262,7 +272,7 @@ class Peers:
     def expire(self) -> int:
         """Withdraw the peers of which nobody has heard for presence_ms. Return when to look again, or 2**30 - 1 for never.
 
-        It also lets the machine observe what it has not yet, because its observer has raised. Allocates nothing.
+        Allocates nothing.
         """
         oldest = self.now
         for i in range(len(self.marks)):
@@ -271,8 +281,7 @@ class Peers:
                 continue
             if said < self.now - self.presence_ms:
                 self.said[i] = _NEVER
-                self.marks[i] = 0
-                self.machine.process(_WITHDRAWAL_OBSERVED, self.config.peers[i])
+                self.marks[i] = _TAKES_BACK
             elif said < oldest:
                 oldest = said
         self._observe()

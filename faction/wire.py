@@ -18,7 +18,7 @@ A frame. Each number of 4 bytes has its most significant byte first, and is belo
                follow. Bits 0 to 3: k of the unit of age of the sender, 2**k ms
     36  2 * c  statements, one for each member, the most significant byte first. Bit 15: READY. Bits 0 to 14: the age of the
                statement in units, rounded up
-     .  4 * q  nonces that are quoted, only under a seal that quotes; 0 in a place that is not used
+     .  4 * w  words of proof, only under a key: see faction.key
      .      s  seal: a checksum of 4 bytes, or a tag of 8
 
 An age of 0x7FFF means "none". As the age of a run it means "so old, or older". All frames of one sender have the same
@@ -38,8 +38,20 @@ const = int  # folded away on boards: see machine.py
 _FOR_TYPE_CHECKERS = const(0)
 if _FOR_TYPE_CHECKERS:
     from collections.abc import Iterable
+    from typing import Protocol
 
     from .machine import Config
+
+    class Seal(Protocol):
+        """What protects a frame: see Checksum and faction.key.Key. It keeps nothing of a node, so several nodes may share one."""
+
+        size: int
+
+        def words_for(self, peers: int) -> int: ...
+
+        def sign(self, buffer: bytearray, end: int, view: memoryview) -> None: ...
+
+        def verify(self, buffer: bytearray, end: int, view: "memoryview | None" = None) -> bool: ...
 
 # Flags
 ASKING = const(0x01)  # the sender has not concluded, and wants to hear from everybody
@@ -92,16 +104,35 @@ def compute_crc(buffer: "bytes | bytearray", end: int) -> None:
     _computed[3] = high >> 8 ^ 0xFF
 
 
-def digest(values: "Iterable[int]") -> int:
-    """Return a 30-bit check of ints from 0 to 2**30 - 1, the same on every port. Against mistakes, not attacks. Allocates
-    what the iteration of values allocates.
+def mix(x: int) -> int:
+    """Return the number that follows x, from 1 to 2**30 - 1, in an order without repetition: a xorshift of 30 bits.
+
+    It takes small ints only. Allocates nothing; interrupt handlers may call it.
     """
-    low = high = 1
+    x ^= (x & 0x7FFFFF) << 7
+    x ^= x >> 9
+    return x ^ (x & 0xFFFFF) << 10
+
+
+def stir(x: int, value: int) -> int:
+    """Mix a value into x, both from 0 to 2**30 - 1. Another value always gives another result, and so does another x.
+
+    Allocates nothing; interrupt handlers may call it.
+    """
+    x = mix(x ^ value)
+    high = x >> 15
+    return x ^ high * high >> 7 & 0x7FFF  # without it a pair of differences would cancel out in every roster
+
+
+def digest(values: "Iterable[int]") -> int:
+    """Return a 30-bit check of ints from 0 to 2**30 - 1, the same on every port. Against mistakes, not attacks.
+
+    Values that differ in one place never have the same check. Allocates what the iteration of values allocates.
+    """
+    check = 1
     for value in values:
-        # Two remainders by primes below 2**15: no product leaves the small ints of a 32-bit port.
-        low = (low * 31 + value % 32749) % 32749
-        high = (high * 211 + value % 32719) % 32719
-    return high << 15 | low
+        check = stir(check, value)
+    return check
 
 
 def put(buffer: bytearray, at: int, value: int) -> None:
@@ -119,36 +150,17 @@ def get(buffer: "bytes | bytearray", at: int) -> int:
     return buffer[at] << 24 | buffer[at + 1] << 16 | buffer[at + 2] << 8 | buffer[at + 3]
 
 
-class Seal:
-    """The base of what protects a frame: see Checksum and faction.key.Key. ``size`` is the bytes that a seal takes.
+class Checksum:
+    """The seal against accidents: a CRC-32, by the firmware where it has one. It proves nothing about who sent a frame.
 
-    A seal keeps nothing of a node, so several nodes may share one.
-    """
-
-    size = 0
-
-    def quotes_for(self, peers: int) -> int:
-        """Return how many nonces a frame quotes in a cluster of so many peers: here none. Allocates nothing."""
-        return 0
-
-    if _FOR_TYPE_CHECKERS:
-
-        def sign(self, buffer: bytearray, end: int, view: memoryview) -> None:
-            """Write the seal of the first end bytes of buffer behind them. view: of these bytes."""
-            raise NotImplementedError
-
-        def verify(self, buffer: bytearray, end: int, view: "memoryview | None" = None) -> bool:
-            """Tell whether the seal behind the first end bytes of buffer is theirs. view: of both, if there is one."""
-            raise NotImplementedError
-
-
-class Checksum(Seal):
-    """The seal against accidents: a CRC-32, by the firmware where it has one. It proves nothing, so a frame quotes nothing.
-
-    ``size`` is 4.
+    ``size`` is 4: the bytes that it takes.
     """
 
     size = 4
+
+    def words_for(self, peers: int) -> int:
+        """Return how many words of proof a frame has in a cluster of so many peers: none. Allocates nothing."""
+        return 0
 
     def sign(self, buffer: bytearray, end: int, view: memoryview) -> None:
         """Write the CRC of the first end bytes behind them. Allocates nothing."""
@@ -190,7 +202,8 @@ class Wire:
     ``inbox``         a buffer for the frame that is to be decoded
     ``outbox``        the frame that encode has written; its statements are the caller's
     ``roster_check``  the check of roster and quorum that is in every frame, to be read only
-    ``quotes``        the nonces that the next frame quotes, 0 where there is none: an array to be filled in
+    ``seal``          the Seal that it was made with
+    ``proof``         the words of proof of the next frame: an array to be filled in
 
     and the fields of the frame that was decoded last, or is to be encoded
 
@@ -198,15 +211,15 @@ class Wire:
     ``peer_id`` and ``count``, the number of statements
     """
 
-    def __init__(self, config: "Config", cluster: str, seal: Seal, max_length: int = _MAX_LENGTH) -> None:
+    def __init__(self, config: "Config", cluster: str, seal: "Seal", max_length: int = _MAX_LENGTH) -> None:
         """cluster: a name that sets this cluster apart from others on the same air. max_length: bytes of the longest frame
         that the transport takes. Allocates; the rest does not. Raises ValueError if a frame does not fit.
         """
         peers = len(config.peers)
-        self._seal = seal
+        self.seal = seal
         self._peers = peers
-        self.quotes = array("I", bytes(4 * seal.quotes_for(peers)))
-        length = _STATEMENTS + 4 * len(self.quotes) + seal.size
+        self.proof = array("I", bytes(4 * seal.words_for(peers)))
+        length = _STATEMENTS + 4 * len(self.proof) + seal.size
         self.room = min(peers, (min(max_length, _MAX_LENGTH) - length) >> 1)
         if self.room < 1:
             raise ValueError("max_length %d: must be %d or more" % (max_length, length + 2))
@@ -227,7 +240,7 @@ class Wire:
         self.run_age = self.question_age = self.first = self.count = self.unit = 0
 
     def encode(self) -> None:
-        """Write the fields, the quotes and the seal into the outbox, around its statements. Allocates as the seal does."""
+        """Write the fields, the proof and the seal into the outbox, around its statements. Allocates as the seal does."""
         outbox = self.outbox
         outbox[3] = self.flags
         put(outbox, 16, self.nonce)
@@ -236,9 +249,9 @@ class Wire:
         put(outbox, 28, self.run_age << 15 | self.question_age)
         put(outbox, 32, self.first << 12 | self.room << 4 | self.unit)
         at = _STATEMENTS + 2 * self.room
-        for i in range(len(self.quotes)):
-            put(outbox, at + 4 * i, self.quotes[i])
-        self._seal.sign(outbox, self._end, self._body)
+        for i in range(len(self.proof)):
+            put(outbox, at + 4 * i, self.proof[i])
+        self.seal.sign(outbox, self._end, self._body)
 
     def decode(self, length: int) -> int:
         """Judge the first length bytes of the inbox: return BEACON, or what is wrong with them.
@@ -249,11 +262,11 @@ class Wire:
         inbox = self.inbox
         if length < 3 or length > len(inbox) or inbox[0] != 0xFA or inbox[1] != 0xC7:
             return MALFORMED
-        end = length - self._seal.size
+        end = length - self.seal.size
         if inbox[2] == 1 and length == _VERSION_1_LENGTH:
             self.peer_id = get(inbox, 12)
             return OTHER_VERSION
-        if end < _STATEMENTS or not self._seal.verify(inbox, end, self._whole if end == self._end else None):
+        if end < _STATEMENTS or not self.seal.verify(inbox, end, self._whole if end == self._end else None):
             return CORRUPT
         self.peer_id = get(inbox, 12)
         if inbox[2] != _OUR_VERSION:
@@ -277,7 +290,7 @@ class Wire:
         self.first = window >> 12
         self.count = window >> 4 & 0xFF
         self.unit = window & 15
-        rest = end - _STATEMENTS - 2 * self.count  # the bytes of the quotes
+        rest = end - _STATEMENTS - 2 * self.count  # the bytes of the proof
         if self.nonce <= 0 or self.sequence < 0 or self.start < 0 or ages < 0 or window < 0 or rest < 0 or rest & 3:
             return False
-        return self.first + self.count <= self._peers and (rest == 0 or len(self.quotes) > 0)
+        return self.first + self.count <= self._peers and (rest == 0 or len(self.proof) > 0)
