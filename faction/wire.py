@@ -53,6 +53,7 @@ if _FOR_TYPE_CHECKERS:
 
         def verify(self, buffer: bytearray, end: int, view: "memoryview | None" = None) -> bool: ...
 
+
 # Flags
 ASKING = const(0x01)  # the sender has not concluded, and wants to hear from everybody
 READY = const(0x02)  # the sender's own participation is complete, and its run has not timed out

@@ -17,7 +17,7 @@ from .distributions import Distribution, Number, Uniform
 
 __all__ = ["Scenario", "ScenarioError", "load", "shipped", "value_of"]
 
-LEAST_WITH_KEY = 78  # bytes of a frame with one statement, eight quotes and a tag
+LEAST_WITH_KEY = 82  # bytes of a frame with one statement, a challenge, four quotes and a tag
 SCENARIOS = Path(__file__).parent / "scenarios"
 ONE_AIR = "air"  # the name of the only air
 

@@ -24,8 +24,8 @@ How it works
 
 from __future__ import annotations
 
+import hmac
 import struct
-from hashlib import sha256
 from typing import Any, NoReturn
 
 from faction import BOOTSTRAPPED, COLLECTING, READY_OBSERVED, TIMED_OUT, Config, Faction
@@ -40,7 +40,7 @@ from faction.wire import ASKING, BEACON, READY
 from ...simulator.board import SimulatedBoard
 from ...simulator.distributions import Exponential
 from ...simulator.scenario import Scenario
-from ...simulator.simulation import Simulation
+from ...simulator.simulation import SECRET, Simulation
 from ...simulator.timeline import US
 from .drawing import CALM, DEPARTURE, TOGETHER
 
@@ -62,7 +62,8 @@ class Broken(AssertionError):
 
 def quote_of(peer_id: int, nonce: int, challenge: int) -> tuple[int, ...]:
     """Return what somebody quotes who has heard this challenge of this run."""
-    return tuple(word & WORD for word in struct.unpack(">2I", sha256(struct.pack(">3I", peer_id, nonce, challenge)).digest()[:8]))
+    digest = hmac.digest(SECRET, struct.pack(">3I", peer_id, nonce, challenge), "sha256")
+    return tuple(word & WORD for word in struct.unpack_from(">2I", digest))
 
 
 class Sent:
@@ -97,8 +98,9 @@ class Sent:
         self.quotes: set[tuple[int, ...]] = set()
         if has_key:
             proof = frame[STATEMENTS + 2 * count : -TAG]
-            self.challenge, *words = struct.unpack(f">{len(proof) // 4}I", proof)
-            self.quotes = {pair for pair in zip(words[::2], words[1::2]) if any(pair)}
+            words = struct.unpack(f">{len(proof) // 4}I", proof)
+            self.challenge = words[0]
+            self.quotes = {pair for pair in zip(words[1::2], words[2::2]) if any(pair)}
         self.at_us = self.asked_ago = self.way_us = 0
         self.ages: tuple[list[int], list[int]] = ([], [])
 
@@ -194,7 +196,7 @@ class Account:
                 return
             if sent.is_asking:
                 self.strange[sent.peer_id] = self.node.now
-        if sent is not None and (sent.is_asking or not self.was_concluded):
+        if sent is not None:
             self.quotable.add(quote_of(sent.peer_id, sent.nonce, sent.challenge))
 
     def _check_order(self, sent: Sent) -> None:
@@ -340,8 +342,13 @@ class Account:
             self.fail(f"carries on a question that is {now - self.question} ms old")
 
     def _consoles(self) -> bool:
-        """Tell whether a frame may be the answer to a member that is not proven: one in eight intervals for each."""
+        """Tell whether a frame may be the answer to a member that is not proven: one in eight intervals for each.
+
+        Who has heard nobody that counts answers any.
+        """
         now = self.node.now
+        if not any(nonce for nonce, _, _ in self.heard) and now - max(self.strange) <= self.ledger.answer_ms:
+            return True
         for peer_id, at in enumerate(self.strange):
             if now - at <= self.ledger.answer_ms and now - self.consoled[peer_id] >= SLOWEST * self.node.interval_ms:
                 self.consoled[peer_id] = now
