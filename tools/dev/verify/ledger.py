@@ -139,8 +139,7 @@ class Account:
         self.challenges: list[int] = []  # those of this run, in the order in which they were first sent
         self.accepted = [(0, self.began_us)] * count  # when another run of a member was accepted last, and how many challenges there were
         self.is_spent = False  # another run of somebody was accepted since the present challenge was first sent
-        self.strange = [NEVER] * count  # when a member asked last without being proven
-        self.consoled = [NEVER] * count  # when it was answered last
+        self.greeted = [NEVER] * count  # when a member that was not proven asked last, and may have an answer
         self.question = self.cause = NEVER  # the youngest question; the last frame that a concluded node answers
         self.common: int | None = None  # the common start
         self.last_word: int | None = None  # when a node tells the start once more, at the earliest
@@ -195,9 +194,16 @@ class Account:
             if counters[UNPROVEN] == self.unproven:
                 return
             if sent.is_asking:
-                self.strange[sent.peer_id] = self.node.now
+                self._greet(sent.peer_id)
         if sent is not None:
             self.quotable.add(quote_of(sent.peer_id, sent.nonce, sent.challenge))
+
+    def _greet(self, peer_id: int) -> None:
+        """Enter that a member that is not proven asks. It may have an answer in eight intervals, and any from who has heard nobody."""
+        now = self.node.now
+        is_alone = not any(nonce for nonce, _, _ in self.heard)
+        if is_alone or now - self.greeted[peer_id] >= SLOWEST * self.node.interval_ms:
+            self.cause = self.greeted[peer_id] = now
 
     def _check_order(self, sent: Sent) -> None:
         """Check that a frame that counts is not of a dead run, nor overtaken, as far as the node can know."""
@@ -336,24 +342,10 @@ class Account:
         now, ledger = self.node.now, self.ledger
         is_last_word = self.last_word is not None and now <= max(self.last_word, self.concluded_at) + ledger.last_word_ms
         is_due = now <= max(self.concluded_at + ledger.farewell_ms, self.cause + ledger.answer_ms)
-        if not is_due and not is_last_word and not self._consoles():
+        if not is_due and not is_last_word:
             self.fail(f"speaks {now - self.concluded_at} ms after its verdict, {now - self.cause} ms after the last question")
         if sent.question_ms is not None and now - self.question > QUESTION_LIVES * self.node.interval_ms + ledger.answer_ms:
             self.fail(f"carries on a question that is {now - self.question} ms old")
-
-    def _consoles(self) -> bool:
-        """Tell whether a frame may be the answer to a member that is not proven: one in eight intervals for each.
-
-        Who has heard nobody that counts answers any.
-        """
-        now = self.node.now
-        if not any(nonce for nonce, _, _ in self.heard) and now - max(self.strange) <= self.ledger.answer_ms:
-            return True
-        for peer_id, at in enumerate(self.strange):
-            if now - at <= self.ledger.answer_ms and now - self.consoled[peer_id] >= SLOWEST * self.node.interval_ms:
-                self.consoled[peer_id] = now
-                return True
-        return False
 
     def _note_verdict(self) -> None:
         machine, now = self.node.machine, self.node.now
