@@ -572,7 +572,7 @@ class Ledger:
         hop_ms = self.interval_ms / 8 + 2 * cluster.poll_ms
         if cluster.frames_per_minute or cluster.nodes * hop_ms > 1.5 * self.interval_ms:
             return  # it does not reach all in time
-        if cluster.key:
+        if cluster.key and cluster.quorum != cluster.nodes:
             return  # nodes that conclude before they have proved their runs to each other do not hear each other
         going = [(each.board.started_at, each) for each in self.accounts.values() if each.node.has_started]
         first_us = min(at for at, _ in going if at is not None)
