@@ -29,7 +29,7 @@ import struct
 from typing import Any, NoReturn
 
 from faction import BOOTSTRAPPED, COLLECTING, READY_OBSERVED, TIMED_OUT, Config, Faction
-from faction.node import SENT, UNPROVEN, Node
+from faction.node import ECHO, SENT, STALE, UNPROVEN, Node
 from faction.observer import Observer
 from faction.wire import _NO_AGE as NO_AGE
 from faction.wire import _READY_BIT as READY_BIT
@@ -119,7 +119,7 @@ class Account:
         self.heard = [(0, 0, 0)] * count  # of each member's frame that counted last: nonce, sequence, and the nonce of the run before
         self.discarded = [0] * count  # frames of each member since then
         self.frame: bytes | None = None  # in the node's hands
-        self.beacons = self.unproven = 0
+        self.before = node.counters[:VERDICTS_OF_A_FRAME]  # that frame was judged
         self.received = self.sent = 0  # frames, at the last look
         self.now = 0
         self.now_us = ledger.simulation.now
@@ -174,7 +174,7 @@ class Account:
         if length >= 0:
             self.frame = bytes(buffer[:length])
             self.was_concluded = node.machine.is_concluded
-            self.beacons, self.unproven = node.counters[BEACON], node.counters[UNPROVEN]
+            self.before = node.counters[:VERDICTS_OF_A_FRAME]
         return length
 
     def settle(self) -> None:
@@ -184,16 +184,16 @@ class Account:
         sent = self.ledger.frames.get(self.frame)
         self.frame = None
         counters = self.node.counters
-        if counters[BEACON] != self.beacons:
+        if counters[BEACON] != self.before[BEACON]:
             if sent is None:
                 self.fail("counts a frame that nobody has sent")
             self._check_order(sent)
             self._take(sent)
         elif sent is not None:
             self.discarded[sent.peer_id] += 1
-            if counters[UNPROVEN] == self.unproven:
+            if counters[STALE] + counters[ECHO] != self.before[STALE] + self.before[ECHO]:
                 return
-            if sent.is_asking:
+            if sent.is_asking and counters[UNPROVEN] != self.before[UNPROVEN]:
                 self._greet(sent.peer_id)
         if sent is not None:
             self.quotable.add(quote_of(sent.peer_id, sent.nonce, sent.challenge))
