@@ -57,8 +57,9 @@ _KEPT = const(4)  # challenges of ours that are good for a proof
 _PAUSE = const(4)  # times recent_ms, which is two intervals
 
 # Debts to a member
-_TO_PROVED = const(0x80)  # a flag; the other bits count the runs that are not proved, and ask since we quoted one of them
-_MOST_RUNS = const(0x7F)
+_TO_PROVED = const(0x80)  # a flag: to its proved run
+_PAID = const(0x40)  # a flag: the frame that is written quotes it
+_RUNS = const(0x3F)  # the other bits count the runs that are not proved, and were heard since one of them was quoted
 
 if hasattr(hashlib, "sha256"):
     _sha256 = hashlib.sha256
@@ -121,12 +122,11 @@ class ProvenPeers(Peers):
                 return _STALE
         elif wire.nonce == self._others[index]:
             return _STALE
-        elif not self._is_quoted(at + 4, length - _TAG, self._usable[index]):
-            self._remember(index, get(wire.inbox, at))
-            return _UNPROVEN
-        elif index == self.own:
-            return _SAME_ID
         else:
+            is_quoted = self._is_quoted(at + 4, length - _TAG, self._usable[index])
+            if index == self.own or not is_quoted:
+                self._remember(index, get(wire.inbox, at))
+                return _SAME_ID if is_quoted else _UNPROVEN
             self._usable[index] = self._debts[index] = self._unproved[index] = 0
             self._is_used_up = self._is_proved = True
         self._challenges[index] = max(get(wire.inbox, at), 0)
@@ -150,7 +150,7 @@ class ProvenPeers(Peers):
         """Note that a quote is owed to a run that is not proved. Of several runs, or challenges, each stays with the same chance."""
         wire = self.wire
         debts = self._debts[index]
-        runs = debts & _MOST_RUNS
+        runs = debts & _RUNS
         is_known = wire.nonce == self._unproved[index] and challenge == self._their_challenges[index]
         if challenge <= 0 or (is_known and runs) or (not wire.flags & _ASKING and self.machine.is_concluded):
             return
@@ -158,7 +158,7 @@ class ProvenPeers(Peers):
         if self._chance % (runs + 1) == 0:
             self._unproved[index] = wire.nonce
             self._their_challenges[index] = challenge
-        self._debts[index] = debts & _TO_PROVED | min(runs + 1, _MOST_RUNS)
+        self._debts[index] = debts & _TO_PROVED | min(runs + 1, _RUNS)
 
     def greets(self, is_alone: int) -> bool:
         """Tell whether to answer the frame that was judged last, which is not proved. Allocates nothing.
@@ -173,12 +173,10 @@ class ProvenPeers(Peers):
 
     def take(self) -> None:
         """Take in a frame that counts. Who asks, and has proved itself just now, most likely lacks our quote. Allocates nothing."""
-        try:
-            Peers.take(self)
-        finally:
-            if self._is_proved and self.wire.flags & _ASKING:
-                self.found |= _LACKS
-            self._is_proved = False
+        Peers.take(self)
+        if self._is_proved and self.wire.flags & _ASKING:
+            self.found |= _LACKS
+        self._is_proved = False
 
     # What goes out
 
@@ -192,8 +190,10 @@ class ProvenPeers(Peers):
             proof[i] = 0
         proof[0] = self._challenge
         self._slot = 1
-        self._pay(_TO_PROVED | _MOST_RUNS)  # debts
+        self._pay(_TO_PROVED | _RUNS)  # debts
         self._pay(0)  # and quotes that were in earlier frames
+        for i in range(len(self.marks)):
+            self._debts[i] &= ~_PAID
 
     def _renew(self) -> None:
         """Make a new challenge. None comes again in a run."""
@@ -214,13 +214,13 @@ class ProvenPeers(Peers):
             if self._slot == len(self.wire.proof):
                 return
             i = self._turn = (self._turn + 1) % len(self.marks)
-            debts = self._debts[i] & due
-            if debts & _TO_PROVED or (not due and self._challenges[i]):
+            debts = self._debts[i]
+            if debts & due & _TO_PROVED or (not due and not debts & _PAID and self._challenges[i]):
                 self._quote(i, self._nonces[i], self._challenges[i])
-                self._debts[i] &= _MOST_RUNS
-            if debts & _MOST_RUNS or (not due and self._unproved[i]):
+                self._debts[i] = self._debts[i] & ~_TO_PROVED | _PAID
+            if debts & due & _RUNS or (not due and not debts & _PAID and self._unproved[i]):
                 if self._quote(i, self._unproved[i], self._their_challenges[i]):
-                    self._debts[i] &= _TO_PROVED
+                    self._debts[i] = self._debts[i] & ~_RUNS | _PAID
 
     def _quote(self, index: int, nonce: int, challenge: int) -> bool:
         """Quote the challenge of a run of a peer, if there is room. Tell whether there was."""

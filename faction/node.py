@@ -32,10 +32,13 @@ After the constructor nothing here allocates, whatever comes in. Transports and 
 import os
 from array import array
 
-from .clock import system_clock
-from .machine import Faction, _check
+# ruff: isort: off
+from .wire import Checksum, Wire, digest, mix, stir  # in this order they take 450 bytes less of a 32-bit heap: make size
 from .peers import Peers
-from .wire import Checksum, Wire, digest, mix, stir
+from .machine import Faction, _check
+from .clock import system_clock
+
+# ruff: isort: on
 
 const = int  # folded away on boards: see machine.py
 _FOR_TYPE_CHECKERS = const(0)
@@ -81,7 +84,8 @@ _READY = const(0x02)
 _MAX_LENGTH = const(250)
 _NO_AGE = const(0x7FFF)
 _START_ZERO = const(0x20000000)
-_NEWS = const(0x01)  # of peers.py
+_ASKS = const(0x04)  # of peers.py
+_NEWS = const(0x01)
 _LACKS = const(0x02)
 _SEEKS = const(0x04)
 _CLONED = const(0x08)
@@ -255,7 +259,8 @@ class Node:
         Allocates nothing, but what the transport and the seal do. Not for interrupt handlers: see faction.transports.ring.
         """
         ticks = self.clock.now()
-        ms = 0 if self._ticks is None else max(0, min(self.clock.diff(ticks, self._ticks), _MAX_STEP_MS))
+        ms = 0 if self._ticks is None else self.clock.diff(ticks, self._ticks)
+        ms = max(0, min(ms, _MAX_STEP_MS))
         self._ticks = ticks
         self.now += ms
         self.peers.now = self.now
@@ -290,15 +295,15 @@ class Node:
     def complete(self) -> int:
         """Poll, say that our own part is complete, and announce it. Return the result of the machine. Allocates as ``poll`` does."""
         self.poll()  # what goes out tells ages, and maybe the common start: they must not be those of the last poll
-        machine, times = self.machine, self._times
-        if machine.is_pinging_completed or machine.is_concluded:
-            return machine.process(_LOCAL_PARTICIPATION_COMPLETED)
+        times = self._times
+        if self.machine.is_pinging_completed or self.machine.is_concluded:
+            return self.machine.process(_LOCAL_PARTICIPATION_COMPLETED)
         self.peers.marks[self.peers.own] = _READY
         self._begin_turn(self.interval_ms)
         times[_AGAIN] = self.now + 1 + (self._draw(self.interval_ms) >> 3)
         times[_ANSWER] = self.now
         try:
-            return machine.process(_LOCAL_PARTICIPATION_COMPLETED)
+            return self.machine.process(_LOCAL_PARTICIPATION_COMPLETED)
         finally:  # an observer may raise
             self._act()
             times[_ANSWERED] = _NEVER  # that was no answer
@@ -322,17 +327,26 @@ class Node:
             verdict = wire.decode(length)
             if verdict == _BEACON:
                 verdict = self.peers.judge(length)
-            self._count(verdict)
+            _count(self.counters, verdict)
             if verdict == _BEACON:
-                try:
-                    self.peers.take()
-                finally:  # an observer that raises loses nothing of the frame
-                    self._hear(self.peers.found)
+                self._learn()
             elif verdict == UNPROVEN:
                 if self.peers.greets(self._flags & _ALONE):
                     self._plan_answer(0)
             elif _OTHER_VERSION <= verdict <= SAME_ID:
                 self._report(verdict, wire.peer_id)
+
+    def _learn(self) -> None:
+        """Take in the frame that was decoded, which counts. If an observer raises, nothing of the frame is lost."""
+        self.peers.take()
+        due = self._times[_EXPIRE]
+        self._times[_EXPIRE] = self.now  # so that the machine observes the rest soon
+        try:
+            if self.peers.found & _NEWS:
+                self.peers.observe()
+            self._times[_EXPIRE] = due
+        finally:
+            self._hear(self.peers.found)
 
     def _transfer(self, i: int) -> int:
         """Receive a frame into the inbox, or send the one in the outbox. i: the counter to add to if the transport raises OSError."""
@@ -343,12 +357,8 @@ class Node:
             i = SENT
         except OSError:
             pass
-        self._count(i)
+        _count(self.counters, i)
         return -1
-
-    def _count(self, i: int) -> None:
-        if self.counters[i] < _MAX_MS:  # a greater int would take heap on a 32-bit port
-            self.counters[i] += 1
 
     def _hear(self, flags: int) -> None:
         """Plan what follows from a frame. flags: what the frame has brought, see faction.peers."""
@@ -357,7 +367,7 @@ class Node:
         interval_ms = self.interval_ms
         self._flags &= ~_ALONE
         if flags & _BEGAN:
-            self._count(RESTART)
+            _count(self.counters, RESTART)
         if flags & _CLONED:
             self._report(SAME_ID, self.config.peer_id)
         if wire.start and self._hear_start(self.now - _START_ZERO + wire.start):
@@ -368,6 +378,8 @@ class Node:
             self._begin_turn(interval_ms)
         if wire.flags & _ASKING:
             times[_ASKED] = self.now
+            if flags & _LACKS or not self.machine.is_concluded:
+                self.peers.marks[self.peers.index] |= _ASKS
             if flags & (_LACKS | _SEEKS if self.machine.is_concluded else _LACKS):
                 self._plan_answer(flags & _SEEKS)
         else:
@@ -454,9 +466,9 @@ class Node:
         self._turn_ms = ms
         times[_TURN] = self.now + ms
         times[_SPEAK] = self.now + half_ms + self._draw(ms - half_ms)
-        times[_EXPIRE] = self.peers.expire()
         self._consistent = 0  # frames heard in this turn that taught nothing and lacked nothing
         self._flags &= ~_HURRIED
+        times[_EXPIRE] = self.peers.expire()
 
     def _plan_answer(self, carries: int) -> None:
         """Plan an answer. carries: if not 0, and we have concluded, the answer carries the question on."""
@@ -604,3 +616,8 @@ class Node:
         from .wait import wait  # "async def" is a syntax error on the smallest ports
 
         return wait(self, pause_ms)
+
+
+def _count(counters: "array[int]", i: int) -> None:
+    if counters[i] < _MAX_MS:  # a greater int would take heap on a 32-bit port
+        counters[i] += 1

@@ -78,7 +78,8 @@ class Peers:
     ``said``         when the statement about each peer was made; -2**29: there is none
     ``heard``        when the latest frame of each peer came; -2**29: none in our run
     ``restarts``     how often each peer was seen to begin another run, up to 255
-    ``found``        what the latest frame has brought: a set of flags
+    ``found``        what the frame has brought that was taken in last: a set of flags
+    ``index``        the position of its sender
     """
 
     def __init__(self, machine: "Faction", wire: "Wire", presence_ms: "int | None", recent_ms: int) -> None:
@@ -102,7 +103,7 @@ class Peers:
         self._others = array("I", bytes(4 * count))  # the nonce of the run before it; at our own position, of ours
         self._doubted = array("I", bytes(4 * count))  # the sequence of the latest frame in doubt
         self._next = 0  # the position of the first statement of the next frame
-        self.found = 0
+        self.found = self.index = 0
         self._their_start = 0  # when the run of its sender began
 
     if _FOR_TYPE_CHECKERS:
@@ -166,12 +167,12 @@ class Peers:
     # Statements
 
     def take(self) -> None:
-        """Take in a frame that counts, as judge has said. Allocates nothing. If an observer raises, all of it is taken in first."""
+        """Take in a frame that counts, as judge has said. Call observe then. Allocates nothing."""
         wire = self.wire
         self.found = 0
         # The age of the run is rounded down. So the run looks younger than it is, and what it seems to count it does count.
         self._their_start = _NEVER if wire.run_age == _NO_AGE else self.now - (wire.run_age << wire.unit)
-        index = self.config.index(wire.peer_id)
+        index = self.index = self.config.index(wire.peer_id)
         self.said[self.own] = self.now
         if wire.nonce != self._nonces[index]:
             self.found = _NEWS
@@ -186,12 +187,6 @@ class Peers:
         self.heard[index] = self.now
         self._learn(index, (wire.flags & _READY) << 14)
         self._read(wire.inbox, wire.first + wire.count)
-        try:
-            if self.found & _NEWS:  # after all of it: a frame may say READY of one, and take it back of another
-                self._observe()
-        finally:
-            if wire.flags & _ASKING and (self.found & _LACKS or not self.machine.is_concluded):
-                self.marks[index] |= _ASKS
 
     def _read(self, inbox: bytearray, index: int) -> None:
         """Take in the statements of the frame, from the last to the first: see write. index: the position behind the last one."""
@@ -228,27 +223,24 @@ class Peers:
             self.found |= _NEWS
             self._next = index
 
-    def _observe(self) -> None:
-        """Let the machine observe what the statements say, if it has not yet: all of it, even if its observer raises."""
+    def observe(self) -> None:
+        """Let the machine observe what the statements say, and it has not yet. Allocates nothing.
+
+        If its observer raises, nothing is lost: the next call does the rest.
+        """
         machine = self.machine
-        error = None
-        i = 0
-        while i < len(self.marks):
+        for i in range(len(self.marks)):  # first of all what is taken back: a quorum must not be made with it
+            if self.marks[i] & _TAKES_BACK:
+                self.marks[i] ^= _TAKES_BACK
+                machine.process(_WITHDRAWAL_OBSERVED, self.config.peers[i])
+        for i in range(len(self.marks)):
             peer_id = self.config.peers[i]
-            try:
-                if self.marks[i] & _TAKES_BACK:
-                    self.marks[i] ^= _TAKES_BACK
-                    machine.process(_WITHDRAWAL_OBSERVED, peer_id)
-                if self.said[i] >= self.start and i != self.own and not machine.is_concluded and not machine.collecting.has(peer_id):
-                    if not machine.is_pinging_completed and not machine.pinging.has(peer_id):
-                        machine.process(_PARTICIPATION_OBSERVED, peer_id)
-                    if self.marks[i] & _READY:
-                        machine.process(_READY_OBSERVED, peer_id)
-                i += 1
-            except BaseException as raised:  # the machine has gone on: do the rest of this peer
-                error = raised
-        if error is not None:
-            raise error
+            if self.said[i] < self.start or i == self.own or machine.is_concluded or machine.collecting.has(peer_id):
+                continue
+            if not machine.is_pinging_completed and not machine.pinging.has(peer_id):
+                machine.process(_PARTICIPATION_OBSERVED, peer_id)
+            if self.marks[i] & _READY:
+                machine.process(_READY_OBSERVED, peer_id)
 
     def write(self) -> None:
         """Write the next statements into the outbox: from the first news or lack of the frame heard last on, or in turn.
@@ -284,7 +276,7 @@ class Peers:
                 self.marks[i] = _TAKES_BACK
             elif said < oldest:
                 oldest = said
-        self._observe()
+        self.observe()
         return _FAR if self.presence_ms == _FAR else oldest + self.presence_ms + 1
 
     def is_any(self, flags: int) -> bool:

@@ -130,7 +130,7 @@ def digest(values: "Iterable[int]") -> int:
 
     Values that differ in one place never have the same check. Allocates what the iteration of values allocates.
     """
-    check = 1
+    check = 0x1B873593  # any number with many bits
     for value in values:
         check = stir(check, value)
     return check
@@ -180,7 +180,7 @@ class Checksum:
         On a 32-bit port a damaged frame takes an int of 16 bytes from the heap. With the heap locked it takes nothing.
         """
         if crc32 is not None and view is not None:
-            return _has_remainder(view)
+            return _is_whole(view)
         compute_crc(buffer, end)
         for i in range(4):
             if buffer[end + i] != _computed[i]:
@@ -188,7 +188,7 @@ class Checksum:
         return True
 
 
-def _has_remainder(view: memoryview) -> bool:
+def _is_whole(view: memoryview) -> bool:
     try:
         return crc32(view) == _REMAINDER
     except MemoryError:  # a big int, and the heap is locked: so the frame is damaged

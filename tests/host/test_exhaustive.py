@@ -259,9 +259,9 @@ def test_a_broken_machine_is_caught(name: str) -> None:
 
 ROUNDED = CheckedCluster(3, 3, LINE, unit=1, coarse=True)
 ROUNDED_UP = "age = min(-(self.said[i] - self.now >> wire.unit), _NO_AGE)"
-TAKEN_IN = "        self.said[self.own] = self.now\n        self._hear(index)\n"
-LATER = "said >= self.said[index] + (2 << self.wire.unit)"
-OWN_WORD = "                self.machine.process(_WITHDRAWAL_OBSERVED, self.config.peers[index])\n"
+TAKEN_IN = "        self.said[self.own] = self.now\n        if wire.nonce"
+LATER = "said >= known + (2 << self.wire.unit)"
+OWN_WORD = "                self.marks[index] |= _TAKES_BACK\n"
 STAGGERED = CheckedCluster(3, 3, LINE, staggered=True, coarse=True)
 RESTARTED = CheckedCluster(3, 3, LINE, restarts=1, coarse=True)
 
@@ -284,30 +284,33 @@ BROKEN_PEERS = {
         STAGGERED,
     ),
     "a statement about ourselves believed": (
-        (TAKEN_IN, "        self._hear(index)\n"),
+        (TAKEN_IN, "        if wire.nonce"),
         "nobody believes what is said about itself",
         STAGGERED,
     ),
     "a withdrawal that is never made": ((OWN_WORD, "                pass\n"), "a readiness that its owner has taken back", RULES),
     "a withdrawal made from what rounding can do": (
-        (LATER, "said >= self.said[index]"),
+        (LATER, "said >= known"),
         "only what was taken back is withdrawn",
         replace(RESTARTED, edges=TRIANGLE),
     ),
     "a withdrawal made from any statement": (
-        ("if said > self.said[index] and self.now - said", "if said > (self.now if index == self.own else _NEVER) and self.now - said"),
+        ("if said > known and self.now - said", "if said > (self.now if index == self.own else _NEVER) and self.now - said"),
         "only a later statement|only what was taken back",
         replace(RESTARTED, edges=TRIANGLE),
     ),
     "a restart that keeps statements": (
-        ("            self.marks[i] &= ~(_READY | _ASKS)\n            self.said[i] = self.heard[i] = _NEVER\n", "            pass\n"),
+        (
+            "            self.marks[i] &= ~(_READY | _ASKS | _TAKES_BACK)\n            self.said[i] = self.heard[i] = _NEVER\n",
+            "            pass\n",
+        ),
         "a new run knows nothing of the one before",
         RULES,
     ),
     "a frame that counts before all of it is taken in": (
         (
             "        self._read(wire.inbox, wire.first + wire.count)\n",
-            "        self._observe()\n        self._read(wire.inbox, wire.first + wire.count)\n",
+            "        self.observe()\n        self._read(wire.inbox, wire.first + wire.count)\n",
         ),
         "a readiness that its owner has taken back",
         RESTARTED,

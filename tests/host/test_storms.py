@@ -144,13 +144,13 @@ def test_a_start_that_each_finds_for_itself_is_noticed(monkeypatch):
     assert any("the common start is in" in fault for fault in faults())
 
 
-def careless(node, length, judge=Node._judge):
-    judge(node, length)
+def careless(node, learn=Node._learn):
+    learn(node)
     node.counters[MALFORMED] += 1
 
 
 def test_a_frame_that_is_not_counted_is_noticed(monkeypatch):
-    monkeypatch.setattr(Node, "_judge", careless)
+    monkeypatch.setattr(Node, "_learn", careless)
     assert any("frames received, counted as" in fault for fault in faults())
 
 
@@ -160,7 +160,7 @@ def test_a_cluster_that_never_gets_together_is_noticed(monkeypatch):
 
 
 def test_a_failure_shrinks_and_is_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(Node, "_judge", careless)
+    monkeypatch.setattr(Node, "_learn", careless)
     seed = next(seed for seed in SEEDS if storms.storm(seed).events and storms.fault(storms.storm(seed), seed))
     scenario, small_seed = storms.shrink(storms.storm(seed), seed)
     text = storms.fault(scenario, small_seed)

@@ -17,7 +17,7 @@ class Speaker:
     """A member that says what it is told to say.
 
     ``frame`` makes one frame. Ages are in units of 8 ms. statements: {peer id: (age, is ready)}; of itself a speaker says what
-    the flags say. start_ms: until the common start; None: it knows of none.
+    the flags say. start_ms: until the common start; None: it knows of none. proof: the words of faction.key.
     """
 
     def __init__(self, peer_id=1, peers=(0, 1, 2), quorum=None, cluster="greenhouse", seal=None, nonce=5):
@@ -33,7 +33,7 @@ class Speaker:
         statements=None,
         nonce=None,
         sequence=None,
-        quotes=(),
+        proof=(),
         start_ms=None,
         run_age=NO_AGE - 1,
         question_age=NO_AGE,
@@ -55,8 +55,8 @@ class Speaker:
             age, is_ready = known.get(self.config.peers[first + i], (NO_AGE, False))
             wire.outbox[STATEMENTS + 2 * i] = age >> 8 | (0x80 if is_ready else 0)
             wire.outbox[STATEMENTS + 2 * i + 1] = age & 0xFF
-        for i in range(len(wire.quotes)):
-            wire.quotes[i] = quotes[i] if i < len(quotes) else 0
+        for i in range(len(wire.proof)):
+            wire.proof[i] = proof[i] if i < len(proof) else 0
         wire.encode()
         return bytearray(wire.outbox)
 

@@ -1,9 +1,8 @@
-"""Misconfigured nodes are named, earlier runs do not count, and a key keeps strangers and replays out."""
+"""Misconfigured nodes are named, and earlier runs do not count."""
 
 from airs import INTERVAL_MS, Cluster, Watcher
-from faction import BOOTSTRAPPED, COLLECTING, INITIAL
-from faction.key import Key
-from faction.node import RESTART, SAME_ID, SENT, STALE, STRANGER, UNPROVEN
+from faction import INITIAL
+from faction.node import RESTART, SAME_ID, STALE, STRANGER
 from faction.wire import (
     ASKING,
     BEACON,
@@ -13,12 +12,8 @@ from faction.wire import (
     OTHER_EXPECTATIONS,
     OTHER_VERSION,
     READY,
-    Checksum,
 )
 from frames import Speaker, sealed
-from helpers import message_of
-
-SECRET = b"a secret that nobody else knows"
 
 
 class Forger:
@@ -28,8 +23,8 @@ class Forger:
         self._speaker = Speaker(peer_id, peers, quorum, cluster, seal)
         self.wire = self._speaker.wire
 
-    def frame(self, nonce, sequence, flags=ASKING | READY, quoted=0):
-        return self._speaker.frame(flags, nonce=nonce, sequence=sequence, quotes=(quoted,))
+    def frame(self, nonce, sequence, flags=ASKING | READY):
+        return self._speaker.frame(flags, nonce=nonce, sequence=sequence)
 
 
 def alone(count=3, **options):
@@ -333,195 +328,3 @@ def test_a_sequence_that_damage_put_far_ahead_does_not_shut_a_member_out():
     cluster.complete()
     cluster.run(40 * INTERVAL_MS, cluster.bootstrapped)
     assert cluster.bootstrapped() and cluster.nodes[0].counters[STALE] >= 6
-
-
-# 6. A key
-
-
-def test_tags_are_those_of_the_standard():
-    # RFC 4231, test cases 1 and 2, the key filled up to the least length by the zeros that HMAC adds itself; the third
-    # is for a key longer than a block, as CPython's hmac has it.
-    for secret, data, tag in (
-        (b"\x0b" * 20, b"Hi There", b"\xb0\x34\x4c\x61\xd8\xdb\x38\x53"),
-        (b"Jefe" + bytes(12), b"what do ya want for nothing?", b"\x5b\xdc\xc1\x46\xbf\x60\x75\x4e"),
-        (b"\xaa" * 131, b"Test Using Larger Than Block-Size Key - Hash Key Fir", b"\x13\x9c\xf4\x2c\xd1\xd2\x11\x33"),
-    ):
-        end = len(data)
-        buffer = bytearray(data) + bytearray(8)
-        key = Key(secret)
-        key.sign(buffer, end, memoryview(buffer)[:end])
-        assert bytes(buffer[end:]) == tag and key.verify(buffer, end)
-        for at in range(len(buffer)):
-            buffer[at] ^= 0x10
-            assert not key.verify(buffer, end), at
-            buffer[at] ^= 0x10
-
-
-def test_keys_and_quotes_that_make_no_sense():
-    for secret, quotes, named in (
-        (b"short", 8, "secret of 5 bytes: must have at least 16"),
-        (SECRET, 0, "quotes 0: must be an int, 1 to 50"),
-        (SECRET, 51, "quotes 51: must be an int, 1 to 50"),
-    ):
-        assert message_of(ValueError, lambda: Key(secret, quotes)) == named
-
-
-def test_a_cluster_with_a_key_boots():
-    for quotes in (50, 2, 1):
-        cluster = Cluster(5, seal=Key(SECRET, quotes))
-        cluster.run(4 * INTERVAL_MS)
-        cluster.complete()
-        cluster.run((4 if quotes > 1 else 20) * INTERVAL_MS)
-        assert cluster.bootstrapped(), quotes
-
-
-def test_with_a_key_the_last_completion_reaches_all_in_one_delivery():
-    cluster = Cluster(5, seal=Key(SECRET))
-    cluster.run(3 * INTERVAL_MS)
-    cluster.complete()
-    cluster.run(10)
-    assert cluster.bootstrapped()
-
-
-def test_with_a_key_a_member_that_restarts_after_conclusion_is_back_within_two_intervals():
-    cluster = Cluster(5, seal=Key(SECRET))
-    cluster.run(3 * INTERVAL_MS)
-    cluster.complete()
-    cluster.run(10 * INTERVAL_MS)
-    again = cluster.reboot(2)
-    again.complete()
-    cluster.run(2 * INTERVAL_MS)
-    assert again.machine.state == BOOTSTRAPPED
-
-
-def test_an_asker_is_quoted_by_the_next_frame_and_by_no_other():
-    cluster, node, show = alone(seal=Key(SECRET))
-    forger = Forger(seal=Key(SECRET))
-    sent = []
-    cluster.air.loses = lambda sender, receiver, buffer: receiver == 1 and sent.append(bytes(buffer)) or True
-    show(forger.frame(9, 1, flags=ASKING))
-    cluster.run(20 * INTERVAL_MS)
-    quotes = [frame[-20:-8] for frame in sent]
-    assert len(quotes) > 2 and quotes[0] in (b"\0\0\0\x09" + bytes(8), bytes(12)), quotes
-    assert sorted(quotes) == [bytes(12)] * (len(quotes) - 1) + [b"\0\0\0\x09" + bytes(8)], quotes
-
-
-def test_where_a_frame_quotes_one_nonce_it_must_be_ours():
-    _, node, show = alone(seal=Key(SECRET, 1))
-    forger = Forger(seal=Key(SECRET, 1))
-    show(forger.frame(9, 1, quoted=node.nonce ^ 1))
-    assert received(node) == {UNPROVEN: 1} and node.machine.state == INITIAL
-    show(forger.frame(9, 2, quoted=node.nonce))
-    assert received(node) == {UNPROVEN: 1, BEACON: 1} and node.machine.collecting.has(1)
-
-
-def test_a_frame_under_another_key_or_none_does_not_count():
-    for seal in (Key(b"another secret of the same length"), Checksum()):
-        _, node, show = alone(seal=Key(SECRET))
-        show(Forger(seal=seal).frame(9, 1, quoted=node.nonce))
-        assert received(node) == {CORRUPT: 1} and node.machine.state == INITIAL
-
-
-def test_a_frame_that_was_tampered_with_does_not_count():
-    _, node, show = alone(seal=Key(SECRET))
-    frame = Forger(seal=Key(SECRET)).frame(9, 1, quoted=node.nonce)
-    for at in range(2, len(frame)):
-        frame[at] ^= 0x40
-        show(frame)
-        frame[at] ^= 0x40
-    for length in range(3, len(frame), 5):
-        show(frame[:length])
-    assert set(received(node)) == {CORRUPT} and node.machine.state == INITIAL
-    show(frame)
-    assert node.machine.collecting.has(1)
-
-
-def test_a_reflected_frame_does_not_count():
-    cluster, node, show = alone(seal=Key(SECRET))
-    own = []
-    cluster.air.loses = lambda sender, receiver, buffer: own.append(bytearray(buffer)) or True
-    node.complete()
-    node.restart()
-    node.complete()
-    for frame in own:
-        show(frame)
-    assert node.machine.state == COLLECTING and list(node.machine.collecting) == [0] and node.counters[SAME_ID] == 0
-
-
-def test_frames_of_an_earlier_boot_of_the_cluster_prove_nothing():
-    cluster = Cluster(3, seal=Key(SECRET))
-    captured = []
-    cluster.air.loses = lambda sender, receiver, buffer: captured.append((sender, bytearray(buffer))) and False
-    cluster.run(3 * INTERVAL_MS)
-    cluster.complete()
-    cluster.run(4 * INTERVAL_MS)
-    assert cluster.bootstrapped() and len(captured) > 20
-
-    for index in (1, 2):
-        cluster.off.add(index)
-    node = cluster.reboot(0)
-    node.complete()
-    for sender, frame in captured[:]:
-        if sender:
-            cluster.air.ports[0].put(frame, len(frame))
-            cluster.run(10)
-    assert node.missing() == ([1, 2], []) and list(node.machine.collecting) == [0]
-    assert node.counters[UNPROVEN] > 10 and node.counters[BEACON] == 0
-    for index in (1, 2):  # and the living are not kept out by what was replayed
-        cluster.reboot(index)
-    cluster.run(3 * INTERVAL_MS)
-    cluster.complete(1, 2)
-    cluster.run(2 * INTERVAL_MS)
-    assert cluster.bootstrapped()
-
-
-def test_a_replay_within_the_run_does_not_count_again():
-    _, node, show = alone(seal=Key(SECRET))
-    frame = Forger(seal=Key(SECRET)).frame(9, 1, flags=ASKING, quoted=node.nonce)
-    for _ in range(3):
-        show(frame)
-    assert received(node) == {BEACON: 1, STALE: 2}
-
-
-def test_what_was_proved_to_an_earlier_run_is_not_proved_to_this_one():
-    _, node, show = alone(seal=Key(SECRET))
-    forger = Forger(seal=Key(SECRET))
-    earlier = node.nonce
-    show(forger.frame(9, 1, quoted=earlier))
-    assert node.machine.collecting.has(1)
-    node.restart()
-    show(forger.frame(9, 2, quoted=earlier))
-    assert node.machine.state == INITIAL and node.counters[UNPROVEN] == 1
-    show(forger.frame(9, 3, quoted=node.nonce))
-    assert node.machine.collecting.has(1)
-
-
-def test_with_a_key_two_boards_with_one_id_detect_each_other():
-    cluster = Cluster(2, seal=Key(SECRET))
-    cluster.nodes.append(cluster.make(1, range(2), cluster.air.join()))
-    cluster.run(6 * INTERVAL_MS)
-    assert cluster.nodes[1].counters[SAME_ID] and cluster.nodes[2].counters[SAME_ID]
-
-
-def test_with_a_key_a_replayed_frame_of_our_own_earlier_boot_is_no_other_board():
-    _, node, show = alone(seal=Key(SECRET))
-    show(Forger(0, seal=Key(SECRET)).frame(9, 1, quoted=8))
-    assert received(node) == {UNPROVEN: 1} and node.counters[SAME_ID] == 0
-
-
-def test_replays_are_answered_at_most_once_an_interval():
-    cluster, node, show = alone(seal=Key(SECRET))
-    node.complete()
-    frame = Forger(seal=Key(SECRET)).frame(9, 1)
-    for _ in range(200):
-        show(frame)
-    assert node.counters[SENT] <= 2 + 2 * cluster.ms // INTERVAL_MS
-
-
-def test_another_roster_is_named_under_a_key_too():
-    watcher = Watcher()
-    _, node, show = alone(observer=watcher, seal=Key(SECRET))
-    for sequence in range(1, 9):  # it was right once, and asks
-        show(Forger(seal=Key(SECRET)).frame(9, sequence, flags=ASKING, quoted=node.nonce))
-    show(Forger(peers=(0, 1, 2, 3), seal=Key(SECRET)).frame(10, 1))
-    assert watcher.conflicts == [(OTHER_EXPECTATIONS, 1)]

@@ -5,8 +5,8 @@ import time
 from airs import INTERVAL_MS, STEP_MS, Cluster, Lone, Watcher
 from faction import ACCEPTED, BOOTSTRAPPED, COLLECTING, CONCLUDED_TIMED_OUT, INITIAL, PINGING, REJECTED, TIMED_OUT
 from faction.clock import Clock, system_clock
-from faction.node import SENT, SLOW
-from faction.wire import ASKING, READY
+from faction.node import SENT, SLOW, STALE
+from faction.wire import ASKING, BEACON, MALFORMED, READY
 from frames import Speaker
 from run import Skip
 
@@ -113,6 +113,68 @@ def test_what_was_heard_counts_even_if_an_observer_raises_in_the_middle_of_it():
         while not cluster.concluded() and cluster.ms - begin < 20 * INTERVAL_MS:
             raised += upset(lambda cluster=cluster: cluster.run(STEP_MS))
         assert node.machine.state == BOOTSTRAPPED, (number, list(node.machine.collecting))
+
+
+def test_nothing_of_a_frame_is_lost_if_an_observer_raises():
+    """Its count, what it says of its sender and of others, its question, and the common start."""
+    for number in range(1, 5):
+        cluster = Cluster(4, 4, observer=UpsetOnce(number))
+        cluster.off.update((1, 2, 3))
+        node = cluster.nodes[0]
+        cluster.run(STEP_MS)
+        frame = Speaker(1, range(4)).frame(ASKING | READY, {2: (0, True)}, start_ms=4000)
+        cluster.air.ports[0].put(frame, len(frame))
+        assert upset(lambda cluster=cluster: cluster.run(STEP_MS)), number
+        assert node.counters[BEACON] == 1 and 3900 < node.start_in_ms() <= 4000
+        cluster.run(STEP_MS)
+        assert list(node.machine.collecting) == list(node.machine.pinging) == [1, 2], number
+
+
+def test_a_completion_goes_out_at_once_even_if_an_observer_raises_at_it():
+    cluster = Cluster(2, observer=UpsetOnce(1))
+    said = []
+    cluster.air.tap = lambda sender, buffer: said.append((sender, buffer[3]))
+    assert upset(cluster.nodes[0].complete)
+    assert said == [(0, ASKING | READY)]
+
+
+class Again(Watcher):
+    """An observer that begins a new run when the deadline has passed."""
+
+    def observe(self, machine, command, peer_id, previous_state, result):
+        if machine.state == TIMED_OUT:
+            self.node.restart()
+
+
+def test_an_observer_may_begin_a_new_run_when_the_deadline_has_passed():
+    observer = Again()
+    cluster = Cluster(2, deadline_ms=1000, observer=observer)
+    node = observer.node = cluster.nodes[0]
+    cluster.off.add(1)
+    nonces = set()
+    for _ in range(5):
+        cluster.run(1000 + STEP_MS)
+        assert node.machine.state == INITIAL and 900 < node.remaining_ms <= 1000
+        nonces.add(node.nonce)
+    assert len(nonces) == 5
+    node.cancel()
+    assert node.machine.state == INITIAL and node.remaining_ms == 1000
+
+
+def test_counters_stop_at_the_greatest_small_int_of_a_32_bit_port():
+    cluster = Cluster(2)
+    node = cluster.nodes[0]
+    for counter in range(len(node.counters)):
+        node.counters[counter] = 0x3FFFFFFE
+    for _ in range(3):
+        for noise in (b"", b"noise", bytes(frame_of(1)), bytes(frame_of(1))):
+            cluster.air.ports[0].put(noise, len(noise))
+        cluster.run(INTERVAL_MS)
+    assert [node.counters[each] for each in (BEACON, MALFORMED, STALE, SENT)] == [0x3FFFFFFF] * 4
+
+
+def frame_of(peer_id):
+    return Speaker(peer_id, (0, 1)).frame(ASKING, sequence=1)
 
 
 def test_our_completion_is_said_even_if_an_observer_raises_at_it():

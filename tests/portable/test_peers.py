@@ -1,8 +1,7 @@
 """What is known of peers, and what counts: rules 1 to 5, and parts of 12 and 13, of the protocol."""
 
 from faction import COLLECTING, LOCAL_PARTICIPATION_COMPLETED, Config, Faction
-from faction.key import Key, ProvenPeers
-from faction.node import ECHO, SAME_ID, STALE, STRANGER, UNPROVEN
+from faction.node import ECHO, SAME_ID, STALE, STRANGER
 from faction.peers import Peers
 from faction.wire import ASKING, BEACON, CORRUPT, OTHER_CLUSTER, OTHER_EXPECTATIONS, OTHER_VERSION, READY, Checksum, Wire
 from frames import MAX_LENGTH, NO_AGE, STATEMENTS, UNIT, Speaker, decode, sealed
@@ -22,16 +21,15 @@ RECENT_MS = 1000
 UNIT_MS = 1 << UNIT
 NEVER = -0x20000000
 FAR = 0x3FFFFFFF
-SECRET = b"a secret that nobody else knows"
 
 
 class Member:
     """What a node knows, without the node: it hears frames, and makes them. Its time is peers.now."""
 
-    def __init__(self, peer_id=0, roster=ROSTER, presence_ms=0, seal=None, max_length=MAX_LENGTH, now=100000, unit=UNIT):
+    def __init__(self, peer_id=0, roster=ROSTER, presence_ms=0, max_length=MAX_LENGTH, now=100000, unit=UNIT):
         self.machine = Faction(Config(peer_id, roster, len(roster)))
-        self.wire = Wire(self.machine.config, "greenhouse", seal or Checksum(), max_length)
-        self.peers = (ProvenPeers if seal else Peers)(self.machine, self.wire, presence_ms, RECENT_MS)
+        self.wire = Wire(self.machine.config, "greenhouse", Checksum(), max_length)
+        self.peers = Peers(self.machine, self.wire, presence_ms, RECENT_MS)
         self.unit = unit
         self.sequence = 0
         self.peers.now = now
@@ -39,7 +37,7 @@ class Member:
 
     def begin(self, nonce):
         self.machine.reset()
-        self.peers.begin(nonce)
+        self.peers.begin(nonce, 1)
 
     def complete(self):
         self.machine.process(LOCAL_PARTICIPATION_COMPLETED)
@@ -53,13 +51,16 @@ class Member:
         verdict = decode(self.wire, frame)
         if verdict == BEACON:
             verdict = self.peers.judge(len(frame))
-        self.brought = self.peers.take() if verdict == BEACON else -1
+        if verdict == BEACON:
+            self.peers.take()
+            if self.peers.found & NEWS:
+                self.peers.observe()
         return verdict
 
     def hear(self, frame):
         """Take in a frame that counts; return what it has brought."""
         assert self.judge(frame) == BEACON
-        return self.brought
+        return self.peers.found
 
     def frame(self):
         """Return a frame with all that is known."""
@@ -161,6 +162,8 @@ def test_a_member_s_own_word_replaces_all_that_was_said_of_it():
 def test_a_restart_forgets_statements_and_what_is_owed():
     member = Member()
     member.hear(speaker(1).frame(ASKING | READY, {2: (1, True), 3: (2, False)}))
+    member.peers.marks[1] |= ASKS
+    assert member.peers.is_any(ASKING)
     member.begin(99)
     assert [member.says(peer_id) for peer_id in ROSTER[1:]] == [None] * 3
     assert list(member.peers.heard) == [NEVER] * 4 and not member.peers.is_any(ASKING) and not member.peers.is_any(READY)
@@ -174,18 +177,6 @@ def test_a_restart_forgets_its_own_readiness():
     member.complete()
     member.begin(99)
     assert told_by(member)[0] == (0, False)
-
-
-def test_a_restart_forgets_the_nonces_that_are_to_be_quoted():
-    member = Member(seal=Key(SECRET, 2))
-    asker = speaker(seal=Key(SECRET, 2))
-    assert member.judge(asker.frame(ASKING, nonce=555)) == UNPROVEN
-    member.begin(99)
-    member.frame()
-    assert list(member.wire.quotes) == [0, 0]
-    assert member.judge(asker.frame(ASKING, nonce=555)) == UNPROVEN
-    member.frame()
-    assert 555 in list(member.wire.quotes)
 
 
 # Rule 2: what is relayed never gets younger
@@ -590,16 +581,6 @@ def test_a_frame_of_the_run_before_carries_nothing():
     assert member.known() == before
 
 
-def test_a_frame_that_is_not_proven_carries_nothing():
-    member = Member(seal=Key(SECRET))
-    sender = speaker(1, seal=Key(SECRET))
-    before = member.known()
-    assert member.judge(sender.frame(ASKING | READY, {2: (0, True)}, quotes=(71,))) == UNPROVEN
-    assert member.known() == before
-    assert member.judge(sender.frame(ASKING | READY, {2: (0, True)}, quotes=(70,))) == BEACON
-    assert member.counts(1) and member.counts(2)
-
-
 # What a frame has brought: what its sender lacks
 
 
@@ -650,16 +631,6 @@ def test_a_sender_seeks_a_member_of_whom_we_know_nothing_recent():
         assert bool(member.hear(speaker(1).frame(ASKING, {2: (500, False), 3: (500, False)})) & SEEKS) == seeks, ms
     assert Member().hear(speaker(1).frame(ASKING)) & SEEKS
     assert not Member().hear(speaker(1).frame(ASKING, {2: (5, True), 3: (9, True)}, run_age=50)) & SEEKS
-
-
-def test_who_asked_is_known_until_it_shows_that_it_lacks_nothing():
-    member = Member()
-    sender = speaker(1)
-    member.complete()
-    member.hear(sender.frame(ASKING))
-    assert member.peers.is_any(ASKING)
-    member.hear(sender.frame(READY))
-    assert not member.peers.is_any(ASKING)
 
 
 # Rule 12, of cloned ids: somebody says that we are ready
@@ -795,7 +766,7 @@ def test_runs_are_remembered_over_our_own_restart():
     member.begin(99)
     assert member.judge(speaker(nonce=5).frame(sequence=10)) == STALE
     assert member.judge(speaker(nonce=6).frame(sequence=9)) == STALE
-    assert member.judge(speaker(nonce=6).frame(sequence=10)) == BEACON and member.brought & NEWS and not member.brought & BEGAN
+    assert member.judge(speaker(nonce=6).frame(sequence=10)) == BEACON and member.peers.found & NEWS and not member.peers.found & BEGAN
 
 
 def test_our_own_run_before_is_no_clone_and_another_one_is():

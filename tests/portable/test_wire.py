@@ -17,7 +17,9 @@ from faction.wire import (
     compute_crc,
     digest,
     get,
+    mix,
     put,
+    stir,
 )
 from frames import MAX_LENGTH, NO_AGE, READY_BIT, START_ZERO, STATEMENTS, Speaker, decode, sealed
 from helpers import Chance, message_of
@@ -27,8 +29,8 @@ GOLDEN = (
     b"\xfa\xc7"  # magic
     b"\x02"  # version
     b"\x03"  # flags: ASKING, READY
-    b"\x23\xbe\xae\x91"  # cluster: greenhouse
-    b"\x1c\x9b\x9d\x96"  # expectations: the members 0, 1 and 2, and a quorum of 2
+    b"\x30\x68\xba\x4d"  # cluster: greenhouse
+    b"\x20\x86\x40\xe0"  # expectations: the members 0, 1 and 2, and a quorum of 2
     b"\0\0\0\x02"  # peer id
     b"\x12\x34\x56\x78"  # nonce
     b"\0\0\x01\0"  # sequence: 256
@@ -38,7 +40,7 @@ GOLDEN = (
     b"\x80\x01"  # member 0: READY, 1 unit old
     b"\0\x05"  # member 1: not ready, 5 units old
     b"\x80\0"  # member 2, the sender: READY, now
-    b"\x1e\x6b\x4d\x06"  # CRC-32, its lowest byte first
+    b"\x7b\x76\x2b\x84"  # CRC-32, its lowest byte first
 )
 SEAL = 4  # bytes of a checksum
 FIELDS = ("flags", "nonce", "sequence", "start", "run_age", "question_age")
@@ -94,9 +96,10 @@ def test_the_fields_of_a_frame():
 
 def test_the_bytes_of_a_frame_under_a_key():
     speaker = Speaker(2, quorum=2, seal=Key(b"a secret that nobody else knows"), nonce=0x12345678)
-    buffer = speaker.frame(ASKING | READY, {0: (1, True), 1: (5, False)}, 0x12345678, 256, (7, 0x3FFFFFFF), 500, 100)
+    buffer = speaker.frame(ASKING | READY, {0: (1, True), 1: (5, False)}, 0x12345678, 256, (7, 0x3FFFFFFF, 1), 500, 100)
     assert bytes(buffer[:42]) == GOLDEN[:42]
-    assert bytes(buffer[42:54]) == b"\0\0\0\x07\x3f\xff\xff\xff\0\0\0\0" and len(buffer) == 54 + 8
+    assert bytes(buffer[42:54]) == b"\0\0\0\x07\x3f\xff\xff\xff\0\0\0\x01"  # challenge, and the first quote
+    assert bytes(buffer[54:70]) == bytes(16) and len(buffer) == 70 + 8
 
 
 def test_every_field_at_its_limits_comes_back_as_it_went():
@@ -289,9 +292,9 @@ def test_a_frame_may_have_fewer_statements_than_ours():
             assert (receiver.first, receiver.count, receiver.unit) == (first, count, 0)
 
 
-def test_quotes_under_a_checksum_make_it_no_frame():
-    for quotes in (1, 2, 50):
-        assert decode(wire(), sealed(bytearray(GOLDEN[:42]) + bytearray(4 * quotes + SEAL))) == CORRUPT, quotes
+def test_words_of_proof_under_a_checksum_make_it_no_frame():
+    for words in (1, 2, 50):
+        assert decode(wire(), sealed(bytearray(GOLDEN[:42]) + bytearray(4 * words + SEAL))) == CORRUPT, words
 
 
 def test_an_id_that_no_member_can_have_is_none():
@@ -343,25 +346,25 @@ def test_as_many_statements_as_fit():
         (106, 0, 60, 10),
         (106, 0, 61, 10),
         (3, 0, 42, 1),
-        (20, 8, MAX_LENGTH, 20),
-        (200, 50, MAX_LENGTH, 3),
-        (200, 8, 100, 12),
+        (20, 4, MAX_LENGTH, 20),
+        (200, 24, MAX_LENGTH, 5),
+        (200, 4, 100, 10),
     ):
         seal = Key(b"a secret that nobody else knows", quotes) if quotes else Checksum()
         sender = wire(0, range(count), 1, seal=seal, max_length=max_length)
         assert sender.room == room, (count, max_length)
         assert len(sender.outbox) == sender.length <= min(max_length, MAX_LENGTH)
-        assert sender.length == STATEMENTS + 2 * room + 4 * len(sender.quotes) + seal.size
+        assert sender.length == STATEMENTS + 2 * room + 4 * len(sender.proof) + seal.size
 
 
 def test_a_max_length_that_is_too_short():
     for max_length in (41, 40, 0, -5):
         message = message_of(ValueError, lambda: wire(max_length=max_length))
         assert message == "max_length %d: must be 42 or more" % max_length
-    keyed = message_of(ValueError, lambda: wire(seal=Key(b"a secret that nobody else knows"), max_length=57))
-    assert keyed == "max_length 57: must be 58 or more"
+    keyed = message_of(ValueError, lambda: wire(seal=Key(b"a secret that nobody else knows"), max_length=73))
+    assert keyed == "max_length 73: must be 74 or more"
     wire(max_length=42)
-    wire(seal=Key(b"a secret that nobody else knows"), max_length=58)
+    wire(seal=Key(b"a secret that nobody else knows"), max_length=74)
 
 
 def test_frames_of_shorter_and_of_longer_transports_are_understood():
@@ -419,16 +422,40 @@ def test_a_port_without_the_firmware_s_crc_makes_the_same_frames():
 
 
 def test_digest_is_the_same_on_every_port():
-    assert digest(b"") == 0x8001
-    assert digest(b"greenhouse") == 0x23BEAE91
-    assert digest([0, 1, 2, 2]) == 0x1C9B9D96
-    assert digest([0x3FFFFFFF] * 300) == 0x056CB972
+    assert digest(b"") == 0x1B873593
+    assert digest(b"greenhouse") == 0x3068BA4D
+    assert digest([0, 1, 2, 2]) == 0x208640E0
+    assert digest([0x3FFFFFFF] * 300) == 0x0FBC8578
 
 
 def test_digests_of_similar_rosters_differ():
     rosters = [list(range(count)) for count in range(1, 40)]
     rosters += [[1, 0], [0, 2], [0, 1, 3], [0, 1, 2, 4], [0, 0x3FFFFFFF], [5], [5, 6]]
     assert len({digest(each + [1]) for each in rosters}) == len(rosters)
+
+
+def test_no_distance_between_two_ids_gives_one_digest():
+    """Rosters that differ in one id never have the same digest. With two remainders by primes they had, 1,071,514,531 apart."""
+    for distance in (1, 32719, 32749, 1071514531, 0x3FFFFFFF - 7):
+        for first in (0, 1, 5, 7):
+            assert digest([first, first + 1, 2]) != digest([first, first + 1 + distance, 2]) or first + 1 + distance > 0x3FFFFFFF
+            assert digest([first]) != digest([first + distance]), (first, distance)
+
+
+def test_no_two_differences_cancel_out_in_every_roster():
+    """Where a roster has one number less by 1, another one nearby would have to differ by the same number for each of them."""
+    found = {}
+    for first in range(0, 512, 2):
+        difference = stir(1000, first) ^ stir(1000, first + 1)
+        found[difference] = found.get(difference, 0) + 1
+    assert max(found.values()) < 64, found
+
+
+def test_the_generator_does_not_come_back_soon():
+    x = 1
+    for _ in range(5000):
+        x = mix(x)
+        assert 1 < x <= 0x3FFFFFFF
 
 
 def test_numbers_of_four_bytes():
@@ -441,5 +468,5 @@ def test_numbers_of_four_bytes():
         assert get(buffer, 1) == -1
 
 
-def test_a_checksum_quotes_nobody():
-    assert Checksum().quotes_for(200) == 0 and len(wire().quotes) == 0
+def test_a_checksum_proves_nothing():
+    assert Checksum().words_for(200) == 0 and len(wire().proof) == 0

@@ -94,13 +94,18 @@ class Frame(NamedTuple):
     statements: tuple[Statement | None, ...]
 
 
-class _Nowhere:
-    """A transport that leads nowhere: the search brings the frames."""
+class _Hand:
+    """A transport that leads nowhere: the search puts the frames into it, one at a time."""
+
+    frame = b""
 
     def send(self, buffer: bytes | bytearray, length: int) -> None: ...
 
     def receive(self, buffer: bytearray) -> int:
-        return -1
+        length = len(self.frame)
+        buffer[:length] = self.frame
+        self.frame = b""
+        return length or -1
 
 
 class Bench:
@@ -111,8 +116,9 @@ class Bench:
 
     def __init__(self, config: Config, parts: Parts, unit: int, presence_ms: int, keeps_runs: bool) -> None:
         interval_ms = 64 << unit
+        self._hand = _Hand()
         self.node = node = parts.node(
-            config, _Nowhere(), "x", 1 << 29, interval_ms, clock=Clock(lambda: 0), seed=1, presence_ms=presence_ms
+            config, self._hand, "x", 1 << 29, interval_ms, clock=Clock(lambda: 0), seed=1, presence_ms=presence_ms
         )
         node.machine = parts.machine(config)
         node.peers = parts.peers(node.machine, node.wire, presence_ms, 2 * interval_ms)
@@ -153,10 +159,9 @@ class Bench:
     def hear(self, member: Member, frame: Frame) -> Member:
         """Let the member hear a frame."""
         node = self._set(member)
-        length = len(frame.data)
-        node.wire.inbox[:length] = frame.data
         counted = node.counters[BEACON], node.counters[SAME_ID]
-        node._judge(length)
+        self._hand.frame = frame.data
+        node._receive()
         node._act()
         if node.offenders[SAME_ID - 3] >= 0:
             raise Broken("nobody is taken for two")

@@ -138,8 +138,8 @@ MUTANTS = (
     Mutant(
         "frames of an earlier run are heard",
         "peers.py",
-        "        if wire.nonce == self._others[index] and not self._returns(index, 0):\n            return _STALE\n",
-        "",
+        "return _STALE if wire.nonce == self._others[index] and not self._returns(index, 0) else _BEACON",
+        "return _BEACON",
     ),
     Mutant("a run that goes on is never heard again", "peers.py", "        return marks >= 7 * _DOUBT\n", "        return False\n"),
     Mutant("every beacon counts as ready", "peers.py", "self._learn(index, (wire.flags & _READY) << 14)", "self._learn(index, _READY_BIT)"),
@@ -147,10 +147,10 @@ MUTANTS = (
     Mutant(
         "a clone is not told from ourselves",
         "peers.py",
-        "            return _STALE if wire.nonce == self._previous_nonce else _SAME_ID\n",
+        "            return _STALE if wire.nonce == self._others[index] else _SAME_ID\n",
         "            return _STALE\n",
     ),
-    Mutant("a clone beyond earshot is not reported", "peers.py", "                self._found |= _CLONED\n", "                pass\n"),
+    Mutant("a clone beyond earshot is not reported", "peers.py", "                self.found |= _CLONED\n", "                pass\n"),
     Mutant("an age rounded down", "peers.py", "-(self.said[i] - self.now >> wire.unit)", "self.now - self.said[i] >> wire.unit"),
     Mutant(
         "a relay that makes a statement younger",
@@ -162,38 +162,44 @@ MUTANTS = (
     Mutant(
         "one about ourselves believed",
         "peers.py",
-        "        self.said[self.own] = self.now\n        self._hear(index)\n",
-        "        self._hear(index)\n",
+        "        self.said[self.own] = self.now\n        if wire.nonce",
+        "        if wire.nonce",
     ),
     Mutant("a window that never turns", "peers.py", "        self._next = i % len(self.marks)  #", "        pass  #"),
     Mutant(
         "a withdrawal that is never made",
         "peers.py",
-        "            if word < _READY_BIT:\n                self.machine.process(_WITHDRAWAL_OBSERVED, self.config.peers[index])\n",
+        "            if word < _READY_BIT:\n                self.marks[index] |= _TAKES_BACK\n",
         "",
     ),
     Mutant(
         "a withdrawal that is never made of those who fell silent",
         "peers.py",
-        "                self.machine.process(_WITHDRAWAL_OBSERVED, self.config.peers[i])\n",
-        "",
+        "                self.marks[i] = _TAKES_BACK\n",
+        "                self.marks[i] = 0\n",
     ),
-    Mutant("one made from an older statement", "peers.py", "said >= self.said[index] + (2 << self.wire.unit):", "said:"),
-    Mutant(
-        "an older statement replaces a later one", "peers.py", "if said > self.said[index] and self.now", "if said != _NEVER and self.now"
-    ),
+    Mutant("one made from an older statement", "peers.py", "said >= known + (2 << self.wire.unit):", "said:"),
+    Mutant("an older statement replaces a later one", "peers.py", "if said > known and self.now", "if said != _NEVER and self.now"),
     Mutant("restart that keeps statements", "peers.py", "            self.said[i] = self.heard[i] = _NEVER\n", "            pass\n"),
     Mutant(
         "what is proved once is proved for ever",
         "key.py",
-        "            self._nonces[i] = self._owed[i] = 0",
-        "            self._owed[i] = 0",
+        "self._nonces[i] = self._challenges[i]",
+        "self._challenges[i]",
     ),
     Mutant(
-        "restart that keeps what it owes", "key.py", "            self._nonces[i] = self._owed[i] = 0", "            self._nonces[i] = 0"
+        "restart that keeps what it owes",
+        "key.py",
+        "self._challenges[i] = self._unproved[i] = self._debts[i] = 0",
+        "self._challenges[i] = 0",
     ),
-    Mutant("an unproven sender counts", "key.py", "            return _UNPROVEN\n", "            pass\n"),
-    Mutant("a tag is not verified", "key.py", "buffer, end) == 0", "buffer, end) >= 0"),
+    Mutant(
+        "an unproven sender counts",
+        "key.py",
+        "return _SAME_ID if is_quoted else _UNPROVEN",
+        "return _SAME_ID if index == self.own else _BEACON",
+    ),
+    Mutant("a tag is not verified", "key.py", "        return bits == 0\n", "        return bits >= 0\n"),
     Mutant("readiness is claimed too early", "node.py", "wire.flags = self.peers.marks[self.peers.own]", "wire.flags = _READY"),
     Mutant("a node that timed out claims readiness", "node.py", "            self.peers.marks[self.peers.own] = 0\n", "            pass\n"),
     Mutant(
@@ -211,8 +217,8 @@ MUTANTS = (
     Mutant(
         "a question carried on for ever",
         "node.py",
-        "self.machine.is_concluded and self.now - at < _QUESTION_LIVES * self.interval_ms:",
-        "self.machine.is_concluded:",
+        "max(self.now - _QUESTION_LIVES * interval_ms, times[_CARRIED] + (interval_ms >> 1)) < at",
+        "times[_CARRIED] + (interval_ms >> 1) < at",
     ),
     Mutant("a question that goes round", "node.py", "min(8 - (self", "min(-(self"),
     Mutant("farewells without an end", "node.py", "            self._farewells -= 1\n", ""),
@@ -227,7 +233,7 @@ MUTANTS = (
     Mutant(
         "a Trickle timer that never resets",
         "node.py",
-        "        elif self._turn_ms > self.interval_ms:\n            self._begin_turn(self.interval_ms)\n",
+        "        elif self._turn_ms > interval_ms:\n            self._begin_turn(interval_ms)\n",
         "",
     ),
     Mutant(
@@ -245,13 +251,13 @@ MUTANTS = (
     Mutant(
         "a restart keeps its nonce",
         "node.py",
-        "        self.nonce = self._draw(_MAX_MS) + 1\n",
-        '        self.nonce = getattr(self, "nonce", 0) or self._draw(_MAX_MS) + 1\n',
+        "        self.nonce = stir(",
+        '        self.nonce = getattr(self, "nonce", 0) or stir(',
     ),
     Mutant(
         "the seal is not verified",
         "wire.py",
-        "        if end < _STATEMENTS or not self._seal.verify(inbox, end, self._whole if end == self._end else None):\n",
+        "        if end < _STATEMENTS or not self.seal.verify(inbox, end, self._whole if end == self._end else None):\n",
         "        if end < _STATEMENTS:\n",
     ),
     Mutant("another quorum is no matter", "wire.py", "digest(list(config.peers) + [config.quorum])", "digest(config.peers)"),
