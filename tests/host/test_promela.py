@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from needs import needs_spin
@@ -100,6 +101,9 @@ BUGS = (
      "ROW(BOOTSTRAPPED, CLOSED, CLOSED, CLOSED, DEADLINE,", SAFETY, CHANGED_VERDICT),
     ("no answer after the verdict", "    :: !IS_CONCLUDED(from) ->", "    :: !IS_CONCLUDED(from) && !IS_CONCLUDED(to) ->", EVERYONE, CYCLE),
     ("no quorum check at the completion", "TO(COLLECTING) | CHECK_QUORUM)", "TO(COLLECTING))", EVERYONE, CYCLE),
+    ("a run that needs no quote", "&& QUOTED(to, from, told_run, told_phase) - 1 > spent[AT(to, from)] ->", "->", SAFETY, "latest["),
+    ("a challenge that proves two runs of a member", "        spent[AT(to, from)] = challenge[to];\n", "", SAFETY, "latest["),
+    ("a new run that keeps what it has proved", "current[AT(me, member)] = 0; phase", "phase", SAFETY, "was_ready["),
     ("answers without end", "    answer_due[me] = false;\n    is_question", "    is_question", SILENCE, CYCLE),
     ("farewells without end", "farewells[i]--; send(i)", "send(i)", SILENCE, CYCLE),
 )
@@ -117,6 +121,16 @@ def test_a_bug_in_the_model_is_found(old: str, new: str, claim: str, subject: st
             if verdicts[-1].startswith("violated: ") and subject in verdicts[-1]:
                 return
     pytest.fail(str(verdicts))
+
+
+@needs_spin
+def test_a_challenge_that_lasts_as_long_as_its_run_is_found() -> None:
+    """So it was in version 1: a recorded frame of a run that was over made that run current again."""
+    sealed = [check for check in QUICK + THOROUGH if check.claim == SAFETY and "KEY" in check.defines]
+    assert len(sealed) == 3
+    for check in sealed:
+        found = search(replace(check, defines={**check.defines, "NEVER_RENEWED": 1}))
+        assert found.verdict.startswith("violated: ") and "told_run>=latest[" in found.verdict
 
 
 @needs_spin

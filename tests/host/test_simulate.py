@@ -13,7 +13,7 @@ from needs import CHROMIUM, needs_chromium
 
 from faction import BOOTSTRAPPED, TIMED_OUT
 from faction.node import RESTART, SAME_ID, STALE, UNPROVEN
-from faction.wire import BEACON, CORRUPT, OTHER_EXPECTATIONS
+from faction.wire import ASKING, BEACON, CORRUPT, OTHER_EXPECTATIONS
 from faction_tools.shown import page as pages
 from faction_tools.simulator import campaign, distributions, history, scenario
 from faction_tools.simulator.outcome import outcome
@@ -163,6 +163,51 @@ def test_an_intruder_reaches_nothing():
     for board in run.boards:
         assert board.node.counters[CORRUPT] > 10 and board.node.counters[UNPROVEN] + board.node.counters[STALE] > 10
         assert board.node.counters[BEACON] and board.state == BOOTSTRAPPED
+
+
+def injected(run):
+    """Return what an intruder brings onto the only air: (ms, frame) of each; and what the boards send: (ms, frame). Runs to the end."""
+    medium = run.media[0]
+    inject, theirs, ours = medium.inject, [], []
+    medium.listeners.append(lambda sender, frame: ours.append((run.now / 1000, frame)))
+
+    def note(frame):
+        theirs.append((run.now / 1000, frame))
+        inject(frame)
+
+    medium.inject = note
+    run.run()
+    return theirs, ours
+
+
+def test_an_intruder_acts_right_behind_each_frame_and_not_without_one():
+    restart = [{"at_ms": 300.0, "kind": "restart", "nodes": [1]}]
+    waits = {"key": True, "start_up_ms": {"uniform": [0.0, 3000.0]}}
+    run = Simulation(small(cluster=waits, intruder={"behind_ms": 1.0, "forges": False}, events=restart), 1)
+    theirs, ours = injected(run)
+    assert [at for at, _ in theirs] == [at + 1 for at, _ in ours] and len(run.timeline) == 0
+    for i, (_, frame) in enumerate(theirs):
+        assert frame in [each for _, each in ours[: i + 1]]
+    sent = [frame for _, frame in ours]
+    ages = [i - sent.index(frame) for i, (_, frame) in enumerate(theirs)]
+    assert len(theirs) > 40 and max(ages) > 20 and sum(age < 8 for age in ages) > len(ages) / 2
+
+
+def test_an_intruder_behind_a_shared_line_waits_for_the_end_of_the_frame():
+    medium = {"access": "blind", "bitrate": 10_000}
+    run = Simulation(small(medium, cluster={"nodes": 2, "start_up_ms": 0.0}, intruder={"behind_ms": 5.0, "forges": False}))
+    theirs, ours = injected(run)
+    assert theirs[0][0] == ours[0][0] + run.media[0].air_time(len(ours[0][1])) / 1000 + 5
+
+
+def test_an_intruder_may_play_back_old_questions_alone():
+    restart = [{"at_ms": 1000.0, "kind": "restart", "nodes": [1, 2]}]
+    run = Simulation(small(intruder={"every_ms": 50.0, "kind": "old_asking", "forges": False}, events=restart, limit_ms=3000.0))
+    theirs, ours = injected(run)
+    before = {frame for at, frame in ours if at < 1000}
+    assert theirs and min(at for at, _ in theirs) > 1000
+    assert {frame[15] for _, frame in theirs} == {1, 2}  # the low byte of the id
+    assert all(frame in before and frame[3] & ASKING for _, frame in theirs)
 
 
 def test_clocks_that_drift_and_wrap():

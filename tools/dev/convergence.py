@@ -13,15 +13,22 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
+from faction.node import SLOW
+
+from ..simulator.board import SimulatedBoard
 from ..simulator.campaign import outcomes
 from ..simulator.outcome import outcome
 from ..simulator.scenario import Scenario
 from ..simulator.simulation import Simulation
 from .figures import Figure, from_rounds
+from .verify.attacks import QUESTIONS, questions_after_the_start
 
 INTERVAL_MS = 500
 POLL_MS = 5
 CHUNK = 5  # runs that a worker does at a time
+BAUD = 9600  # of the RS-485 line
+LINE_RUNS = 50
+ATTACK_RUNS = 10
 WAIT_S = 20  # that four ready nodes wait for a fifth
 BEGUN_S = 60  # after this time all but the straggler have long concluded
 
@@ -67,7 +74,23 @@ def figures(runs: int) -> list[Figure]:
         found.append(_median("straggler to 20 concluded, 30% loss: frames of all", _run(pool, stragglers, None, runs), 26, 35))
         found.append(_median(f"4 ready nodes wait {WAIT_S} s for a fifth: frames of all", _run(pool, waits, None, runs), 40, 60))
         found += [_crowd(), _returns(_run(pool, returns, None, runs))]
+        found += _keyed(pool, runs)
     return found
+
+
+def _keyed(pool: ProcessPoolExecutor, runs: int) -> list[Figure]:
+    """Return what a key costs: until two lone boards meet, until a cluster has started, and after that, under attack."""
+    name = "20 nodes with a key, 20% loss"
+    found = _rows(name, 20, _run(pool, outcomes, scenario(20, 0.2, key=True), runs), (0.07, 0.2), (0.2, 0.6))
+    for name, key in (("with a key", True), ("without one", False)):
+        met = _run(pool, meetings, key, runs)
+        median, percentile = ((0.9, 1.5), (1.2, 2.5)) if key else ((0.9, 1.5), (1.2, 1.5))
+        found.append(Figure(f"two lone boards {name} meet: median", statistics.median(met), "intervals", median[1], median[0]))
+        found.append(Figure(f"two lone boards {name} meet: 99th percentile", _percentile(met), "intervals", percentile[1], percentile[0]))
+    waits = _run(pool, lines, None, min(runs, LINE_RUNS))
+    found.append(Figure(f"20 boards with a key on a line of {BAUD} baud: 99th percentile", _percentile(waits), "s", 60, 30))
+    talk = _run(pool, talks, None, min(runs, ATTACK_RUNS))
+    return [*found, Figure(f"20 concluded with a key, {QUESTIONS} old questions: frames of all", max(talk), "frames", 300, 150)]
 
 
 def _run(pool: ProcessPoolExecutor, call: Callable[..., Iterable[Any]], what: Any, runs: int) -> list[Any]:
@@ -171,6 +194,47 @@ def returns(seeds: Iterable[int]) -> list[bool]:
 
 def _returns(without: list[bool]) -> Figure:
     return Figure("a member restarts after its READY: starts without it", sum(without), "runs", 0, 0)
+
+
+def meetings(key: bool, seeds: Iterable[int]) -> list[float]:
+    """Return how many intervals after its power-on a board and one that has long been alone know of each other. None is ready."""
+    found = []
+    for seed in seeds:
+        late_ms = BEGUN_S * 1000.0 + 37 * seed % 8000
+        late = {"id": 1, "power_on_ms": late_ms}
+        cluster = _changed(scenario(2, 0.0, start_up_ms=1e9, deadline_ms=10**9, key=key), nodes=[late], limit_ms=late_ms + 30_000)
+        found.append(_meeting(cluster, seed) / INTERVAL_MS)
+    return found
+
+
+def _meeting(cluster: Scenario, seed: int) -> float:
+    """Return how long after the second power-on both know of each other, in ms."""
+    moments: list[int] = []
+
+    def check(board: SimulatedBoard) -> None:
+        if all(each.node is not None and each.node.machine.pinging.count for each in simulation.boards):
+            moments.append(simulation.now)
+
+    simulation = Simulation(cluster, seed, check=check)
+    simulation.run(lambda: bool(moments))
+    return (moments[0] - simulation.boards[1].booted_at) / 1e3
+
+
+def lines(seeds: Iterable[int]) -> list[float]:
+    """Return after how many seconds the last of 20 boards with a key is in, on a line on which no board listens before it sends."""
+    cluster = scenario(20, 0.0, 5000.0, key=True, deadline_ms=3_600_000, power_on_ms={"uniform": [0.0, 1000.0]}, **SLOW)
+    byte_us = 10e6 / BAUD  # a byte takes ten bits; a frame has five more
+    line = {"access": "blind", "bitrate": BAUD * 8 // 10, "overhead_us": int(5 * byte_us), "delay_ms": 0.1}
+    cluster = _changed(cluster, medium=line)
+    done = outcomes(cluster, list(seeds))
+    if any(each["verdict"] != "all" for each in done):
+        raise RuntimeError("not all got in on the line")
+    return [each["ready_ms"] / 1000 for each in done]
+
+
+def talks(seeds: Iterable[int]) -> list[int]:
+    """Return how many frames 20 concluded boards send for old questions of all of them."""
+    return [questions_after_the_start(20, seed) for seed in seeds]
 
 
 def speed(rounds: int) -> list[Figure]:

@@ -9,18 +9,20 @@ from faction.key import Key
 from faction.wire import _NO_AGE as NO_AGE
 from faction.wire import _READY_BIT as READY_BIT
 from faction.wire import _STATEMENTS as STATEMENTS
-from faction.wire import ASKING, READY, Checksum, Wire
+from faction.wire import ASKING, READY, Checksum, Wire, get
 
 from .medium import Medium
 from .scenario import ClusterSettings, IntruderSettings
 from .timeline import US, Timeline
 
 MOST_RECORDED = 10_000  # frames
+LATEST = 8  # frames
+FLAGS, ID, NONCE = 3, 12, 16  # their places in a frame
 WRONG_SECRET = b"a secret of the intruder"
 
 
 class Intruder:
-    """An intruder on all airs. It acts at regular times until the simulation ends, on all of them at once."""
+    """An intruder on all airs, on all of them at once. It acts until the simulation ends: at regular times, or behind each frame."""
 
     def __init__(
         self,
@@ -37,23 +39,50 @@ class Intruder:
         self._media = media
         self._timeline = timeline
         self._random = random
-        self._recorded: list[bytes] = []
+        self._recorded: list[bytes] = []  # what it plays back: see IntruderSettings
+        self._waiting: list[bytes] = []  # frames that ask, of runs that have not ended yet
+        self._nonces: dict[int, int] = {}  # of the latest run of each sender
         for medium in media:
-            medium.listeners.append(self._record)
-        timeline.at(int(settings.every_ms * US), self._act)
+            medium.taps.append(self._hear)
+        if settings.behind_ms is None:
+            timeline.at(int(settings.every_ms * US), self._act_again)
 
-    def _record(self, sender: int, frame: bytes) -> None:
-        if len(self._recorded) < MOST_RECORDED:
+    def _hear(self, frame: bytes) -> None:
+        """Record a frame that has just ended, and plan to act behind it."""
+        if len(self._recorded) + len(self._waiting) < MOST_RECORDED:
+            self._record(frame)
+        if self._settings.behind_ms is not None:
+            self._timeline.at(self._timeline.now + int(self._settings.behind_ms * US), self._act)
+
+    def _record(self, frame: bytes) -> None:
+        if self._settings.kind == "all":
             self._recorded.append(frame)
+            return
+        sender, nonce = get(frame, ID), get(frame, NONCE)
+        if self._nonces.get(sender, nonce) != nonce:  # its run before has ended
+            self._recorded += [each for each in self._waiting if get(each, ID) == sender]
+            self._waiting = [each for each in self._waiting if get(each, ID) != sender]
+        self._nonces[sender] = nonce
+        if frame[FLAGS] & ASKING:
+            self._waiting.append(frame)
 
     def _act(self, _: None) -> None:
         """Play back a frame, or make one, or both."""
-        settings, recorded = self._settings, self._recorded
-        if settings.replays and recorded:
-            self._inject(recorded[int(self._random() * len(recorded))])
-        if settings.forges:
+        if self._settings.replays and self._recorded:
+            self._inject(self._chosen())
+        if self._settings.forges:
             self._inject(self._forged())
-        self._timeline.at(self._timeline.now + int(settings.every_ms * US), self._act)
+
+    def _act_again(self, _: None) -> None:
+        self._act(None)
+        self._timeline.at(self._timeline.now + int(self._settings.every_ms * US), self._act_again)
+
+    def _chosen(self) -> bytes:
+        """Return a recorded frame by chance: any one, or as often one of the latest."""
+        count = len(self._recorded)
+        if self._settings.behind_ms is not None and self._random() < 0.5:
+            return self._recorded[-1 - int(self._random() * min(count, LATEST))]
+        return self._recorded[int(self._random() * count)]
 
     def _inject(self, frame: bytes) -> None:
         for medium in self._media:

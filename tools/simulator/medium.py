@@ -44,6 +44,7 @@ class Medium:
     ``radios``      one of each board of this air, in the order of its settings
     ``deliveries``  frames that were put into an inbox; ``air_us``: the time that all frames took, in microseconds
     ``listeners``   are called with (index of the sender, frame) for each frame that a board sends
+    ``taps``        are called with each frame of a board that has ended, whole or not
     ``heard``       how many frames have reached a board from another, by (its index, that of the sender); empty unless it is recorded
     """
 
@@ -63,6 +64,7 @@ class Medium:
             radio.max_length = settings.max_length
         self.deliveries = self.air_us = 0
         self.listeners: list[Callable[[int, bytes], None]] = []
+        self.taps: list[Callable[[bytes], None]] = []
         self.heard: Counter[tuple[int, int]] = Counter()
         self._timeline = timeline
         self._random = random
@@ -181,6 +183,9 @@ class Medium:
 
     def _deliver_all(self, sender: int, frame: bytes, receivers: Sequence[Radio]) -> None:
         """Deliver a frame to radios, with all that may happen to it on the way. sender: the index of a board, or STRANGER."""
+        if sender != STRANGER:
+            for tap in self.taps:
+                tap(frame)
         if self._is_plain:
             self._deliver_plain(frame, receivers)
             return

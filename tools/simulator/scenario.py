@@ -17,7 +17,7 @@ from .distributions import Distribution, Number, Uniform
 
 __all__ = ["Scenario", "ScenarioError", "load", "shipped", "value_of"]
 
-LEAST_WITH_KEY = 78  # bytes of a frame with one statement, eight quotes and a tag
+LEAST_WITH_KEY = 82  # bytes of a frame with one statement, a challenge, four quotes and a tag
 SCENARIOS = Path(__file__).parent / "scenarios"
 ONE_AIR = "air"  # the name of the only air
 
@@ -149,10 +149,20 @@ class EventSettings(Strict):
 
 
 class IntruderSettings(Strict):
-    """An intruder that records what is on the air, plays it back, and makes frames of its own, every so many milliseconds."""
+    """An intruder that records what is on the air, plays it back, and makes frames of its own.
+
+    ``every_ms``  it acts every so many milliseconds
+    ``behind_ms``  in place of every_ms: it acts so long behind each frame of a board. Half of what it plays back then is of the
+    latest frames
+    ``replays``  whether it plays frames back
+    ``kind``  which ones. "all": by chance, those of earlier runs, too; "old_asking": only frames that ask, of a run that has ended
+    ``forges``  whether it makes frames of its own
+    """
 
     every_ms: Annotated[float, Field(gt=0)] = 50.0
+    behind_ms: Optional[Annotated[float, Field(gt=0)]] = None
     replays: bool = True
+    kind: Literal["all", "old_asking"] = "all"
     forges: bool = True
 
 

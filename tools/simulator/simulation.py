@@ -70,6 +70,7 @@ class Simulation:
         self.timeline = Timeline()
         self.recording = Recording(self.timeline)
         self.limit_us = int(self.scenario.limit_ms * US)
+        self._is_haunted = self.scenario.intruder is not None and self.scenario.intruder.behind_ms is None
         self._observe = observe
         self._record = record
         cluster = self.scenario.cluster
@@ -127,8 +128,8 @@ class Simulation:
 
     @property
     def is_over(self) -> bool:
-        """Tell whether all that is to come is the intruder."""
-        return self.scenario.intruder is not None and len(self.timeline) == 1 and bool(self.boards[0].boots)
+        """Tell whether all that is to come is an intruder that acts at regular times."""
+        return self._is_haunted and len(self.timeline) == 1 and bool(self.boards[0].boots)
 
     def run(self, is_stopped: Callable[[], bool] | None = None) -> Simulation:
         """Run until nothing more can happen, or the limit of the scenario. Return self.
@@ -148,7 +149,7 @@ class Simulation:
     def _advance(self) -> bool:
         """Let many events happen. Return False when there are no more, or none but those of the intruder."""
         step, limit = self.timeline.step, self.limit_us
-        watches = self.scenario.intruder is not None
+        watches = self._is_haunted
         for _ in range(WATCH_EVENTS):
             if (watches and self.is_over) or not step(limit):
                 return False

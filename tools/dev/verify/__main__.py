@@ -15,6 +15,7 @@ from .promela import NOT_CHECKED
 STAGES = (
     (("Every state of small clusters", "exhaustive"), ("The formal model", "promela")),
     (("Storms", "storms"),),
+    (("Attacks on a key", "attacks"),),
     (("Deliberate bugs", "mutants"),),
 )
 

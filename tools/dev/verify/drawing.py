@@ -13,7 +13,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from ...simulator.scenario import Scenario
+from ...simulator.scenario import LEAST_WITH_KEY, Scenario
 
 CALM = "storm that calms down"
 DEPARTURE = "storm in which some leave, and the last is late"
@@ -36,9 +36,9 @@ def storm(seed: int) -> Scenario:
         "limit_ms": 12.0 * span_ms,
     }
     if chance.random() < 0.3:  # short frames: statements take turns, from one a frame up
-        data["medium"]["max_length"] = 78 if data["cluster"]["key"] else chance.choice((42, 46, 50))
-    if chance.random() < 0.4:
-        data["intruder"] = {"every_ms": float(interval_ms), "replays": True, "forges": data["cluster"]["key"]}
+        data["medium"]["max_length"] = chance.choice((LEAST_WITH_KEY, 110)) if data["cluster"]["key"] else chance.choice((42, 46, 50))
+    if chance.random() < (0.5 if data["cluster"]["key"] else 0.26):  # of all storms a third
+        data["intruder"] = _intruder(chance, interval_ms, data["cluster"]["key"])
     _spread(data, chance, count, is_connected=seed % 2 == 0)
     if seed % 4 == 0:
         _calm(data, CALM)
@@ -61,7 +61,7 @@ def _cluster(chance: random.Random, count: int, interval_ms: int, span_ms: float
         "presence_ms": chance.choice((None, None, 0, 6 * interval_ms)),
         "is_line_shared": chance.random() < 0.3,
         "retries": chance.choice((0, 1, 2)),
-        "key": chance.random() < 0.15,
+        "key": chance.random() < 0.3,
         "power_on_ms": {"uniform": [0.0, chance.choice((0.2, 1.0)) * span_ms]},
         "start_up_ms": {"uniform": [0.0, chance.choice((0.2, 0.6, 1.1)) * span_ms]},
         "drift_ppm": chance.choice((0.0, 100.0, 20000.0)),
@@ -83,6 +83,12 @@ def _medium(chance: random.Random, count: int, interval_ms: int) -> dict[str, An
         "max_length": 250,
         "links": [{"sources": [chance.randrange(count)], "targets": [chance.randrange(count)], "loss": 1.0}] if is_one_way else [],
     }
+
+
+def _intruder(chance: random.Random, interval_ms: int, has_key: bool) -> dict[str, Any]:
+    """Return an intruder that plays frames back, at regular times or right behind each frame. Under a key it makes some, too."""
+    when = chance.choice(({"every_ms": float(interval_ms)}, {"behind_ms": 1.0}, {"behind_ms": 0.5 * interval_ms}))
+    return {**when, "kind": chance.choice(("all", "all", "old_asking")), "forges": has_key and chance.random() < 0.5}
 
 
 def _spread(data: dict[str, Any], chance: random.Random, count: int, is_connected: bool) -> None:
@@ -131,16 +137,18 @@ def _calm(data: dict[str, Any], title: str) -> None:
     if data.get("airs") or data["medium"]["topology"] != "all":
         # Where all but a straggler have concluded, news of the far end comes hop by hop, question by question. Where frames are
         # lost too, that may take longer than the default of 32 intervals.
-        # And under a key who has concluded believes no run that begins later, as it asks for no proof: it relays nothing of it.
-        cluster.update(presence_ms=0, key=False)
+        cluster["presence_ms"] = 0
     data["medium"]["links"] = []
     data["events"] = [event for event in data["events"] if event["kind"] in ("restart", "brownout")]
-    data.update(title=title, nodes=[], intruder=None, limit_ms=2.0 * far_ms)
+    data.update(title=title, nodes=[], limit_ms=2.0 * far_ms)
+    if not cluster["key"]:
+        data["intruder"] = None  # what it plays back looks like a run that goes on: nothing is certain
 
 
 def _depart(data: dict[str, Any], chance: random.Random) -> None:
     """Let some boards leave or restart once they are ready, and the last board be late."""
     _calm(data, DEPARTURE)
+    data["intruder"] = None  # it may let a board hear again who has left: a frame that was lost there
     cluster = data["cluster"]
     count, interval_ms = cluster["nodes"], cluster["interval_ms"]
     members = chance.sample(range(count), count)

@@ -12,17 +12,24 @@ How it works
     node's present run began, up to the flights of these frames. A frame that a later one overtook, or one of the run before the
     last, does not count, but for seven rising ones in a row. A delayed frame of any other dead run may: nonces have no order.
  4. The node's own ms are compared with the simulated time at each poll.
- 5. The ledger makes no exception for any storm. Under a key it asks for more: a counted frame was sent after our run began. What
-    rules 14 and 16 of the protocol are to end is not asked for: a replay that quotes us, and answers to one.
+ 5. Under a key the ledger asks for more (rules 14 to 16). A frame of another run than the current one of its sender counts only if it
+    quotes a challenge that the node has first sent after it last accepted another run of this sender. Only somebody who hears that
+    challenge can quote it. So the frame was sent after that, too, and no run counts again when a later one is known. A quote is a
+    digest of what the node has heard. No frame counts out of order. A node that has concluded answers each member that asks and is
+    not proven at most once in eight intervals.
+ 6. The ledger holds a node to all of it, also where an intruder plays frames back. How long a frame was withheld is as unknown to a node
+    as how long it was under way, so that time counts as none, too: rule 17 says so. Without a key nobody can tell a replay from a
+    run that goes on; there the shapes of drawing.py have no intruder, as nothing is certain about their end.
 """
 
 from __future__ import annotations
 
+import hmac
 import struct
 from typing import Any, NoReturn
 
 from faction import BOOTSTRAPPED, COLLECTING, READY_OBSERVED, TIMED_OUT, Config, Faction
-from faction.node import SENT, UNPROVEN, Node
+from faction.node import ECHO, SENT, STALE, UNPROVEN, Node
 from faction.observer import Observer
 from faction.wire import _NO_AGE as NO_AGE
 from faction.wire import _READY_BIT as READY_BIT
@@ -33,7 +40,7 @@ from faction.wire import ASKING, BEACON, READY
 from ...simulator.board import SimulatedBoard
 from ...simulator.distributions import Exponential
 from ...simulator.scenario import Scenario
-from ...simulator.simulation import Simulation
+from ...simulator.simulation import SECRET, Simulation
 from ...simulator.timeline import US
 from .drawing import CALM, DEPARTURE, TOGETHER
 
@@ -44,12 +51,19 @@ NEVER = -(1 << 50)
 QUESTION_LIVES = 12  # intervals
 SLOWEST = 8  # intervals
 START_AFTER = 4  # intervals
-ROW = 7  # rising frames that count again
+ROW = 7  # rising frames that count again, but under a key
+WORD = 0x3FFFFFFF
 QUIET_FRAMES = 12  # of each node, once nobody asks, where frames arrive within a fifth of an interval
 
 
 class Broken(AssertionError):
     """A rule that did not hold, and when."""
+
+
+def quote_of(peer_id: int, nonce: int, challenge: int) -> tuple[int, ...]:
+    """Return what somebody quotes who has heard this challenge of this run."""
+    digest = hmac.digest(SECRET, struct.pack(">3I", peer_id, nonce, challenge), "sha256")
+    return tuple(word & WORD for word in struct.unpack_from(">2I", digest))
 
 
 class Sent:
@@ -63,7 +77,7 @@ class Sent:
 
     __slots__ = (
         *("peer_id", "nonce", "sequence", "is_ready", "is_asking", "start", "run_age_ms", "question_ms", "unit_ms"),
-        *("covers", "statements", "quotes", "at_us", "ages", "asked_ago", "way_us"),
+        *("covers", "statements", "challenge", "quotes", "at_us", "ages", "asked_ago", "way_us"),
     )
 
     def __init__(self, frame: bytes, has_key: bool) -> None:
@@ -80,8 +94,13 @@ class Sent:
         self.statements = [
             (index, word >= READY_BIT, (word & NO_AGE) * self.unit_ms) for index, word in enumerate(words, first) if word & NO_AGE != NO_AGE
         ]
-        end = STATEMENTS + 2 * count
-        self.quotes = [each for each in struct.unpack(f">{(len(frame) - TAG - end) // 4}I", frame[end:-TAG]) if each] if has_key else []
+        self.challenge = 0
+        self.quotes: set[tuple[int, ...]] = set()
+        if has_key:
+            proof = frame[STATEMENTS + 2 * count : -TAG]
+            words = struct.unpack(f">{len(proof) // 4}I", proof)
+            self.challenge = words[0]
+            self.quotes = {pair for pair in zip(words[1::2], words[2::2]) if any(pair)}
         self.at_us = self.asked_ago = self.way_us = 0
         self.ages: tuple[list[int], list[int]] = ([], [])
 
@@ -100,7 +119,7 @@ class Account:
         self.heard = [(0, 0, 0)] * count  # of each member's frame that counted last: nonce, sequence, and the nonce of the run before
         self.discarded = [0] * count  # frames of each member since then
         self.frame: bytes | None = None  # in the node's hands
-        self.beacons = self.unproven = 0
+        self.before = node.counters[:VERDICTS_OF_A_FRAME]  # that frame was judged
         self.received = self.sent = 0  # frames, at the last look
         self.now = 0
         self.now_us = ledger.simulation.now
@@ -116,7 +135,11 @@ class Account:
         self.known = [NEVER] * count  # when a member said something at the earliest
         self.needed = [self.began] * count  # a readiness counts if it was said then or later
         self.leaving: set[int] = set()  # members whose withdrawal has been heard since the last look
-        self.asked: set[int] = set()  # the nonces heard asking
+        self.quotable: set[tuple[int, ...]] = set()  # what it may quote
+        self.challenges: list[int] = []  # those of this run, in the order in which they were first sent
+        self.accepted = [(0, self.began_us)] * count  # when another run of a member was accepted last, and how many challenges there were
+        self.is_spent = False  # another run of somebody was accepted since the present challenge was first sent
+        self.greeted = [NEVER] * count  # when a member that was not proven asked last, and may have an answer
         self.question = self.cause = NEVER  # the youngest question; the last frame that a concluded node answers
         self.common: int | None = None  # the common start
         self.last_word: int | None = None  # when a node tells the start once more, at the earliest
@@ -151,7 +174,7 @@ class Account:
         if length >= 0:
             self.frame = bytes(buffer[:length])
             self.was_concluded = node.machine.is_concluded
-            self.beacons, self.unproven = node.counters[BEACON], node.counters[UNPROVEN]
+            self.before = node.counters[:VERDICTS_OF_A_FRAME]
         return length
 
     def settle(self) -> None:
@@ -161,17 +184,26 @@ class Account:
         sent = self.ledger.frames.get(self.frame)
         self.frame = None
         counters = self.node.counters
-        if counters[BEACON] != self.beacons:
+        if counters[BEACON] != self.before[BEACON]:
             if sent is None:
                 self.fail("counts a frame that nobody has sent")
             self._check_order(sent)
             self._take(sent)
         elif sent is not None:
             self.discarded[sent.peer_id] += 1
-            if counters[UNPROVEN] != self.unproven and sent.is_asking:
-                self.cause = self.node.now
-        if sent is not None and sent.is_asking:
-            self.asked.add(sent.nonce)
+            if counters[STALE] + counters[ECHO] != self.before[STALE] + self.before[ECHO]:
+                return
+            if sent.is_asking and counters[UNPROVEN] != self.before[UNPROVEN]:
+                self._greet(sent.peer_id)
+        if sent is not None:
+            self.quotable.add(quote_of(sent.peer_id, sent.nonce, sent.challenge))
+
+    def _greet(self, peer_id: int) -> None:
+        """Enter that a member that is not proven asks. It may have an answer in eight intervals, and any from who has heard nobody."""
+        now = self.node.now
+        is_alone = not any(nonce for nonce, _, _ in self.heard)
+        if is_alone or now - self.greeted[peer_id] >= SLOWEST * self.node.interval_ms:
+            self.cause = self.greeted[peer_id] = now
 
     def _check_order(self, sent: Sent) -> None:
         """Check that a frame that counts is not of a dead run, nor overtaken, as far as the node can know."""
@@ -179,14 +211,24 @@ class Account:
         if peer_id == self.own:
             self.fail("counts a frame of its own id")
         nonce, sequence, before = self.heard[peer_id]
-        is_row = self.discarded[peer_id] >= ROW - 1
-        is_old = sent.sequence <= sequence if sent.nonce == nonce else sent.nonce == before and not self.ledger.has_key
-        if is_old and not is_row:
+        has_key = self.ledger.has_key
+        is_old = sent.sequence <= sequence if sent.nonce == nonce else sent.nonce == before and not has_key
+        if is_old and (has_key or self.discarded[peer_id] < ROW - 1):
             self.fail(f"counts a frame of {peer_id} that is of a dead run, or that a later one overtook")
-        if self.ledger.has_key and sent.at_us < self.began_us and not is_row:
-            self.fail(f"counts a frame of {peer_id} of before its own run, under a key")
+        if has_key and sent.nonce != nonce:
+            self._check_proof(sent)
         self.heard[peer_id] = (sent.nonce, sent.sequence, nonce if sent.nonce != nonce else before)
         self.discarded[peer_id] = 0
+
+    def _check_proof(self, sent: Sent) -> None:
+        """Check that a frame of another run proves that this run is alive: it answers what we have sent since the last such frame."""
+        count, at_us = self.accepted[sent.peer_id]
+        if sent.at_us < at_us:
+            self.fail(f"counts another run of {sent.peer_id}, with a frame that was sent {at_us - sent.at_us} us before the latest one")
+        if not any(quote_of(self.own, self.nonce, each) in sent.quotes for each in self.challenges[count:]):
+            self.fail(f"counts another run of {sent.peer_id}, with a frame that quotes nothing new")
+        self.accepted[sent.peer_id] = len(self.challenges), self.ledger.simulation.now
+        self.is_spent = True
 
     def _take(self, sent: Sent) -> None:
         """Enter what a frame that counts lets the node know."""
@@ -236,6 +278,8 @@ class Account:
         self._check_claims(sent)
         self._check_statements(sent)
         self._check_silence(sent)
+        if self.ledger.has_key:
+            self._check_challenge(sent)
         self.sequence = sent.sequence
         now = self.node.now
         sent.at_us = self.ledger.simulation.now
@@ -259,8 +303,8 @@ class Account:
         age_ms = now - self.began
         if not sent.run_age_ms <= age_ms < sent.run_age_ms + sent.unit_ms and sent.run_age_ms < NO_AGE * sent.unit_ms:
             self.fail(f"says that its run is {sent.run_age_ms} ms old; it is {age_ms}")
-        if not self.asked.issuperset(sent.quotes):
-            self.fail("quotes a run that has not asked in this run")
+        if not self.quotable >= sent.quotes:
+            self.fail("quotes what nobody has sent to it in this run")
         if sent.question_ms is not None and now - sent.question_ms > self.question:
             self.fail(f"carries a question of {sent.question_ms} ms on; the youngest is of {now - self.question}")
 
@@ -279,6 +323,17 @@ class Account:
         if sent.sequence - self.jumped >= rounds and min(self.covered) <= sent.sequence - rounds:
             self.fail(f"says nothing of some, frame after frame: {self.covered}")
 
+    def _check_challenge(self, sent: Sent) -> None:
+        """Check that a challenge is another one as soon as somebody has proved a run with it."""
+        challenge = sent.challenge
+        if not challenge or challenge == self.nonce:
+            self.fail(f"its challenge is {challenge}, its nonce {self.nonce}")
+        if challenge in self.challenges[: len(self.challenges) - (not self.is_spent)]:
+            self.fail(f"its challenge is {challenge} again; since it first was, another run was accepted")
+        if challenge not in self.challenges:
+            self.challenges.append(challenge)
+            self.is_spent = False
+
     def _check_silence(self, sent: Sent) -> None:
         """Check that a node that has concluded speaks for a reason."""
         self.ledger.quiet_frames = 0 if sent.is_asking else self.ledger.quiet_frames + 1
@@ -286,7 +341,8 @@ class Account:
             return
         now, ledger = self.node.now, self.ledger
         is_last_word = self.last_word is not None and now <= max(self.last_word, self.concluded_at) + ledger.last_word_ms
-        if now > max(self.concluded_at + ledger.farewell_ms, self.cause + ledger.answer_ms) and not is_last_word:
+        is_due = now <= max(self.concluded_at + ledger.farewell_ms, self.cause + ledger.answer_ms)
+        if not is_due and not is_last_word:
             self.fail(f"speaks {now - self.concluded_at} ms after its verdict, {now - self.cause} ms after the last question")
         if sent.question_ms is not None and now - self.question > QUESTION_LIVES * self.node.interval_ms + ledger.answer_ms:
             self.fail(f"carries on a question that is {now - self.question} ms old")
@@ -516,7 +572,7 @@ class Ledger:
         hop_ms = self.interval_ms / 8 + 2 * cluster.poll_ms
         if cluster.frames_per_minute or cluster.nodes * hop_ms > 1.5 * self.interval_ms:
             return  # it does not reach all in time
-        if cluster.key:
+        if cluster.key and cluster.quorum != cluster.nodes:
             return  # nodes that conclude before they have proved their runs to each other do not hear each other
         going = [(each.board.started_at, each) for each in self.accounts.values() if each.node.has_started]
         first_us = min(at for at, _ in going if at is not None)

@@ -12,20 +12,25 @@
     6. With FAIR: who speaks until when. A node asks until its verdict; who knows what an asker lacks and could count, answers; a
        concluded node carries a question on if it knows nothing that counts; the farewells.
     7. With LINE: a node hears its neighbours only.
+    8. With KEY: runs, challenges, quotes, and an intruder who has every frame that could ever be sent and plays any of them back at
+       any time. A member quotes a challenge as soon as that is on the air, and the intruder always takes the frame of its kind that
+       proves most. So a node meets more than a real intruder can do. Frames of one run and one phase of it (not ready, ready, timed
+       out) are alike. Statements about others are left out, and time: a member may be silent for too long whenever it likes.
 
    What is not modelled
-    8. Frames that come late or twice, and so the runs and sequences that tell them apart. A frame arrives at once, or never.
-       The exhaustive search (exhaustive.py, late_ms) has them.
-    9. The set of those who take part: it decides nothing, which machine_states.py checks.
-   10. When a node speaks: Trickle, delays of answers, budgets. A frame is sent whenever it can be, or later, or not at all.
-   11. The age of a question. It goes one hop beyond the neighbour, which is all that three nodes need.
-   12. The common start, keys, conflicts.
+    9. Without KEY: frames that come late or twice, and so the runs and sequences that tell them apart. A frame arrives at once, or
+       never. The exhaustive search (exhaustive.py, late_ms) has them.
+   10. The set of those who take part: it decides nothing, which machine_states.py checks.
+   11. When a node speaks: Trickle, delays of answers, budgets. A frame is sent whenever it can be, or later, or not at all.
+   12. The age of a question. It goes one hop beyond the neighbour, which is all that three nodes need.
+   13. The common start, conflicts. With KEY: whom a node quotes when, and the limit of four challenges: fewer frames prove less.
 
    Two models in one file. Without FAIR: can anything bad happen? With FAIR: must the good thing happen? There the clock goes on when
    a node completes or begins a run, so what changes is later than what was said before.
 
    To run it, define N, Q and RESTARTS (of all nodes together). Define also, where needed: LINE, DEADLINES, FAIR with
-   FAREWELLS and perhaps LOSSLESS, WITNESS (what must be possible). */
+   FAREWELLS and perhaps LOSSLESS, KEY, WITNESS (what must be possible). NEVER_RENEWED is a bug for KEY: a challenge that lasts as
+   long as its run, as in version 1 of the protocol. */
 
 #ifdef FAIR
 #define MAX (N + RESTARTS + 2)
@@ -121,11 +126,31 @@ bool heeds[N * N];    /* AT(i, j): j is sure to receive the next frame of i */
 #endif
 #endif
 
+#ifdef KEY
+/* Challenges of a node are numbers that go on from run to run. It knows who has quoted which; nobody can guess one. */
+#define RUNS (RESTARTS + 1)
+#define PHASE(i) (state[i] == TIMED_OUT -> 2 : (completed[i] -> 1 : 0))
+#define QUOTED(i, j, its_run, its_phase) quoted[(AT(i, j) * RUNS + its_run - 1) * 3 + its_phase]
+
+byte runs[N];                  /* the number of its present run */
+byte challenge[N];             /* the latest one that is on the air */
+bool is_used_up[N];            /* the next frame has a new one */
+byte current[N * N];           /* AT(i, j): the run of j that i has accepted; 0: none */
+byte phase[N * N];             /* of the frame of it that counted last */
+byte spent[N * N];             /* AT(i, j): the challenge of i that is too old to prove a run of j */
+byte quoted[N * N * RUNS * 3]; /* the latest challenge of i that a frame of j quotes, by run and phase of the frame, plus 1; 0: no frame */
+/* For properties only, AT(i, j): the latest run of j that i has ever accepted; whether j was ready in the present run of i. */
+byte latest[N * N];
+bool was_ready[N * N];
+hidden byte told_run, told_phase, is_counted;
+#endif
+
 /* What really happened, which no node knows but from the air; properties are about this. */
 byte claimed[N];      /* how long ago a frame said that its sender is ready; MAX: that long or longer, or never */
 byte verdict[N];      /* of this run; 0: none yet */
 #ifdef WITNESS
 bool was_relayed;     /* a readiness was withdrawn because of a relayed statement */
+bool was_withheld;    /* a frame of a run that is over counted */
 #endif
 
 hidden byte member, other_node, receiver, told;  /* of one step: each sets them before it reads them */
@@ -227,12 +252,18 @@ inline note_relay(to, about) {
 #endif
 }
 
+#ifdef KEY
+#define HAS_CLAIMED(to, about) (was_ready[AT(to, about)])
+#else
+#define HAS_CLAIMED(to, about) (claimed[about] < MAX && claimed[about] <= run_age[to])
+#endif
+
 inline observe(to, about) {
     process(to, PARTICIPATION_OBSERVED, about);
     if
     :: says[AT(to, about)] && !IS_CONCLUDED(to) && !(collecting[to] & (1 << about)) ->
         /* Nobody counts a readiness that its owner did not claim itself, in a frame sent within the counter's present run. */
-        assert(claimed[about] < MAX && claimed[about] <= run_age[to]);
+        assert(HAS_CLAIMED(to, about));
         process(to, READY_OBSERVED, about)
     :: else
     fi
@@ -264,6 +295,86 @@ inline answer(to, from) {
 #endif
 }
 
+#ifdef KEY
+
+/* A frame of a run and phase of node from reaches node to, whoever plays it. */
+inline judge(to, from) {
+    is_counted = false;
+    if
+    :: told_run == current[AT(to, from)] -> is_counted = told_phase >= phase[AT(to, from)]
+    :: told_run != current[AT(to, from)] && QUOTED(to, from, told_run, told_phase) - 1 > spent[AT(to, from)] ->
+        is_counted = true;
+        current[AT(to, from)] = told_run;
+#ifndef NEVER_RENEWED
+        spent[AT(to, from)] = challenge[to];
+        is_used_up[to] = true
+#endif
+    :: else
+    fi;
+    if
+    :: is_counted ->
+        /* What counts was said by the latest run that is known. */
+        assert(told_run >= latest[AT(to, from)]);
+        latest[AT(to, from)] = told_run;
+        phase[AT(to, from)] = told_phase;
+        note_withheld(from);
+        learn(to, from, 0, told_phase == 1);
+        observe(to, from)
+    :: else
+    fi
+}
+
+inline note_withheld(from) {
+#ifdef WITNESS
+    if :: told_run < runs[from] -> was_withheld = true :: else fi
+#else
+    skip
+#endif
+}
+
+/* All that can be said now is said, and recorded. */
+inline record() {
+    member = 0;
+    do
+    :: member < N ->
+        receiver = 0;
+        do
+        :: receiver < N ->
+            if
+            :: receiver != member && runs[member] > 0 ->
+                QUOTED(receiver, member, runs[member], PHASE(member)) = challenge[receiver] + 1;
+                was_ready[AT(receiver, member)] = was_ready[AT(receiver, member)] || IS_READY(member)
+            :: else
+            fi;
+            receiver++
+        :: else -> break
+        od;
+        member++
+    :: else -> break
+    od;
+    skip
+}
+
+inline begin_challenges(me) {
+    runs[me]++;
+    challenge[me]++;
+    is_used_up[me] = false;
+    member = 0;
+    do
+    :: member < N ->
+        current[AT(me, member)] = 0; phase[AT(me, member)] = 0; spent[AT(me, member)] = challenge[me] - 1;
+        was_ready[AT(me, member)] = false;
+        member++
+    :: else -> break
+    od;
+    skip
+}
+
+#else
+#define begin_challenges(me) skip
+#define record() skip
+#endif
+
 /* One unit of time passes for all. */
 inline pass() {
     member = 0;
@@ -294,7 +405,8 @@ inline pass() {
 
 inline complete(me) {
     pass_if_fair();
-    process(me, LOCAL_PARTICIPATION_COMPLETED, me)
+    process(me, LOCAL_PARTICIPATION_COMPLETED, me);
+    record()
 }
 
 inline pass_if_fair() {
@@ -311,8 +423,9 @@ inline cancel(me) {
     if
     :: cell & ACCEPTED -> farewells[me] = 0
     :: else
-    fi
+    fi;
 #endif
+    record()
 }
 
 inline begin_run(me) {
@@ -329,7 +442,8 @@ inline begin_run(me) {
     carrying[me] = false;
     farewells[me] = FAREWELLS;
 #endif
-    skip
+    begin_challenges(me);
+    record()
 }
 
 /* Who takes part */
@@ -348,6 +462,43 @@ end:
 
 #ifndef FAIR
 
+#ifdef KEY
+
+#define PLAY(its_run, its_phase) :: QUOTED(j, i, its_run, its_phase) -> told_run = its_run; told_phase = its_phase
+
+/* Frames are heard, or not; and any of them again, at any time. */
+proctype Link(byte i, j) {
+end:
+    do
+    :: atomic {
+        if
+        PLAY(1, 0) PLAY(1, 1) PLAY(1, 2)
+#if RESTARTS > 0
+        PLAY(2, 0) PLAY(2, 1) PLAY(2, 2)
+#endif
+#if RESTARTS > 1
+        PLAY(3, 0) PLAY(3, 1) PLAY(3, 2)
+#endif
+#if RESTARTS > 2
+        PLAY(4, 0) PLAY(4, 1) PLAY(4, 2)
+#endif
+        fi;
+        d_step { judge(j, i) }
+    }
+    :: d_step { age[AT(j, i)] < MAX -> learn(j, i, MAX, false) }    /* silence withdraws, as there is no clock */
+    od
+}
+
+/* A new challenge goes on the air, now or later. */
+proctype Renewal(byte i) {
+end:
+    do
+    :: d_step { is_used_up[i] -> is_used_up[i] = false; challenge[i]++; record() }
+    od
+}
+
+#else
+
 /* Frames are heard, or not. */
 proctype Link(byte i, j) {
 end:
@@ -358,6 +509,8 @@ end:
 #endif
     od
 }
+
+#endif
 
 proctype Member(byte i) {
 end:
@@ -474,6 +627,9 @@ inline start(me) {
 #else
     run Member(me);
 #endif
+#ifdef KEY
+    run Renewal(me);
+#endif
 #if defined(FAIR) && defined(DEADLINES)
     run Deadline(me);
 #endif
@@ -497,7 +653,7 @@ init {
         od;
 #ifdef FAIR
         run Chores();
-#else
+#elif !defined(KEY)
         run Clock();
 #endif
         i = 0; j = 0

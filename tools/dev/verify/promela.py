@@ -100,11 +100,15 @@ _SPLIT = "state[0] == BOOTSTRAPPED && state[1] == TIMED_OUT"
 _FAR_END = "state[0] == BOOTSTRAPPED && state[N - 1] == BOOTSTRAPPED"
 _TOO_OLD = "says[AT(2, 0)] && age[AT(2, 0)] < MAX && age[AT(2, 0)] > run_age[2]"
 
+_WITHHELD = "was_withheld && state[0] == BOOTSTRAPPED && !completed[1]"
+_AGAIN = "state[0] == BOOTSTRAPPED && state[1] == BOOTSTRAPPED && current[AT(0, 1)] == 2 && current[AT(1, 0)] == 2"
+
 # Those that take a second or two, and those that take longer.
 QUICK = (
     _safety(2, 2, "2 restarts, deadlines", RESTARTS=2, DEADLINES=1),
     _safety(2, 1, "a restart, deadlines", RESTARTS=1, DEADLINES=1),
     _safety(3, 3, "a line", LINE=1),
+    _safety(2, 2, "a key, an intruder, a restart", KEY=1, RESTARTS=1),
     _fair(EVERYONE, 2, 2, "loss, a restart", RESTARTS=1),
     _fair(EVERYONE, 3, 3, "a line", LINE=1, LOSSLESS=1),
     _fair(SILENCE, 2, 2, "loss, deadlines, a restart", RESTARTS=1, DEADLINES=1),
@@ -113,9 +117,13 @@ QUICK = (
     _witness(3, "the ends of a line learn of each other", _FAR_END, LINE=1),
     _witness(3, "a readiness may be too old to count", _TOO_OLD, LINE=1, RESTARTS=1),
     _witness(3, "a relayed statement withdraws", "was_relayed", LINE=1, RESTARTS=1),
+    _witness(2, "boards with a key start, also in later runs", _AGAIN, KEY=1, RESTARTS=2),
+    _witness(2, "a withheld readiness starts a board", _WITHHELD, KEY=1, RESTARTS=1),
 )
 _LONG = (
     _safety(3, 3, "a line, a restart", LINE=1, RESTARTS=1),
+    _safety(2, 2, "a key, an intruder, 2 restarts", KEY=1, RESTARTS=2),
+    _safety(2, 2, "a key, an intruder, a restart, deadlines", KEY=1, RESTARTS=1, DEADLINES=1),
     _fair(EVERYONE, 3, 3, "a line, a restart", LINE=1, LOSSLESS=1, RESTARTS=1, FAREWELLS=0),
     _fair(SILENCE, 3, 3, "a line, a restart", LINE=1, LOSSLESS=1, RESTARTS=1, FAREWELLS=0),
 )

@@ -1,0 +1,20 @@
+"""Attacks on a cluster with a key: each was found on a version of the package that it broke. None gets through now."""
+
+import pytest
+
+from faction_tools.dev.verify import attacks
+from faction_tools.dev.verify.attacks import ATTACKS, Attack
+
+SEEDS = range(101, 104)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=[each.name for each in ATTACKS])
+def test_an_attack_does_not_get_through(attack):
+    assert [reached for reached in map(attack.reach, SEEDS) if reached > attack.budget] == []
+
+
+@pytest.mark.parametrize(("budget", "code"), [(3, 0), (2, 1)])
+def test_the_exit_code_says_whether_one_gets_through(budget, code, monkeypatch, capsys):
+    monkeypatch.setattr(attacks, "ATTACKS", (Attack("a test", "9", abs, 9, budget),))
+    assert attacks.main(["--runs", "3"]) == code
+    assert "1, each 3 times" in capsys.readouterr().out
