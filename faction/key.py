@@ -71,7 +71,7 @@ else:  # CircuitPython
 
 
 class ProvenPeers(Peers):
-    """Peers whose runs count only after they have proved that they are alive now."""
+    """Peers whose runs count only after they have proved that they are alive now. All attributes, such as ``found``, are as in Peers."""
 
     def __init__(self, machine: "Faction", wire: "Wire", presence_ms: "int | None", recent_ms: int) -> None:
         """See Peers. Allocates all that is needed."""
