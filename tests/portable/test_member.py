@@ -223,7 +223,7 @@ def test_the_console_is_polled_between_the_verdict_and_the_common_start():
     need_member()
 
     class Console:
-        polls = 0
+        polls = interrupts = 0
 
         def poll(self):
             self.polls += 1
@@ -331,7 +331,7 @@ def test_an_application_that_restarts_while_it_waits_for_the_start_waits_again()
     node = single(start_after_ms=300)
 
     class Console:
-        polls = 0
+        polls = interrupts = 0
 
         def poll(self):
             self.polls += 1
