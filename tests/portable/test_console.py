@@ -4,6 +4,7 @@ import json
 import sys
 
 from airs import Cluster
+from console_fuzz import fuzz
 from faction import BOOTSTRAPPED, INITIAL, READY_OBSERVED, TIMED_OUT, Config
 from faction.console import COUNTERS, PROMPT, Answers, Console, probe
 from faction.journal import Journal
@@ -593,6 +594,11 @@ class Keys:
 
 
 # A line under attack
+
+
+def test_noise_floods_and_a_line_that_fails_are_survived():
+    lines, polls, reads, writes, refused, ended = fuzz(5, 1500)
+    assert polls > 5000 and reads > 5000 and writes > 5000 and refused > 500 and ended > 10
 
 
 class Flood:
