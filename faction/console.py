@@ -12,7 +12,7 @@ States and commands are the codes of ``faction``. At the REPL, without a console
     import faction.console
     faction.console.probe(node)
 
-The console writes only answers. ``poll`` never waits. It reads at most 64 bytes, whatever they are, or it writes about a
+The console writes only answers. ``poll`` never waits. It reads at most 32 bytes, whatever they are, or it writes about a
 hundred characters. A poll allocates nothing while nobody types. An answer allocates, in pieces whose size does not depend on
 the number of peers. Nothing here is for interrupt handlers.
 """
@@ -56,7 +56,7 @@ COUNTERS = (  # the names of Node.counters, in the order of their codes
 CONFLICTS = ("other_version", "other_cluster", "other_expectations", "same_id")
 
 _LINE = const(64)  # the most characters of a command
-_KEYS = const(64)  # a poll reads at most so many bytes, so that a flood cannot hold it
+_KEYS = const(32)  # a poll reads at most so many bytes, so that a flood cannot hold it
 _SOME = const(96)  # a poll writes this many characters of an answer, and the rest of the piece
 _PIECES = const(32)  # a poll makes at most so many pieces of an answer
 _PATIENCE_CS = const(200)  # if a stream takes nothing for this time, the rest of the answer is dropped
@@ -501,13 +501,14 @@ class Console:
     def _read_keys(self) -> None:
         if self._is_knocked:
             self._answer_knock()
+            return
         for _ in range(_KEYS):
-            if self._answer is not None or self._unsent or self._is_knocked or self.interrupts >= _ENOUGH:
-                return
             byte = self._reader.next()
             if byte < 0:
                 break
             self._take_key(byte)
+            if self._answer is not None or self._unsent or self._is_knocked or self.interrupts >= _ENOUGH:
+                return
         if self._watch and self._node.uptime_cs - self._watched_cs & _MAX_CS >= self._period_cs:
             self._watched_cs = self._node.uptime_cs
             self._answer = self._answers.to(self._watch)
@@ -522,22 +523,17 @@ class Console:
 
     def _take_key(self, byte: int) -> None:
         """Do what a key means."""
-        now_cs = self._node.uptime_cs
         if byte >= 32:
             self.interrupts = 0
-            self._typed_cs = now_cs
+            self._typed_cs = self._node.uptime_cs
         elif byte == _INTERRUPT:
-            if now_cs - self._interrupted_cs & _MAX_CS > _SECOND_CS:
-                self.interrupts = 0
-            if not self.interrupts:
-                self._interrupted_cs = now_cs
-            self.interrupts += 1
+            self._count_interrupt()
         if byte == _LINE_FEED and self._last_key == _RETURN:
             pass
         elif self._watch:
             self._watch = ""
             self._begin_text(PROMPT)
-        elif byte == _RETURN and self._last_key == _INTERRUPT and self._is_knock(now_cs):
+        elif byte == _RETURN and self._last_key == _INTERRUPT and self._is_knock():
             self._is_knocked = True
         elif byte == _RETURN or byte == _LINE_FEED:
             self._end_line()
@@ -551,10 +547,19 @@ class Console:
             self._append(byte)
         self._last_key = byte
 
-    def _is_knock(self, now_cs: int) -> bool:
+    def _count_interrupt(self) -> None:
+        now_cs = self._node.uptime_cs
+        if now_cs - self._interrupted_cs & _MAX_CS > _SECOND_CS:
+            self.interrupts = 0
+        if not self.interrupts:
+            self._interrupted_cs = now_cs
+        self.interrupts += 1
+
+    def _is_knock(self) -> bool:
         """Tell whether a ctrl-C has just come on a quiet line."""
+        age_cs = self._node.uptime_cs - self._interrupted_cs & _MAX_CS
         quiet_cs = self._interrupted_cs - self._typed_cs & _MAX_CS
-        return now_cs - self._interrupted_cs & _MAX_CS <= _KNOCK_CS and quiet_cs >= _QUIET_CS
+        return age_cs <= _KNOCK_CS and quiet_cs >= _QUIET_CS
 
     def _skip_escape(self, byte: int) -> None:
         """Skip what a cursor key sends: escape, "[" or "O", numbers, and a letter or "~"."""

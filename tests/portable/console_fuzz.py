@@ -13,8 +13,8 @@ from faction.node import Node
 from helpers import Chance
 
 PEERS = (0, 1, 2, 70000)
-MOST = 64  # bytes that a poll may read
-WRITES = 130  # and calls of write: each key may erase a character, and one key a line
+MOST = 32  # bytes that a poll may read
+WRITES = 98  # and calls of write: each key may erase a character, and one key a line
 WORDS = (
     b"probe",
     b"peers",
