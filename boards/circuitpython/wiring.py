@@ -69,8 +69,11 @@ class Terminal:
 
     def write(self, buffer):
         """Write a small part of the buffer, and return its length. This line cannot tell whether it has room: a UART always has."""
-        sys.stdout.write(bytes(buffer[:_SMALL]).decode())
-        return min(len(buffer), _SMALL)
+        end = min(len(buffer), _SMALL)
+        while end < len(buffer) and buffer[end] & 0xC0 == 0x80:  # in the middle of a character
+            end += 1
+        sys.stdout.write(bytes(buffer[:end]).decode())
+        return end
 
 
 def terminal(settings):

@@ -187,6 +187,17 @@ def test_mpremote_gets_in_at_once(tmp_path):
         assert ENDED in board.said
 
 
+def test_thonny_gets_in(tmp_path):
+    with powered(tmp_path, settings_of(1)) as [board]:
+        wait(lambda: states([board], BOOTSTRAPPED))
+        with serial.Serial(board.port, timeout=0.2) as port:
+            for seconds in (0.05, 0.5, 0.1, 1):  # what it sends, and how long it waits then
+                port.write(CTRL_C)
+                port.write(b"\x01")
+                time.sleep(seconds)
+        wait(lambda: board.said.endswith(b"raw REPL; CTRL-B to exit\r\n>"), 10)
+
+
 def test_mpremote_gets_in_after_three_ctrl_c(tmp_path):
     with powered(tmp_path, settings_of(1, console="off")) as [board]:
         wait(lambda: states([board], BOOTSTRAPPED))
