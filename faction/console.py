@@ -457,7 +457,7 @@ class Console:
 
         One that comes as a byte does the same. A character that is typed ends the row. Tools like mpremote send only one
         ctrl-C, and go on at once with Enter and another byte. On a line that was quiet before, this counts as three
-        ctrl-C. That byte stays unread, as it is for the REPL.
+        ctrl-C. That byte stays unread, as it is for the REPL. Allocates nothing, and raises nothing.
         """
         try:
             self._take_key(_INTERRUPT)

@@ -180,39 +180,6 @@ class Few:
         return "[%s%s]" % (", ".join(self._ids), " and %d more" % self._more if self._more else "")
 
 
-class Hooks:
-    """What run calls. An application is a subclass that replaces some of these methods.
-
-    The node is polled between two calls, so a call must not take longer than about 50 ms. Print with say. A call that ctrl-C
-    has cut short is made again.
-    """
-
-    def start_up(self, node):
-        """Do a little of this board's own start; return True when it is done. Called until it returns True."""
-        return True
-
-    def on_bootstrapped(self, node):
-        """Begin to work. Called once, at the common start of all boards, some time after our own verdict.
-
-        Boards that have their verdict by then come here within about 10 ms of each other. For a board that got its verdict
-        later, the start was node.started_late_ms ago: take that off the time to be in step with the others.
-        """
-        ready = Few()
-        for peer_id in node.machine.collecting:
-            ready.add(peer_id)
-        say("bootstrapped, with", ready)
-
-    def on_timed_out(self, node):
-        """Decide what to do without the cluster. Called once, at the verdict. This one prints who is missing, and tries again."""
-        missing = Few(), Few()
-        node.each_missing(lambda peer_id, is_known: missing[is_known].add(peer_id))
-        say("timed out; never heard", missing[0], "not ready", missing[1])
-        node.restart()
-
-    def step(self, node):
-        """Do a little of the work. Called again and again after on_bootstrapped, or after on_timed_out."""
-
-
 class NoConsole:
     """Stands where there is no console. It counts ctrl-C, as a faction.console.Console does."""
 
@@ -341,6 +308,39 @@ class _Member:
             application.on_bootstrapped(node)
             self._told = nonce
         return False
+
+
+class Hooks:
+    """What run calls. An application is a subclass that replaces some of these methods.
+
+    The node is polled between two calls, so a call must not take longer than about 50 ms. Print with say. A call that ctrl-C
+    has cut short is made again.
+    """
+
+    def start_up(self, node):
+        """Do a little of this board's own start; return True when it is done. Called until it returns True."""
+        return True
+
+    def on_bootstrapped(self, node):
+        """Begin to work. Called once, at the common start of all boards, some time after our own verdict.
+
+        Boards that have their verdict by then come here within about 10 ms of each other. For a board that got its verdict
+        later, the start was node.started_late_ms ago: take that off the time to be in step with the others.
+        """
+        ready = Few()
+        for peer_id in node.machine.collecting:
+            ready.add(peer_id)
+        say("bootstrapped, with", ready)
+
+    def on_timed_out(self, node):
+        """Decide what to do without the cluster. Called once, at the verdict. This one prints who is missing, and tries again."""
+        missing = Few(), Few()
+        node.each_missing(lambda peer_id, is_known: missing[is_known].add(peer_id))
+        say("timed out; never heard", missing[0], "not ready", missing[1])
+        node.restart()
+
+    def step(self, node):
+        """Do a little of the work. Called again and again after on_bootstrapped, or after on_timed_out."""
 
 
 def run(node: "Node", application, console=None):
