@@ -26,6 +26,7 @@ if _FOR_TYPE_CHECKERS:
 _RECORD = const(5)  # bytes: command, index of the peer (2; 0xFFFF for none), result (2)
 _NO_INDEX = const(0xFFFF)
 _MAX_CS = const(0x1FFFFFFF)  # of Node.uptime_cs
+_MOST = const(0x0FFFFFFF)  # where counts stop: four times as much is a small int on every port
 
 
 class Journal(Observer):
@@ -75,7 +76,8 @@ class Journal(Observer):
         if self._used >= len(self._records):
             self._fold()
         if self._used >= len(self._records):
-            self.lost += 1
+            if self.lost < _MOST:
+                self.lost += 1
             return
         if self._node is not None:
             self._times_cs[self._used // _RECORD] = self._node.uptime_cs
@@ -115,7 +117,8 @@ class Journal(Observer):
 
     def _leave_out(self, number: int) -> None:
         """Count the record of this number as left out. Later rejections have one record fewer before them."""
-        self.folded += 1
+        if self.folded < _MOST:
+            self.folded += 1
         kept = self._rejections
         for at in range(0, len(kept), 4):
             if kept[at] > number:
@@ -142,6 +145,8 @@ class Journal(Observer):
             kept[at + 2] = peer_id
             kept[at + 3] = result
         self._rejected += 1
+        if self._rejected > _MOST:
+            self._rejected -= len(kept) // 4 or 1  # so that the place of the next one stays the same
 
     def __len__(self) -> int:
         return self._used // _RECORD

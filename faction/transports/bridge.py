@@ -2,7 +2,7 @@
 
 from array import array
 
-from .ring import NOTHING
+from .ring import NOTHING, counted
 
 const = int  # folded away on boards: see ../machine.py
 _FOR_TYPE_CHECKERS = const(0)
@@ -88,7 +88,7 @@ class Bridge:
             return NOTHING - 1
 
     def _fail(self, i: int, error: OSError) -> None:
-        self.failures[i] += 1
+        self.failures[i] = counted(self.failures[i])
         self._error = error
 
     def counts(self) -> "tuple[tuple[str, int], ...]":

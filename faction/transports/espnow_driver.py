@@ -1,6 +1,6 @@
 """What the ESP-NOW drivers for both firmwares share: see espnow.py."""
 
-from .ring import NOTHING
+from .ring import NOTHING, counted
 
 const = int  # folded away on boards: see ../machine.py
 _FOR_TYPE_CHECKERS = const(0)
@@ -52,7 +52,7 @@ class Driver:
         try:
             return self._read_message(buffer)
         except ValueError:
-            self.oversized += 1
+            self.oversized = counted(self.oversized)
             return 0
 
     def _broadcast(self, data: "Any") -> None:

@@ -1,6 +1,15 @@
 """A queue of frames, from an interrupt handler or another task to the poll of a node."""
 
+const = int  # folded away on boards: see ../machine.py
+
 NOTHING = -1  # what receive returns when no frame waits
+
+_MOST = const(0x3FFFFFFF)  # a greater int would take heap on a 32-bit port
+
+
+def counted(number: int) -> int:
+    """Return number + 1, or number if that is 2**30 - 1: where a counter stops. Allocates nothing; interrupt handlers may call it."""
+    return number + 1 if number < _MOST else number
 
 
 def copy(source: "bytes | bytearray", length: int, target: bytearray) -> int:
@@ -38,7 +47,7 @@ class Ring:
         frame = self._frames[self._free]
         following = (self._free + 1) % len(self._frames)
         if following == self._oldest or length > len(frame):
-            self.overflows += 1
+            self.overflows = counted(self.overflows)
             return False
         self._lengths[self._free] = copy(buffer, length, frame)
         self._free = following  # last, so that the reader never sees half a frame

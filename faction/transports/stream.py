@@ -1,6 +1,6 @@
 """Bytes from any stream, one by one, without waiting. A stream is a UART, USB CDC, a console or a pseudo terminal."""
 
-from .ring import NOTHING, copy
+from .ring import NOTHING, copy, counted
 
 const = int  # folded away on boards: see ../machine.py
 _FOR_TYPE_CHECKERS = const(0)
@@ -58,7 +58,7 @@ class ByteReader:
         waiting = self.waiting()
         if waiting:
             if self._receive_buffer and waiting >= self._receive_buffer:
-                self.overruns += 1
+                self.overruns = counted(self.overruns)
             self._filled = (self._stream.readinto(self._chunk) if self._has_readinto else self._read()) or 0
 
     def _read(self) -> int:

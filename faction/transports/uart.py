@@ -8,7 +8,7 @@ one half-duplex bus: a collision damages frames, and the node sends them again, 
 
 import time
 
-from .ring import NOTHING, copy
+from .ring import NOTHING, copy, counted
 from .stream import ByteReader
 
 const = int  # folded away on boards: see ../machine.py
@@ -122,7 +122,8 @@ class Framer:
     def _append(self, byte: int) -> None:
         if self._length < len(self.frame):
             self.frame[self._length] = byte
-        self._length += 1
+        if self._length <= len(self.frame):  # one more than fits is enough to know
+            self._length += 1
 
     def _end_frame(self) -> int:
         length = self._length
@@ -131,11 +132,11 @@ class Framer:
             return NOTHING
         self._reset()
         if length > len(self.frame):
-            self.oversized += 1
+            self.oversized = counted(self.oversized)
             return NOTHING
         length -= _CRC
         if left or length < 0 or crc16(self.frame, length) != self.frame[length] << 8 | self.frame[length + 1]:
-            self.corrupt += 1
+            self.corrupt = counted(self.corrupt)
             return NOTHING
         return length
 
@@ -223,7 +224,7 @@ class UART:
     def _write(self) -> None:
         written = self._stream.write(self._view)
         if written != len(self._view):
-            self.failures += 1  # the receivers drop the incomplete frame; the zero byte before our next frame ends it
+            self.failures = counted(self.failures)  # the receivers drop the incomplete frame; the zero byte before our next frame ends it
 
     def _drain(self, length: int) -> None:
         """Wait until the last of length bytes has left, and the time of one byte more."""

@@ -7,7 +7,7 @@ help: it joins several datagrams into one.
 
 import sys
 
-from .ring import NOTHING, copy
+from .ring import NOTHING, copy, counted
 
 const = int  # folded away on boards: see machine.py
 _FOR_TYPE_CHECKERS = const(0)
@@ -69,7 +69,7 @@ class UDP:
             try:
                 self._socket.sendto(data, self._addresses[i])
             except OSError as error:
-                self.failures += 1
+                self.failures = counted(self.failures)
                 failed += 1
                 if failed == len(self._addresses):
                     raise error  # mpy-cross cannot make native code of a bare raise

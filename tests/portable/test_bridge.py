@@ -111,3 +111,10 @@ def test_two_airs_become_one_cluster_through_a_board_on_both():
         assert nodes[i].machine.state == BOOTSTRAPPED, (i, nodes[i].missing())
         assert nodes[i].has_started
     assert nodes[0].age_cs(4) == -1 and nodes[0].age_cs(4, False) >= 0  # 0 knows of 4 from others alone
+
+
+def test_the_failures_of_a_transport_stop_at_the_greatest_small_int_of_a_32_bit_port():
+    bridge = Bridge(Broken(), Ring(2))
+    for count in (0x3FFFFFFE, 0x3FFFFFFF):
+        bridge.failures[0] = count
+        assert bridge.receive(bytearray(4)) == NOTHING and bridge.failures[0] == 0x3FFFFFFF

@@ -326,3 +326,12 @@ def _check_wavering_run(peers, chance, length):
             assert snapshot(replay(config, journal)) == snapshot(machine)
     assert len(journal) <= 2 * len(peers) + 2
     assert snapshot(replay(config, journal)) == snapshot(machine)
+
+
+def test_counts_stop_where_four_times_as_much_is_a_small_int():
+    _, journal = _recorded(_config(), [(i + 6, -i) for i in range(21)], 7)
+    journal._rejected = 0x0FFFFFFF // 7 * 7  # three rounds of the ring are as many
+    for i in range(100):
+        journal.observe_rejection(Faction(_config()), i + 6, -i, REJECTED)
+    assert [command for _, command, _, _ in journal.rejections()] == list(range(99, 106))
+    assert 0x0FFFFFFF - 14 <= journal.dropped <= 0x0FFFFFFF

@@ -6,7 +6,7 @@ from faction import TIMED_OUT, Config
 from faction.clock import Clock
 from faction.node import RECEIVE_FAILED, SEND_FAILED, SENT, Node
 from faction.transports.loopback import Hub
-from faction.transports.ring import NOTHING, Ring
+from faction.transports.ring import NOTHING, Ring, counted
 from faction.wire import BEACON, MALFORMED
 from run import Skip
 
@@ -288,3 +288,12 @@ def test_nodes_bootstrap_over_udp():
     for each in transports:
         each.close()
     assert [node.machine.state for node in nodes] == [3, 3, 3]
+
+
+def test_counts_stop_at_the_greatest_small_int_of_a_32_bit_port():
+    assert [counted(each) for each in (0, 1, 0x3FFFFFFE, 0x3FFFFFFF)] == [1, 2, 0x3FFFFFFF, 0x3FFFFFFF]
+    ring = Ring(1, 4)
+    ring.put(b"full", 4)
+    for count in (0x3FFFFFFE, 0x3FFFFFFF):
+        ring.overflows = count
+        assert not ring.put(b"more", 4) and ring.overflows == 0x3FFFFFFF

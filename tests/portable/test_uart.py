@@ -452,3 +452,13 @@ def test_nodes_bootstrap_over_a_noisy_line():
         for node in nodes:
             node.poll()
     assert [node.machine.state for node in nodes] == [3, 3]
+
+
+def test_noise_without_an_end_is_counted_once_and_its_length_stays_small():
+    framer = Framer(8)
+    for count in (0x3FFFFFFE, 0x3FFFFFFF):
+        framer.oversized = count
+        assert fed(framer, b"\xff" + b"x" * 2000 + b"\0") == [] and framer.oversized == 0x3FFFFFFF
+    for _ in range(2000):
+        framer.feed(0x55)
+    assert framer._length == 8 + 2 + 1
