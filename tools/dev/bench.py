@@ -21,17 +21,13 @@ from .figures import Figure, from_rounds
 from .interpreters import PACKAGE, compile_package, micropython
 
 TRIES = 5  # of the measurement on MicroPython
-_SPEED = Path(__file__).parent / "device" / "speed.py"
+_DEVICE = Path(__file__).parent / "device"
 _EVENTS = 2000  # of each library in a round
 
 
 def on_device(folder: str, rounds: int) -> list[Figure]:
     """Return what the unix port measures on the compiled files in folder."""
-    command = [str(micropython()), str(_SPEED), str(rounds)]
-    done = subprocess.run(command, env=dict(os.environ, MICROPYPATH=folder), capture_output=True, text=True, timeout=300)
-    if done.returncode:
-        raise RuntimeError(done.stdout + done.stderr)
-    found = json.loads(done.stdout)
+    found = {**_run("speed.py", folder, rounds), **_run("beacon.py", folder, rounds)}
     return [
         Figure("allocated by any call of the machine", found["allocated"], "bytes", 0, 0),
         from_rounds("process, an accepted signal", found["5"], "empty calls", 5, 3.5),
@@ -42,7 +38,20 @@ def on_device(folder: str, rounds: int) -> list[Figure]:
         from_rounds("console.poll, nobody types", found["idle"], "empty calls", 20, 13),
         from_rounds("console.poll, a flood of zeros", found["zeros"], "empty calls", 2000, 600),
         from_rounds("console.poll, a flood of text", found["text"], "empty calls", 2000, 600),
+        from_rounds("a beacon with a checksum, 20 peers", found["checksum"], "empty calls"),
+        from_rounds("a beacon with a key, 20 peers", found["key"], "empty calls"),
+        from_rounds("a beacon, key / checksum", found["key / checksum"], "times", 2, 1.5),
     ]
+
+
+def _run(script: str, folder: str, rounds: int) -> dict[str, Any]:
+    """Return what a script for the device prints."""
+    command = [str(micropython()), str(_DEVICE / script), str(rounds)]
+    done = subprocess.run(command, env=dict(os.environ, MICROPYPATH=folder), capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        raise RuntimeError(done.stdout + done.stderr)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def _measured(folder: str, rounds: int) -> list[Figure]:
