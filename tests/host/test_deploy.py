@@ -127,7 +127,7 @@ def test_a_cable_pulled_at_any_moment_is_mended_by_the_next_try(board, roster):
     for share in (0.002, 0.3, 0.7, 0.83, 0.87, 0.91):
         for victim in board.flash.rglob("*"):  # an older version of everything is there
             if victim.is_file():
-                victim.write_bytes(victim.read_bytes()[:-1] + b"\n")
+                victim.write_bytes(victim.read_bytes()[:-1] + b"#")
         (board.flash / "faction.json").write_text("{}")
         board.plug_in()
         board.pull_after = int(share * whole)
