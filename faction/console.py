@@ -12,14 +12,15 @@ States and commands are the codes of ``faction``. At the REPL, without a console
     import faction.console
     faction.console.probe(node)
 
-The console writes only answers. ``poll`` never waits: it reads what has come, or it writes about a hundred characters. A
-poll allocates nothing while nobody types; an answer allocates, one line at a time. Nothing here is for interrupt handlers.
+The console writes only answers. ``poll`` never waits. It reads at most 32 bytes, whatever they are, or it writes about a
+hundred characters. A poll allocates nothing while nobody types. An answer allocates, in pieces whose size does not depend on
+the number of peers. Nothing here is for interrupt handlers.
 """
 
 import json
 
 from . import __version__
-from .machine import BOOTSTRAPPED, NO_PEER, WITHDRAWAL_OBSERVED
+from .machine import BOOTSTRAPPED, NO_PEER, READY_OBSERVED, WITHDRAWAL_OBSERVED
 from .names import command_name, describe, state_name
 from .transports.stream import ByteReader
 
@@ -55,11 +56,19 @@ COUNTERS = (  # the names of Node.counters, in the order of their codes
 CONFLICTS = ("other_version", "other_cluster", "other_expectations", "same_id")
 
 _LINE = const(64)  # the most characters of a command
-_SOME = const(96)  # a poll writes this many characters of an answer, and the rest of the line
+_KEYS = const(32)  # a poll reads at most so many bytes, so that a flood cannot hold it
+_SOME = const(96)  # a poll writes this many characters of an answer, and the rest of the piece
+_PIECES = const(32)  # a poll makes at most so many pieces of an answer
 _PATIENCE_CS = const(200)  # if a stream takes nothing for this time, the rest of the answer is dropped
 _MAX_CS = const(0x1FFFFFFF)
 _MAX_WATCH_S = const(3600)
 _FOR_EVER = const(0x3FFFFFFF)  # Peers.presence_ms of a node that counts a silent member for ever
+
+# Ctrl-C: see Console.interrupt
+_ENOUGH = const(3)
+_SECOND_CS = const(100)
+_KNOCK_CS = const(30)
+_QUIET_CS = const(50)
 
 # The bytes that keys send
 _INTERRUPT = const(3)
@@ -70,13 +79,18 @@ _KILL = const(21)
 _ESCAPE = const(27)
 _DELETE = const(127)
 
+_NO_MEMORY = b"\r\nout of memory: the rest of the answer is left out\r\nfaction> "
+_NO_MEMORY_JSON = b'\r\n{"faction": "error", "text": "out of memory: ask again"}\r\nfaction> '
+
 served: "Answers | None" = None  # the answers of the latest Console, for probe at the REPL
 
 
 class Answers:
     """The answers about a node. There is a method for each command; it iterates over the pieces of the answer.
 
-    as_json: whether the answer is JSON. All methods allocate.
+    Each piece is short, and some are empty: between two of them a method looks at a few peers only. So an answer about a
+    thousand peers takes no more memory at once than one about ten, and holds nobody up. as_json: whether the answer is
+    JSON. All methods allocate.
     """
 
     def __init__(
@@ -118,11 +132,16 @@ class Answers:
         node = self._node
         machine = node.machine
         peers = node.config.peers
-        heard = sum([node.age_cs(peer_id) >= 0 for peer_id in peers])
-        known = sum([node.age_cs(peer_id) < 0 <= node.age_cs(peer_id, False) for peer_id in peers])
+        heard = known = 0
+        for peer_id in peers:
+            if node.age_cs(peer_id) >= 0:
+                heard += 1
+            elif node.age_cs(peer_id, False) >= 0:
+                known += 1
+            yield ""
         left_ms = 0 if machine.is_concluded else node.remaining_ms
         if as_json:
-            yield _object(
+            yield from _object(
                 "probe",
                 ("id", node.config.peer_id),
                 ("name", self._name(node.config.peer_id)),
@@ -202,23 +221,53 @@ class Answers:
 
     def missing(self, as_json: bool) -> "Iterator[str]":
         """Name the peers of whom nobody has heard in this run, and those that are there but not known to be ready."""
-        unheard, unready = self._node.missing()
-        if as_json:
-            yield _object("missing", ("unheard", unheard), ("unready", unready))
-        else:
-            yield "never heard of: %s\r\n" % self._labels(unheard)
-            yield "there, not ready: %s\r\n" % self._labels(unready)
+        known = bytearray(len(self._node.config.peers))  # each peer is judged once, so it is in one of the lists at most
+        yield '{"faction": "missing", "unheard": [' if as_json else "never heard of: "
+        yield from self._list(self._unheard(known), as_json)
+        yield '], "unready": [' if as_json else "\r\nthere, not ready: "
+        peers = self._node.config.peers
+        yield from self._list((peers[i] if known[i] else NO_PEER for i in range(len(peers))), as_json)
+        yield "]}\r\n" if as_json else "\r\n"
+
+    def _unheard(self, known: bytearray) -> "Iterator[int]":
+        """Iterate over the peers as Node.each_missing does, and give NO_PEER for all but those unheard. Mark those that are there."""
+        node = self._node
+        for i in range(len(known)):
+            peer_id = node.config.peers[i]
+            is_missing = not node.machine.collecting.has(peer_id)
+            known[i] = is_missing and (node.age_cs(peer_id, False) >= 0 or peer_id == node.config.peer_id)
+            yield peer_id if is_missing and not known[i] else NO_PEER
+
+    def _list(self, peer_ids: "Iterable[int]", as_json: bool) -> "Iterator[str]":
+        """Give ids, or in words their labels, with commas between. For NO_PEER it gives an empty piece."""
+        comma = ""
+        for peer_id in peer_ids:
+            if peer_id == NO_PEER:
+                yield ""
+            else:
+                yield comma + (str(peer_id) if as_json else self._label(peer_id))
+                comma = ", "
+        if not comma and not as_json:
+            yield "nobody"
 
     def admissible(self, as_json: bool) -> "Iterator[str]":
         """Give the commands that the machine would accept now. In JSON each is [command, peer id or -1]."""
-        pairs = list(self._node.machine.admissible_commands())
-        if as_json:
-            yield _object("admissible", ("commands", pairs))
-            return
+        text = '{"faction": "admissible", "commands": ['
         for command in range(WITHDRAWAL_OBSERVED + 1):
-            peers = [peer_id for each, peer_id in pairs if each == command]
-            if peers:
-                yield command_name(command) + ("\r\n" if peers == [NO_PEER] else ": %s\r\n" % self._labels(peers))
+            first = command_name(command)
+            for peer_id in (NO_PEER,) if READY_OBSERVED < command < WITHDRAWAL_OBSERVED else self._node.config.peers:
+                if not self._node.machine.admits(command, peer_id):
+                    yield ""
+                elif as_json:
+                    yield "%s[%d, %d]" % (text, command, peer_id)
+                    text = ", "
+                else:
+                    yield first if peer_id == NO_PEER else (first + ": " if first else ", ") + self._label(peer_id)
+                    first = ""
+            if not first:
+                yield "\r\n"
+        if as_json:
+            yield "]}\r\n"
 
     def config(self, as_json: bool) -> "Iterator[str]":
         """Give our identity, and what we expect of the others. Boards whose "roster" differs do not count each other.
@@ -241,7 +290,7 @@ class Answers:
             ("frames_per_minute", node.frames_per_minute),
         )
         if as_json:
-            yield _object("config", *pairs)
+            yield from _object("config", *pairs)
         else:
             for name, value in pairs:
                 yield "%s: %s\r\n" % (name, value)
@@ -249,12 +298,17 @@ class Answers:
     def stats(self, as_json: bool) -> "Iterator[str]":
         """Give every counter of node and transport, and the latest offender of each kind of conflict."""
         node = self._node
-        pairs = [(name, node.counters[i]) for i, name in enumerate(COUNTERS)]
-        offenders = [(name, node.offenders[i]) for i, name in enumerate(CONFLICTS) if node.offenders[i] >= 0]
-        transport = list(node.transport.counts()) if hasattr(node.transport, "counts") else []
+        pairs = ((name, node.counters[i]) for i, name in enumerate(COUNTERS))
+        offenders = ((name, node.offenders[i]) for i, name in enumerate(CONFLICTS) if node.offenders[i] >= 0)
+        transport = node.transport.counts() if hasattr(node.transport, "counts") else ()
         if as_json:
-            yield '{"faction": "stats", "node": %s, ' % _pairs(pairs)
-            yield '"offenders": %s, "transport": %s}\r\n' % (_pairs(offenders), _pairs(transport))
+            yield '{"faction": "stats", "node": {'
+            yield from _pairs(pairs)
+            yield '}, "offenders": {'
+            yield from _pairs(offenders)
+            yield '}, "transport": {'
+            yield from _pairs(transport)
+            yield "}}\r\n"
             return
         for name, number in pairs:
             yield "%s %d\r\n" % (name, number)
@@ -269,12 +323,12 @@ class Answers:
             text = "journal: this program keeps none; give a Journal to the node as its observer, and to the console"
             yield from self.refuse(text, as_json)
             return
-        text = '{"faction": "journal", "lines": ['
-        for line in self._journal.lines():
-            yield text + json.dumps(line) if as_json else line + "\r\n"
-            text = ", "
+        text = '{"faction": "journal", "lines": ["' if as_json else ""
+        for piece in self._journal.pieces():  # no character in it is special in JSON
+            yield text + piece.replace("\n", "" if as_json else "\r\n")
+            text = '", "' if as_json and piece.endswith("\n") else ""
         if as_json:
-            yield "]}\r\n"
+            yield '"]}\r\n'
 
     def watch(self, as_json: bool) -> "Iterator[str]":
         """Say how to write the command. A Console does a correct one itself, so only a wrong one comes here."""
@@ -284,7 +338,7 @@ class Answers:
         """Begin a new attempt and forget everything, if the configuration allows it."""
         if self._is_control_allowed:
             self._node.restart()
-            yield _object("restart") if as_json else "a new attempt has begun\r\n"
+            yield from _object("restart") if as_json else ("a new attempt has begun\r\n",)
         else:
             yield from self._forbid("restart", as_json)
 
@@ -292,14 +346,14 @@ class Answers:
         """End the wait now, if the configuration allows it."""
         if self._is_control_allowed:
             result = self._node.cancel()
-            yield _object("expire", ("result", result)) if as_json else describe(result) + "\r\n"
+            yield from _object("expire", ("result", result)) if as_json else (describe(result) + "\r\n",)
         else:
             yield from self._forbid("expire", as_json)
 
     def help(self, as_json: bool) -> "Iterator[str]":
         """Give the list of commands."""
         if as_json:
-            yield _object("help", ("commands", [usage for usage, _, _ in _COMMANDS]))
+            yield from _object("help", ("commands", [usage for usage, _, _ in _COMMANDS]))
         else:
             for usage, text, _ in _COMMANDS:
                 yield "%s  %s\r\n" % (usage + " " * (10 - len(usage)), text)
@@ -309,7 +363,7 @@ class Answers:
 
     def refuse(self, text: str, as_json: bool) -> "Iterator[str]":
         """Give an error: text, or in JSON "error" with it."""
-        yield _object("error", ("text", text)) if as_json else text + "\r\n"
+        yield from _object("error", ("text", text)) if as_json else (text + "\r\n",)
 
     def _name(self, peer_id: int) -> "str | None":
         index = self._node.config.index(peer_id)
@@ -318,9 +372,6 @@ class Answers:
     def _label(self, peer_id: int) -> str:
         name = self._name(peer_id)
         return str(peer_id) if name is None else "%d (%s)" % (peer_id, name)
-
-    def _labels(self, peer_ids: "Iterable[int]") -> str:
-        return ", ".join([self._label(peer_id) for peer_id in peer_ids]) or "nobody"
 
 
 # How to write each command, what it does, and the method that answers.
@@ -340,7 +391,10 @@ _COMMANDS = (
 
 
 class Console:
-    """Reads lines from a stream and answers them there."""
+    """Reads lines from a stream and answers them there.
+
+    ``interrupts``  how many ctrl-C came in a row within a second: at 3 the program should end, and leave the line to the REPL
+    """
 
     def __init__(
         self,
@@ -367,6 +421,11 @@ class Console:
         self._length = 0  # characters of that line; more than _LINE: it is too long
         self._escape_step = 0  # how far we are in what a cursor key sends; 0: not in it
         self._last_key = 0  # CR LF ends one line, not two
+        self.interrupts = 0
+        self._interrupted_cs = 0  # the uptime at the first of them
+        self._typed_cs = -_QUIET_CS  # the uptime when a character was typed last
+        self._is_knocked = False  # ctrl-C and Enter came on a quiet line
+        self._no_memory = _NO_MEMORY
         self._answer: Iterator[str] | None = None  # the rest of the answer
         self._unsent = b""  # what the stream has not taken yet
         self._taken_cs = 0  # the uptime when the stream took something last
@@ -377,7 +436,7 @@ class Console:
     def poll(self) -> None:
         """Write some more of an answer, or read what was typed. Call it as often as the poll of the node.
 
-        Allocates only while there is an answer.
+        Allocates only while there is an answer. If there is no memory for it, the rest of the answer is left out.
         """
         try:
             if self._unsent:
@@ -387,6 +446,22 @@ class Console:
             else:
                 self._read_keys()
         except OSError:  # the cable is out: nobody waits for the answer
+            self._drop_all()
+        except MemoryError:
+            self._drop_all()
+            self._unsent = self._no_memory
+            self._taken_cs = self._node.uptime_cs
+
+    def interrupt(self) -> None:
+        """Take a ctrl-C that came as a KeyboardInterrupt: it clears the line that is typed, and counts in ``interrupts``.
+
+        One that comes as a byte does the same. A character that is typed ends the row. Tools like mpremote send only one
+        ctrl-C, and go on at once with Enter and another byte. On a line that was quiet before, this counts as three
+        ctrl-C. That byte stays unread, as it is for the REPL. Allocates nothing, and raises nothing.
+        """
+        try:
+            self._take_key(_INTERRUPT)
+        except OSError:
             self._drop_all()
 
     def _drop_all(self) -> None:
@@ -406,9 +481,11 @@ class Console:
     def _continue_answer(self) -> None:
         """Write the next pieces of the answer."""
         text = ""
+        count = 0
         for piece in self._answer or ():
             text += piece
-            if len(text) > _SOME:
+            count += 1
+            if len(text) > _SOME or count == _PIECES:
                 break
         else:
             self._answer = None
@@ -422,22 +499,42 @@ class Console:
         self._write_unsent()
 
     def _read_keys(self) -> None:
-        while self._answer is None and not self._unsent:
+        if self._is_knocked:
+            self._answer_knock()
+            return
+        for _ in range(_KEYS):
             byte = self._reader.next()
             if byte < 0:
                 break
             self._take_key(byte)
-        if self._watch and self._answer is None and self._node.uptime_cs - self._watched_cs & _MAX_CS >= self._period_cs:
+            if self._answer is not None or self._unsent or self._is_knocked or self.interrupts >= _ENOUGH:
+                return
+        if self._watch and self._node.uptime_cs - self._watched_cs & _MAX_CS >= self._period_cs:
             self._watched_cs = self._node.uptime_cs
             self._answer = self._answers.to(self._watch)
 
+    def _answer_knock(self) -> None:
+        """Tell a tool, which has sent more by now, from a person, who has not."""
+        self._is_knocked = False
+        if self._reader.waiting():
+            self.interrupts = _ENOUGH
+        else:
+            self._end_line()
+
     def _take_key(self, byte: int) -> None:
         """Do what a key means."""
+        if byte >= 32:
+            self.interrupts = 0
+            self._typed_cs = self._node.uptime_cs
+        elif byte == _INTERRUPT:
+            self._count_interrupt()
         if byte == _LINE_FEED and self._last_key == _RETURN:
             pass
         elif self._watch:
             self._watch = ""
             self._begin_text(PROMPT)
+        elif byte == _RETURN and self._last_key == _INTERRUPT and self._is_knock():
+            self._is_knocked = True
         elif byte == _RETURN or byte == _LINE_FEED:
             self._end_line()
         elif self._escape_step or byte == _ESCAPE:
@@ -449,6 +546,20 @@ class Console:
         elif 32 <= byte < _DELETE:
             self._append(byte)
         self._last_key = byte
+
+    def _count_interrupt(self) -> None:
+        now_cs = self._node.uptime_cs
+        if now_cs - self._interrupted_cs & _MAX_CS > _SECOND_CS:
+            self.interrupts = 0
+        if not self.interrupts:
+            self._interrupted_cs = now_cs
+        self.interrupts += 1
+
+    def _is_knock(self) -> bool:
+        """Tell whether a ctrl-C has just come on a quiet line."""
+        age_cs = self._node.uptime_cs - self._interrupted_cs & _MAX_CS
+        quiet_cs = self._interrupted_cs - self._typed_cs & _MAX_CS
+        return age_cs <= _KNOCK_CS and quiet_cs >= _QUIET_CS
 
     def _skip_escape(self, byte: int) -> None:
         """Skip what a cursor key sends: escape, "[" or "O", numbers, and a letter or "~"."""
@@ -476,6 +587,7 @@ class Console:
         self._length = self._escape_step = 0
         self._begin_text("\r\n")
         words = text.split()
+        self._no_memory = _NO_MEMORY_JSON if words[-1:] == ["json"] else _NO_MEMORY
         if is_too_long:
             self._answer = self._answers.refuse("this line has over %d characters, too many; help lists the commands" % _LINE, False)
         elif words[:1] == ["watch"] and _is_period(words[1:2]) and words[2:] in ([], ["json"]):
@@ -495,20 +607,27 @@ def probe(node: "Node | None" = None, line: str = "probe") -> None:
     answers = served if node is None else Answers(node)
     if answers is None:
         raise ValueError("node None: this program has made no console; call probe(node)")
-    print("".join(answers.to(line)).replace("\r\n", "\n"), end="")
+    for piece in answers.to(line):
+        print(piece.replace("\r\n", "\n"), end="")
 
 
 def _is_period(words: "list[str]") -> bool:
     return len(words) == 1 and len(words[0]) < 5 and words[0].isdigit() and 1 <= int(words[0]) <= _MAX_WATCH_S
 
 
-def _object(kind: str, *pairs: "tuple[str, Any]") -> str:
-    """Return an answer as JSON. json.dumps of a dict would not do: on MicroPython a dict has no order."""
-    return _pairs((("faction", kind),) + pairs) + "\r\n"
+def _object(kind: str, *pairs: "tuple[str, Any]") -> "Iterator[str]":
+    """Give an answer as JSON. json.dumps of a dict would not do: on MicroPython a dict has no order."""
+    yield "{"
+    yield from _pairs((("faction", kind),) + pairs)
+    yield "}\r\n"
 
 
-def _pairs(pairs: "Iterable[tuple[str, Any]]") -> str:
-    return "{%s}" % ", ".join(["%s: %s" % (json.dumps(name), json.dumps(value)) for name, value in pairs])
+def _pairs(pairs: "Iterable[tuple[str, Any]]") -> "Iterator[str]":
+    """Give the pairs of a JSON object, one at a time."""
+    comma = ""
+    for name, value in pairs:
+        yield "%s%s: %s" % (comma, json.dumps(name), json.dumps(value))
+        comma = ", "
 
 
 def _seconds(cs: int) -> str:

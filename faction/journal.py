@@ -174,27 +174,37 @@ class Journal(Observer):
         number of commands before it. The last line is "end NUMBER", with the number of lines between. Commands and results
         are codes. What was left out counts nowhere else: the first command is the first that is there.
         """
+        line = ""
+        for piece in self.pieces():
+            line += piece
+            if piece.endswith("\n"):
+                yield line[:-1]
+                line = ""
+
+    def pieces(self) -> "Iterator[str]":
+        """Iterate over the same text in short pieces. Each line ends with a line feed, which is the last of a piece. Allocates.
+
+        The length of a piece does not depend on the number of peers.
+        """
         config = self._config
-        peers = ",".join([str(peer_id) for peer_id in config.peers])
-        head = "journal 1 id=%d quorum=%d peers=%s dropped=%d lost=%d" % (
-            config.peer_id,
-            config.quorum,
-            peers,
-            self.dropped,
-            self.lost,
-        )
+        yield "journal 1 id=%d quorum=%d peers=" % (config.peer_id, config.quorum)
+        comma = ""
+        for peer_id in config.peers:
+            yield "%s%d" % (comma, peer_id)
+            comma = ","
+        yield " dropped=%d lost=%d" % (self.dropped, self.lost)
         if self._node is not None:
-            head += " age_cs=%d" % self._since(self._node.uptime_cs)
-        yield head + (" folded=%d" % self.folded if self.folded else "")
+            yield " age_cs=%d" % self._since(self._node.uptime_cs)
+        yield " folded=%d\n" % self.folded if self.folded else "\n"
         number = 0
         for command, peer_id, result in self:
             at_cs = 0 if self._node is None else self._since(self._times_cs[number])
-            yield "command %d %d %d %d" % (at_cs, command, peer_id, result)
+            yield "command %d %d %d %d\n" % (at_cs, command, peer_id, result)
             number += 1
         for rejection in self.rejections():
-            yield "rejection %d %d %d %d" % rejection
+            yield "rejection %d %d %d %d\n" % rejection
             number += 1
-        yield "end %d" % number
+        yield "end %d\n" % number
 
     def _since(self, uptime_cs: int) -> int:
         """Return the time of an event, counted from the first command."""

@@ -21,7 +21,8 @@ Theory of operation
 Words of proof in a frame, of 4 bytes each: the challenge of the sender; then two words for each quote, the first 8 bytes of
 the HMAC over asker's id, nonce and challenge, without the two highest bits of each word; 0 in a place that is not used.
 
-Each frame sent or heard allocates inside the firmware's hashlib. Nothing else does.
+Each frame sent or heard allocates, most of it inside the firmware's hashlib: for the tag, and for each quote that is sent,
+two hash objects and two digests of 32 bytes.
 """
 
 import hashlib
@@ -70,7 +71,7 @@ else:  # CircuitPython
 
 
 class ProvenPeers(Peers):
-    """Peers whose runs count only after they have proved that they are alive now."""
+    """Peers whose runs count only after they have proved that they are alive now. All attributes, such as ``found``, are as in Peers."""
 
     def __init__(self, machine: "Faction", wire: "Wire", presence_ms: "int | None", recent_ms: int) -> None:
         """See Peers. Allocates all that is needed."""
@@ -117,21 +118,27 @@ class ProvenPeers(Peers):
     def _judge_run(self, index: int, length: int) -> int:
         wire = self.wire
         at = _STATEMENTS + 2 * wire.count
-        if wire.nonce == self._nonces[index]:
-            if wire.sequence <= self._sequences[index]:
-                return _STALE
-        elif wire.nonce == self._others[index]:
+        if wire.nonce != self._nonces[index]:
+            verdict = self._judge_other_run(index, at, length - _TAG)
+            if verdict != _BEACON:
+                return verdict
+        elif wire.sequence <= self._sequences[index]:
             return _STALE
-        else:
-            is_quoted = self._is_quoted(at + 4, length - _TAG, self._usable[index])
-            if index == self.own or not is_quoted:
-                self._remember(index, get(wire.inbox, at))
-                return _SAME_ID if is_quoted else _UNPROVEN
-            self._usable[index] = self._debts[index] = self._unproved[index] = 0
-            self._is_used_up = self._is_proved = True
         self._challenges[index] = max(get(wire.inbox, at), 0)
         if wire.flags & _ASKING or not self.machine.is_concluded:
             self._debts[index] |= _TO_PROVED
+        return _BEACON
+
+    def _judge_other_run(self, index: int, at: int, end: int) -> int:
+        """Return the verdict on a frame whose run is not the proved one. at, end: of its words of proof."""
+        if self.wire.nonce == self._others[index]:
+            return _STALE
+        is_quoted = self._is_quoted(at + 4, end, self._usable[index])
+        if index == self.own or not is_quoted:
+            self._remember(index, get(self.wire.inbox, at))
+            return _SAME_ID if is_quoted else _UNPROVEN
+        self._usable[index] = self._debts[index] = self._unproved[index] = 0
+        self._is_used_up = self._is_proved = True
         return _BEACON
 
     def _is_quoted(self, at: int, end: int, usable: int) -> bool:
@@ -181,7 +188,7 @@ class ProvenPeers(Peers):
     # What goes out
 
     def write(self) -> None:
-        """Write the next statements and the next quotes. Allocates inside hashlib."""
+        """Write the next statements and the next quotes. Allocates as digest does."""
         Peers.write(self)
         if self._is_used_up:
             self._renew()
@@ -272,13 +279,13 @@ class Key:
         return 1 + 2 * min(peers, self._most_quotes)
 
     def sign(self, buffer: bytearray, end: int, view: memoryview) -> None:
-        """Write the tag of the first end bytes behind them. view: of these bytes. Allocates inside hashlib."""
+        """Write the tag of the first end bytes behind them. view: of these bytes. Allocates as digest does."""
         tag = self.digest(view)
         for i in range(_TAG):
             buffer[end + i] = tag[i]
 
     def verify(self, buffer: bytearray, end: int, view: "memoryview | None" = None) -> bool:
-        """Tell whether the tag behind the first end bytes is theirs. It takes the same time for any tag. Allocates inside hashlib."""
+        """Tell whether the tag behind the first end bytes is theirs. It takes the same time for any tag. Allocates as digest does."""
         tag = self.digest(memoryview(buffer)[:end])
         bits = 0
         for i in range(_TAG):
@@ -286,7 +293,7 @@ class Key:
         return bits == 0
 
     def digest(self, view: memoryview) -> bytes:
-        """Return the HMAC-SHA256 of some bytes. Allocates inside hashlib: two hash objects, and two digests of 32 bytes."""
+        """Return the HMAC-SHA256 of some bytes. Allocates two hash objects and two digests of 32 bytes."""
         inner = _sha256(self._inner_key)
         inner.update(view)  # all in one: byte by byte it would take fifteen times as long
         outer = _sha256(self._outer_key)

@@ -112,6 +112,7 @@ TABLE = (
 
 _COMMANDS = const(6)  # a row of the table
 _MAX_ID = const(0x3FFFFFFF)  # the greatest small int of a 32-bit port
+_MANY = const(0xFFFFF)  # peers; any more of them take the general way
 
 
 def majority(count: int) -> int:
@@ -152,21 +153,30 @@ class Config:
         number of peers, or a function that takes this number and returns the quorum (majority, byzantine, everyone).
         Raises ValueError, with the wrong value and what it must be. Allocates; not for interrupt handlers.
         """
-        ids = list(peers)
-        count = len(ids)
-        for i in ids + [peer_id]:
+        # MicroPython's sort is a quicksort, and quadratic for many a list that is in order. So we shuffle the ids first.
+        ids = list(peers) + [peer_id]
+        count = -1
+        chance = 1
+        for i in ids:
             _check("peer_id", i, 0, _MAX_ID)
-        if len(set(ids)) < count or peer_id not in ids:
-            for i in ids + [peer_id]:
-                if ids.count(i) != 1:
-                    raise ValueError("peer_id %d: %d times in peers, must be once" % (i, ids.count(i)))
+            count += 1
+            chance = chance * 47 % 65537  # 47 is a primitive root: from 1 to 65536, each comes once
+            other = chance % (count + 1)
+            ids[count] = ids[other]
+            ids[other] = i
+        ids.remove(peer_id)
+        ids.sort()
+        other = NO_PEER  # the id before i
+        for i in ids if peer_id in ids else [peer_id, peer_id]:
+            if i == other:
+                raise ValueError("peer_id %d: %d times in peers, must be once" % (i, ids.count(i)))
+            other = i
         if callable(quorum):
             quorum = quorum(count)
         _check("quorum", quorum, 1, count)
-        ids.sort()
         self.peer_id = peer_id
         self.quorum = quorum
-        self.peers = range(ids[0], ids[0] + count) if ids[-1] - ids[0] < count else _array("I", ids)
+        self.peers = range(ids[0], ids[0] + count) if other - ids[0] < count else _array("I", ids)
 
     def index(self, peer_id: int) -> int:
         """Return the position of peer_id in peers, or -1 if it is not a member.
@@ -262,7 +272,7 @@ class Faction:
         # The express lane finds the position of an id from _low to _high by subtraction. For other ids it asks
         # Config.index. In a roster with gaps these are all ids: _high is -1 there.
         self._low = config.peers[0]
-        self._high = config.peers[-1] if isinstance(config.peers, range) else -1
+        self._high = config.peers[-1] if type(config.peers) is range else -1
         self.reset()
 
     def reset(self) -> None:
@@ -339,7 +349,7 @@ class Faction:
         peer_id is NO_PEER where the command takes no peer. Each step looks at the machine as it is then. Allocates.
         """
         for command in range(_COMMANDS):
-            for peer_id in (NO_PEER,) if READY_OBSERVED < command < WITHDRAWAL_OBSERVED else self.config.peers:
+            for peer_id in (NO_PEER,) if command > READY_OBSERVED and command < WITHDRAWAL_OBSERVED else self.config.peers:
                 if self.admits(command, peer_id):
                     yield command, peer_id
 
@@ -372,7 +382,7 @@ class Faction:
                 self.is_pinging_completed = True
                 self.collecting._join(self.config.peer_id, 1)
             if cell & _CHECK_QUORUM and self.collecting.count >= self.config.quorum:
-                cell = cell & _RESULT | CONCLUDED_BOOTSTRAPPED | BOOTSTRAPPED << _NEXT
+                cell = cell & _RESULT | (CONCLUDED_BOOTSTRAPPED | BOOTSTRAPPED << _NEXT)
             self._enter(cell >> _NEXT & 7 or self.state)
             cell &= _RESULT
         if self.observer is None:
@@ -393,13 +403,13 @@ class Faction:
         # closed, as it must see every command.
         self.pinging._limit = self.collecting._limit = 0
         if self.observer is None:
-            if TABLE[state * _COMMANDS + PARTICIPATION_OBSERVED] == _HEARD:
-                self.pinging._limit = _MAX_ID
+            if TABLE[state * _COMMANDS] == _HEARD:  # the cell of PARTICIPATION_OBSERVED
+                self.pinging._limit = _MANY
             cell = TABLE[state * _COMMANDS + READY_OBSERVED]
             if cell == _READY_CHECKED:
                 self.collecting._limit = self.config.quorum - 1  # the one after these meets the quorum: the general way
             elif cell == _READY:
-                self.collecting._limit = _MAX_ID
+                self.collecting._limit = _MANY
 
 
 del const  # __init__ does "from .machine import *", and const is not for its users

@@ -43,15 +43,21 @@ if _FOR_TYPE_CHECKERS:
     from .machine import Config
 
     class Seal(Protocol):
-        """What protects a frame: see Checksum and faction.key.Key. It keeps nothing of a node, so several nodes may share one."""
+        """What protects a frame: see Checksum and faction.key.Key. It keeps nothing of a node, so several nodes may share one.
+
+        ``size``  the bytes that it takes
+        """
 
         size: int
 
-        def words_for(self, peers: int) -> int: ...
+        def words_for(self, peers: int) -> int:
+            """Return how many words of proof, of 4 bytes, a frame has in a cluster of so many peers. Allocates nothing."""
 
-        def sign(self, buffer: bytearray, end: int, view: memoryview) -> None: ...
+        def sign(self, buffer: bytearray, end: int, view: memoryview) -> None:
+            """Write the seal of the first end bytes of buffer behind them. view: of these bytes."""
 
-        def verify(self, buffer: bytearray, end: int, view: "memoryview | None" = None) -> bool: ...
+        def verify(self, buffer: bytearray, end: int, view: "memoryview | None" = None) -> bool:
+            """Tell whether the seal behind the first end bytes of buffer is theirs. view: of both, if there is one."""
 
 
 # Flags

@@ -4,12 +4,20 @@ It runs on MicroPython and on CircuitPython, so it uses only what both have. It 
 """
 
 import json
+import sys
 import time
 
-from faction import BOOTSTRAPPED, Config
+from faction import BOOTSTRAPPED, COLLECTING, Config
 from faction.node import Node
 
 PAUSE_MS = 5  # between two polls: the firmware's receive buffers hold what arrives in this time
+ENOUGH = 3  # so many ctrl-C within a second end the program
+_SECOND_CS = 100
+_MAX_CS = 0x1FFFFFFF  # of Node.uptime_cs
+_CTRL_C = 3
+_CLOSED = 0x02  # of faction.node
+_WAITS = 20  # of say, 1 ms each
+_FEW = 8  # ids in a line that a hook prints
 # What a configuration may say of a node. Where it says nothing, or null, the node has a value of its own.
 _OPTIONS = ("start_after_ms", "presence_ms", "frames_per_minute", "deadline_from_contact", "is_line_shared")
 
@@ -116,15 +124,197 @@ def serve(settings, transport, stream, hardware_id=None):
     return node, Console(node, stream, journal, settings.get("names", ()), settings.get("console_control", False))
 
 
+class _Voice:
+    """Where say writes: ``stream``, and whether its reader has missed something."""
+
+    stream = None
+    is_torn = False
+
+
+def speak_on(stream):
+    """Let say write to a stream, whose write takes what it can at once, and returns how many bytes that were."""
+    _Voice.stream = stream
+
+
+def say(*words):
+    """Print words, but never wait for a reader longer than 20 ms: then the rest is dropped. Until somebody reads, all is.
+
+    print waits: on an open USB port that nobody reads for half a second, on CircuitPython and in a process for ever.
+    """
+    text = " ".join([str(word) for word in words]) + "\r\n"
+    if _Voice.stream is None:
+        print(text, end="")
+        return
+    data = (("\r\n" if _Voice.is_torn else "") + text).encode()
+    waits = 0 if _Voice.is_torn else _WAITS
+    try:
+        data = data[_Voice.stream.write(data) or 0 :]
+        while data and waits:
+            waits -= 1
+            time.sleep(0.001)
+            data = data[_Voice.stream.write(data) or 0 :]
+    except OSError:  # the cable is out
+        pass
+    _Voice.is_torn = len(data) > 0
+
+
 def greet(node):
     """Print who we are. These are the first words of every board, and faction deploy waits for them."""
-    print("faction: node %d of %d, quorum %d" % (node.config.peer_id, len(node.config.peers), node.config.quorum))
+    say("faction: node %d of %d, quorum %d" % (node.config.peer_id, len(node.config.peers), node.config.quorum))
+
+
+class Few:
+    """The first ids of many, for a line of text, in little memory: "[0, 1, 2]", or "[0, 1, 2, 3, 4, 5, 6, 7 and 92 more]"."""
+
+    def __init__(self):
+        self._ids = []
+        self._more = 0
+
+    def add(self, peer_id):
+        if len(self._ids) < _FEW:
+            self._ids.append(str(peer_id))
+        else:
+            self._more += 1
+
+    def __str__(self):
+        return "[%s%s]" % (", ".join(self._ids), " and %d more" % self._more if self._more else "")
+
+
+class NoConsole:
+    """Stands where there is no console. It counts ctrl-C, as a faction.console.Console does."""
+
+    def __init__(self, node):
+        self.interrupts = 0
+        self._node = node
+        self._first_cs = 0
+
+    def poll(self):
+        pass
+
+    def interrupt(self):
+        if self._node.uptime_cs - self._first_cs & _MAX_CS > _SECOND_CS:
+            self.interrupts = 0
+        if not self.interrupts:
+            self._first_cs = self._node.uptime_cs
+        self.interrupts += 1
+
+
+class Loop:
+    """Polls a node and its console, and calls step after each poll, until step returns True.
+
+    One ctrl-C, or two, do no more than to clear the line that is typed: a disturbance on the line must not end a member.
+    Three within a second end the loop. While node and console are polled, ctrl-C waits, on the ports that can do that.
+    """
+
+    def __init__(self, node, console, step):
+        self._node = node
+        self._console = NoConsole(node) if console is None else console
+        self._keys = None if console is None else _keyboard()  # without a console nobody would read what waits
+        self._step = step
+        self._pressed = 0  # ctrl-C that came as exceptions, and are not counted yet
+        self._is_over = False
+
+    def run(self):
+        while not self._is_over:
+            try:
+                self._go()
+            except KeyboardInterrupt:  # while the one before it was caught
+                self._pressed += 1
+        if self._console.interrupts >= ENOUGH:
+            say("faction: ctrl-C, three times: the program has ended; ctrl-D starts it again")
+
+    def _go(self):
+        while not self._is_over:
+            try:
+                self._is_over = self._turn()
+            except KeyboardInterrupt:
+                self._pressed += 1
+
+    def _turn(self):
+        """Do one turn of the loop. Tell whether it was the last."""
+        while self._pressed:
+            self._pressed -= 1
+            _mend(self._node)
+            self._console.interrupt()
+        self.undisturbed(self._poll)
+        if self._console.interrupts >= ENOUGH or self._step():
+            return True
+        time.sleep(PAUSE_MS / 1000)
+        return False
+
+    def _poll(self):
+        self._node.poll()
+        self._console.poll()
+
+    def undisturbed(self, call):
+        """Call something; ctrl-C comes as a byte on the console's line meanwhile, where the port can do that."""
+        if self._keys is None:
+            call()
+            return
+        self._keys(-1)
+        try:
+            call()
+        finally:
+            self._keys(_CTRL_C)
+
+
+def _keyboard():
+    """Return a function that lets ctrl-C come as a byte (-1), and as an exception again (3); None if there is none."""
+    if sys.platform in ("linux", "darwin"):  # there -1 would let ctrl-C kill the process
+        return None
+    try:
+        import micropython
+    except ImportError:
+        return None
+    return getattr(micropython, "kbd_intr", None)  # CircuitPython has none
+
+
+def _mend(node):
+    """Let the next poll do what ctrl-C may have cut short in the last one, wherever that was."""
+    machine = node.machine
+    node._due = node.now  # what was planned may be half planned
+    if machine.is_concluded:
+        if not node.has_started:
+            node._flags &= ~_CLOSED  # so that it plans the common start, perhaps again
+    elif machine.is_pinging_completed and (machine.state < COLLECTING or machine.collecting.count >= machine.config.quorum):
+        node.restart()  # the machine was cut off within a step, and would never conclude
+
+
+class _Member:
+    """What run does between two polls."""
+
+    def __init__(self, node: "Node", application):
+        self._node = node
+        self._application = application
+        self._told = 0  # the nonce of the attempt whose outcome the application knows
+
+    def start(self, console):
+        self._loop = Loop(self._node, console, self._step)
+        self._loop.run()
+
+    def _step(self) -> bool:
+        node = self._node
+        application = self._application
+        nonce = node.nonce
+        if not node.machine.is_concluded:
+            if not node.machine.is_pinging_completed and application.start_up(node):
+                self._loop.undisturbed(node.complete)
+        elif self._told == nonce:
+            application.step(node)
+        elif node.machine.state != BOOTSTRAPPED:
+            application.on_timed_out(node)
+            self._told = nonce
+        elif node.has_started:
+            application.on_bootstrapped(node)
+            self._told = nonce
+        return False
 
 
 class Hooks:
     """What run calls. An application is a subclass that replaces some of these methods.
 
-    The node is polled between two calls, so a call must not take longer than about 50 ms.
+    The node is polled between two calls, so a call must not take longer than about 50 ms. Print with say. A call that ctrl-C
+    has cut short is made again.
     """
 
     def start_up(self, node):
@@ -137,12 +327,16 @@ class Hooks:
         Boards that have their verdict by then come here within about 10 ms of each other. For a board that got its verdict
         later, the start was node.started_late_ms ago: take that off the time to be in step with the others.
         """
-        print("bootstrapped, with", list(node.machine.collecting))
+        ready = Few()
+        for peer_id in node.machine.collecting:
+            ready.add(peer_id)
+        say("bootstrapped, with", ready)
 
     def on_timed_out(self, node):
         """Decide what to do without the cluster. Called once, at the verdict. This one prints who is missing, and tries again."""
-        silent, unready = node.missing()
-        print("timed out; never heard", silent, "not ready", unready)
+        missing = Few(), Few()
+        node.each_missing(lambda peer_id, is_known: missing[is_known].add(peer_id))
+        say("timed out; never heard", missing[0], "not ready", missing[1])
         node.restart()
 
     def step(self, node):
@@ -150,26 +344,10 @@ class Hooks:
 
 
 def run(node: "Node", application, console=None):
-    """Poll a node and its console for ever, and call the hooks of its application. Does not return.
+    """Poll a node and its console, and call the hooks of its application. Returns only after three ctrl-C within a second.
 
     application is a Hooks, or any object with its four methods. Between a verdict of Bootstrapped and the common start no
     hook is called. If the application restarts the node, the hooks are called again for the new attempt.
     """
     greet(node)
-    told = 0  # the nonce of the attempt whose outcome the application knows
-    while True:
-        node.poll()
-        if console is not None:
-            console.poll()
-        if not node.machine.is_concluded:
-            if not node.machine.is_pinging_completed and application.start_up(node):
-                node.complete()
-        elif told == node.nonce:
-            application.step(node)
-        elif node.machine.state != BOOTSTRAPPED:
-            told = node.nonce
-            application.on_timed_out(node)
-        elif node.has_started:
-            told = node.nonce
-            application.on_bootstrapped(node)
-        time.sleep(PAUSE_MS / 1000)
+    _Member(node, application).start(console)

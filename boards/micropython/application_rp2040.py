@@ -7,7 +7,7 @@ their crystals: two of 20 ppm are up to 0.14 s apart after an hour.
 import time
 
 from machine import ADC
-from member import Hooks
+from member import Hooks, say
 
 SENSOR = 4  # the channel of the temperature sensor in the chip
 PERIOD_MS = 1000
@@ -34,4 +34,4 @@ class Application(Hooks):
         if time.ticks_diff(time.ticks_ms(), self.next_ms) >= 0:
             self.next_ms = time.ticks_add(self.next_ms, PERIOD_MS)
             millivolts = self.sensor.read_u16() * 3300 // 65535
-            print("temperature", 27 - (millivolts - 706) * 1000 // 1721, "°C")  # RP2040 datasheet, section 4.9.5
+            say("temperature", 27 - (millivolts - 706) * 1000 // 1721, "°C")  # RP2040 datasheet, section 4.9.5

@@ -14,6 +14,9 @@ class Terminal:
         self.is_over = False
         self._poller = select.poll()
         self._poller.register(sys.stdin, select.POLLIN)
+        self._room = select.poll()
+        self._room.register(sys.stdout, select.POLLOUT)
+        self._byte = bytearray(1)
 
     def any(self):
         """Return 1 if a byte waits or the input has ended, otherwise 0. A board cannot tell how many bytes wait."""
@@ -28,5 +31,21 @@ class Terminal:
         return length
 
     def write(self, buffer):
-        """Write the whole buffer. If a USB port is open and nobody reads, this blocks for up to half a second."""
-        return sys.stdout.buffer.write(buffer)
+        """Write what the line takes at once, and return how many bytes that were; 0 if nobody reads.
+
+        It asks before each byte: a line that has room for one need not have room for two, and a write that does not fit
+        waits for a reader: half a second on an open USB port, for ever in a process.
+        """
+        count = 0
+        for byte in buffer:
+            if not self._has_room():
+                break
+            self._byte[0] = byte
+            sys.stdout.buffer.write(self._byte)
+            count += 1
+        return count
+
+    def _has_room(self):
+        for _ in self._room.ipoll(0):
+            return True
+        return False

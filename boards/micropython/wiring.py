@@ -2,7 +2,7 @@
 
 import time
 
-from member import addresses, connect
+from member import addresses, connect, speak_on
 from terminal import Terminal
 
 WIFI_TIMEOUT_MS = 30000
@@ -64,5 +64,7 @@ def _uart(settings):
 
 
 def terminal(settings):
-    """Return the stream of the console, or None if the configuration says that there is no console."""
-    return Terminal() if settings.get("console", "repl") == "repl" else None
+    """Return the stream of the console, or None if the configuration says that there is no console. say writes there, too."""
+    line = Terminal()
+    speak_on(line)
+    return line if settings.get("console", "repl") == "repl" else None

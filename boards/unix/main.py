@@ -3,14 +3,14 @@
     micropython main.py [faction.json]
 
 It greets. Then it prints a JSON object, on one line, whenever something has changed. Its console answers on the same line:
-standard input and output. The process ends when its standard input ends.
+standard input and output. The process ends when its standard input ends, and after three ctrl-C within a second.
 """
 
 import json
 import sys
 import time
 
-from member import PAUSE_MS, addresses, greet, join, load, serve
+from member import Loop, addresses, greet, join, load, say, serve, speak_on
 from terminal import Terminal
 
 from faction.node import SENT
@@ -75,21 +75,38 @@ def signature(node):
     return node.machine.state + 8 * (node.has_started + 2 * (node.machine.collecting.count + 1024 * len(unheard)))
 
 
+class Reporter:
+    """What run does between two polls: it completes our own part in time, and prints what has changed."""
+
+    def __init__(self, node, transport, terminal, start_up_ms):
+        self._node = node
+        self._transport = transport
+        self._terminal = terminal
+        self._start_up_ms = start_up_ms
+        self._start = time.ticks_ms()
+        self._shown = -1
+
+    def step(self):
+        """Return True when the standard input has ended."""
+        node = self._node
+        if not node.machine.is_pinging_completed and time.ticks_diff(time.ticks_ms(), self._start) >= self._start_up_ms:
+            node.complete()
+        now = signature(node)
+        if self._shown != now:
+            self.report()
+            self._shown = now
+        return self._terminal.is_over
+
+    def report(self):
+        say(report(self._node, self._transport))
+
+
 def run(node, transport, console, terminal, start_up_ms):
     """Run a node until the standard input ends."""
     greet(node)
-    start = time.ticks_ms()
-    shown = -1
-    while not terminal.is_over:
-        node.poll()
-        console.poll()
-        if not node.machine.is_pinging_completed and time.ticks_diff(time.ticks_ms(), start) >= start_up_ms:
-            node.complete()
-        if shown != signature(node):
-            shown = signature(node)
-            print(report(node, transport))
-        time.sleep_ms(PAUSE_MS)
-    print(report(node, transport))
+    reporter = Reporter(node, transport, terminal, start_up_ms)
+    Loop(node, console, reporter.step).run()
+    reporter.report()
 
 
 def main(path="faction.json"):
@@ -98,6 +115,7 @@ def main(path="faction.json"):
         sockets = [open_socket(each) for each in settings["transports"]]
         transport = Lossy(join(sockets), settings.get("loss", 0), settings.get("seed", 1))
         terminal = Terminal()
+        speak_on(terminal)
         node, console = serve(settings, transport, terminal)
     except (ValueError, OSError) as error:
         print("faction: %s" % error)

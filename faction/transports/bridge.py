@@ -33,31 +33,40 @@ class Bridge:
         self._transports = transports
         self._latest = 0  # the transport that was asked last
         self._error: OSError | None = None  # of the transport that failed last in this call
+        self._fault: Exception | None = None  # what is no OSError, and is raised when the others have sent
 
     def send(self, buffer: bytearray, length: int) -> None:
         """Send the first length bytes of buffer on every transport. Raises OSError only if all of them do.
 
-        Allocates what the transports do.
+        Another exception is a fault of a program: it is raised when all others have sent. Allocates what the transports do.
         """
         failed = 0
         for i in range(len(self._transports)):
             failed += self._send(i, buffer, length)
+        fault = self._fault
+        if fault is not None:
+            self._fault = None
+            raise fault
         if failed == len(self._transports) and self._error is not None:
             raise self._error
 
     def _send(self, i: int, buffer: bytearray, length: int) -> int:
-        """Send on one transport; return 1 if it raises OSError, otherwise 0."""
+        """Send on one transport; return 1 if it raises OSError, otherwise 0. Keep any other exception."""
         try:
             self._transports[i].send(buffer, length)
             return 0
         except OSError as error:
             self._fail(i, error)
             return 1
+        except Exception as fault:
+            self._fault = fault
+            return 0
 
     def receive(self, buffer: bytearray) -> int:
         """Move the next frame of any transport into buffer; return its length, or NOTHING (-1).
 
-        Raises OSError only if all of them do. Allocates what the transports do.
+        Raises OSError only if all of them do. Another exception reaches the caller, and the next call asks the next transport
+        first. Allocates what the transports do.
         """
         failed = 0
         for _ in range(len(self._transports)):

@@ -55,7 +55,7 @@ class ByteReader:
     def _fill(self) -> None:
         """Read the bytes that wait into the chunk."""
         self._next = self._filled = 0
-        waiting = self._waiting()
+        waiting = self.waiting()
         if waiting:
             if self._receive_buffer and waiting >= self._receive_buffer:
                 self.overruns += 1
@@ -65,8 +65,8 @@ class ByteReader:
         data = self._stream.read(len(self._chunk)) or b""
         return copy(data, len(data), self._chunk)
 
-    def _waiting(self) -> int:
-        """Return how many bytes wait, or 1 if the stream tells only that some do."""
+    def waiting(self) -> int:
+        """Return how many bytes of the stream wait, or 1 if it tells only that some do. Allocates nothing on MicroPython."""
         if self._poller is not None:
             return _is_ready(self._poller)
         if self._has_any:

@@ -38,6 +38,7 @@ def crc16(buffer: "bytes | bytearray", end: int) -> int:
     """Return the CRC-16/GENIBUS of the first end bytes (polynomial 0x1021, inverted; "123456789" gives 0xD64E).
 
     Inverted, as otherwise a frame with a zero byte behind it, or its own checksum and zeros, could pass for another.
+    A beacon has a check of its own. It must be of another polynomial: see Checksum of ../wire.py. Two of the same protect as one.
     A byte at a time, without a table. Allocates nothing; interrupt handlers may call it.
     """
     crc = 0xFFFF

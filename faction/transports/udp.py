@@ -17,9 +17,14 @@ if _FOR_TYPE_CHECKERS:
 
 _MICROPYTHON = sys.implementation.name == "micropython"
 
+# What a socket without a datagram raises: EAGAIN, or the same on macOS and Windows; ETIMEDOUT. A constant, as not every firmware
+# has these names in errno.
+_NOTHING_WAITS = (11, 35, 10035, 110, 116)
+_EMPTY = (107, 128)  # ENOTCONN: what CircuitPython on an ESP32 makes of an empty datagram
+
 
 class UDP:
-    """Makes a transport of a UDP socket. ``failures`` counts datagrams that were not sent: no route, no link or no room."""
+    """Makes a transport of a UDP socket. ``failures`` counts datagrams that were not sent: no route, no link, no room, closed."""
 
     def __init__(self, port: int, to: "Sequence[tuple[str, int]]" = (), bind: str = "0.0.0.0", pool: "Any" = None) -> None:
         """Open the socket.
@@ -54,26 +59,41 @@ class UDP:
             self._poller.register(self._socket, select.POLLIN)
 
     def send(self, buffer: bytearray, length: int) -> None:
-        """Send the first length bytes of buffer to every address. Allocates a view if buffer is longer; that of a node is not."""
-        data = buffer if length == len(buffer) else memoryview(buffer)[:length]
-        for i in range(len(self._addresses)):
-            self._send_to(data, i)
+        """Send the first length bytes of buffer to every address. Raises OSError only if that fails for all of them.
 
-    def _send_to(self, data: "bytearray | memoryview", i: int) -> None:
-        try:
-            self._socket.sendto(data, self._addresses[i])
-        except OSError:
-            self.failures += 1
+        Allocates a view if buffer is longer; that of a node is not.
+        """
+        data = buffer if length == len(buffer) else memoryview(buffer)[:length]
+        failed = 0
+        for i in range(len(self._addresses)):
+            try:
+                self._socket.sendto(data, self._addresses[i])
+            except OSError as error:
+                self.failures += 1
+                failed += 1
+                if failed == len(self._addresses):
+                    raise error  # mpy-cross cannot make native code of a bare raise
 
     def receive(self, buffer: bytearray) -> int:
-        """Copy one datagram into buffer. Return its length, which may be 0, or NOTHING (-1). Allocates as the socket does."""
-        if self._poller is None:
-            try:
-                return int(self._socket.recv_into(buffer))
-            except OSError:
-                return NOTHING
-        if not self._is_waiting():
+        """Copy one datagram into buffer. Return its length, which may be 0, or NOTHING (-1). Allocates as the socket does.
+
+        Raises OSError if the socket is closed, or if an earlier datagram was refused. The next call receives what waits
+        behind that.
+        """
+        if self._poller is not None and not self._is_waiting():
             return NOTHING
+        try:
+            return self._take(buffer)
+        except OSError as error:
+            if error.errno in _NOTHING_WAITS:
+                return NOTHING
+            if error.errno in _EMPTY:
+                return 0
+            raise error
+
+    def _take(self, buffer: bytearray) -> int:
+        if self._poller is None:
+            return int(self._socket.recv_into(buffer))
         data = self._socket.recv(len(buffer))
         return copy(data, len(data), buffer)
 

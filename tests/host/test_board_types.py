@@ -187,7 +187,7 @@ def test_the_programs_fit_the_firmware(tmp_path, stubs, firmware):
         ("circuitpython", "wiring.py", "runtime.serial_bytes_available", "runtime.bytes_available"),
         ("circuitpython", "wiring.py", "usb_cdc.console", "usb_cdc.repl"),
         ("esp32", "member.py", "node.has_started", "node.is_started"),
-        ("circuitpython", "member.py", "told = node.nonce", "told = node.run"),
+        ("circuitpython", "member.py", "nonce = node.nonce", "nonce = node.run"),
         ("rp2", "member.py", "transports.bridge import", "transports.bridges import"),
     ],
 )

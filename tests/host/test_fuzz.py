@@ -1,4 +1,7 @@
-"""A million random and mutated frames into nodes on CPython, a hundred thousand on MicroPython; and any bytes into decode."""
+"""A million random and mutated frames into nodes on CPython, a hundred thousand on MicroPython; and any bytes into decode.
+
+And a hundred thousand lines, with floods and failures of the stream, into consoles on both.
+"""
 
 import os
 import subprocess
@@ -15,14 +18,16 @@ from faction.wire import BEACON, CORRUPT, MALFORMED, Checksum, Wire
 from faction_tools.dev import interpreters
 
 FUZZ = Path(__file__).parent / "device" / "fuzz.py"
+PORTABLE = Path(__file__).parents[1] / "portable"
+FUZZ_CONSOLE = PORTABLE / "console_fuzz.py"
 # Every verdict of a frame occurs, or the fuzzer is too tame: by the codes of faction.wire and faction.node.
 EVERY_VERDICT = range(11)
 
 
-def fuzz(command, environment, *runs):
+def fuzz(command, environment, *runs, script=FUZZ):
     """Run the fuzzer side by side; return the sum of the counters."""
     processes = [
-        subprocess.Popen([*command, str(FUZZ), *run], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        subprocess.Popen([*command, str(script), *run], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for run in runs
     ]
     said = [process.communicate(timeout=500)[0] for process in processes]
@@ -42,6 +47,20 @@ def test_a_hundred_thousand_frames_on_micropython(tmp_path):
     environment = dict(os.environ, MICROPYPATH=str(tmp_path))
     counts = fuzz([interpreters.micropython()], environment, ("3", "80000"), ("4", "20000", "key"))
     assert sum(counts) == 100_000
+
+
+def test_a_hundred_thousand_lines_into_a_console_on_cpython():
+    environment = dict(os.environ, PYTHONPATH=str(PORTABLE))
+    lines, *counts = fuzz([sys.executable], environment, ("1", "50000"), ("2", "50000"), script=FUZZ_CONSOLE)
+    assert lines == 100_000 and all(count > 1000 for count in counts), counts
+
+
+@needs_micropython
+def test_a_hundred_thousand_lines_into_a_console_on_micropython(tmp_path):
+    interpreters.compile_package(interpreters.PACKAGE, tmp_path)
+    environment = dict(os.environ, MICROPYPATH=f"{tmp_path}:{PORTABLE}:.frozen")
+    lines, *counts = fuzz([interpreters.micropython()], environment, ("3", "50000"), ("4", "50000"), script=FUZZ_CONSOLE)
+    assert lines == 100_000 and all(count > 1000 for count in counts), counts
 
 
 def decode(receiver, data, length):

@@ -285,7 +285,9 @@ def test_a_board_at_its_repl(tmp_path):
     with powered(tmp_path, settings_of(2)) as boards:
         wait(lambda: states(boards, BOOTSTRAPPED))
         with serial.Serial(boards[0].port, timeout=0.2) as line:
-            line.write(b"\x03")  # as a person does who wants to look around
+            for _ in range(3):  # as a person does who wants to look around
+                line.write(b"\x03")
+                time.sleep(0.1)
             wait(lambda: boards[0].said.endswith(b">>> "))
         done = faction("probe", *ports(boards))
         assert done.returncode == 0, done.stdout + done.stderr

@@ -188,3 +188,13 @@ def test_the_home_made_transport_works():
             for node in nodes:
                 node.poll()
         assert [node.machine.state for node in nodes] == [BOOTSTRAPPED] * 3
+
+
+def test_the_odds_against_a_key():
+    """A quote that was recorded on a day meets a later challenge of that day. Each frame has four quotes; each may show a challenge."""
+    frames = 50 * 2 * 86_400
+    quotes = 4 * frames
+    odds = 2**60 / (quotes * frames / 2)
+    text = " ".join((ROOT / "faction" / "README.md").read_text().split())
+    assert f"{quotes / 1e6:.0f} million quotes in a day, and show up to {frames / 1e6:.1f} million challenges" in text
+    assert f"1 in {round(odds, -2):,.0f} that" in text

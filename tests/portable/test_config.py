@@ -1,10 +1,11 @@
 """Config: what it accepts, what it refuses and with which words; its order, its index, its quorum rules; the codes."""
 
 import sys
+import time
 
 import faction
 from faction import NO_PEER, Config, byzantine, everyone, majority
-from helpers import HOSTILE, MAX_ID, contiguous, message_of, rosters, shuffled, sparse, strangers
+from helpers import HOSTILE, MAX_ID, Chance, contiguous, message_of, rosters, shuffled, sparse, strangers
 
 CODES = (
     ("INITIAL", 0),
@@ -156,6 +157,106 @@ def test_unsorted_rosters_become_ascending():
         config = Config(ids[3], ids, 1)
         assert list(config.peers) == sorted(ids)
         assert config.peer_id == ids[3]
+
+
+FEW = 1000
+MANY = 4 * FEW
+
+
+def orders(ids):
+    """Yield (name, the ids in an order that some way of sorting dislikes)."""
+    count = len(ids)
+    half = count // 2
+    chance = Chance(1)
+    yield "ascending", ids
+    yield "descending", ids[::-1]
+    yield "all but the last", ids[1:] + ids[:1]
+    yield "the last two exchanged", ids[:-2] + ids[:-3:-1]
+    yield "two halves", ids[half:] + ids[:half]
+    yield "organ pipe", ids[::2] + ids[::-2]
+    yield "valley", ids[::-2] + ids[::2]
+    yield "ends first", [ids[i // 2 if i % 2 else count - 1 - i // 2] for i in range(count)]
+    yield "middle first", [ids[half + (i // 2 if i % 2 else -1 - i // 2)] for i in range(count)]
+    yield "sawtooth", [ids[i] for start in range(20) for i in range(start, count, 20)]
+    yield "falling sawtooth", [ids[i] for start in range(19, -1, -1) for i in range(start, count, 20)]
+    yield "stride", [ids[i * 617 % count] for i in range(count)]
+    yield "shuffled", [ids[i] for i in _shuffle(list(range(count)), chance)]
+
+
+def _shuffle(values, chance):
+    for i in range(len(values)):
+        j = chance.below(i + 1)
+        values[i], values[j] = values[j], values[i]
+    return values
+
+
+def test_a_roster_in_any_order_becomes_ascending():
+    for step in (1, 7):
+        ids = [3 + step * i for i in range(60)]
+        for name, peers in orders(ids):
+            assert sorted(peers) == ids, name
+            for own in (ids[0], ids[31], ids[-1]):
+                assert list(Config(own, peers, 1).peers) == ids, name
+
+
+def test_a_wrong_value_is_found_anywhere_in_any_order():
+    ids = [3 + 7 * i for i in range(60)]
+    for name, peers in orders(ids):
+        for at in (0, 1, 30, 58, 59):
+            twice = list(peers)
+            twice[at] = peers[at - 7]
+            message = "peer_id %d: 2 times in peers, must be once" % twice[at]
+            assert message_of(ValueError, lambda: Config(peers[at - 7], twice, 1)) == message, name
+            assert message_of(ValueError, lambda: Config(peers[at - 8], twice, 1)) == message, name
+        assert message_of(ValueError, lambda: Config(4, peers, 1)) == "peer_id 4: 0 times in peers, must be once", name
+
+
+def microseconds(call):
+    """Return how long a call takes."""
+    if hasattr(time, "ticks_us"):
+        start = time.ticks_us()
+        call()
+        return time.ticks_diff(time.ticks_us(), start)
+    start = time.monotonic()
+    call()
+    return (time.monotonic() - start) * 1000000
+
+
+def is_in_proportion(few, many):
+    """Tell whether many, four times as much work, takes less than nine times as long as few.
+
+    In proportion to n * log(n) it takes five times as long, in proportion to n * n sixteen times. What else the computer does
+    only adds to a time. So the shortest one of several counts.
+    """
+    shortest = [microseconds(few), microseconds(many)]
+    for _ in range(30):
+        shortest = [min(shortest[0], microseconds(few)), min(shortest[1], microseconds(many))]
+        if shortest[1] < 9 * shortest[0]:
+            return True
+    return False
+
+
+def refused(peer_id, peers):
+    """Return a call that makes a Config with a wrong value."""
+    return lambda: message_of(ValueError, lambda: Config(peer_id, peers, 1))
+
+
+def test_the_time_grows_with_the_number_of_peers_whatever_their_order():
+    for step in (1, 7, 65537):
+        few = dict(orders([step * i for i in range(FEW)]))
+        for name, peers in orders([step * i for i in range(MANY)]):
+            others = few[name]
+            assert is_in_proportion(lambda: Config(0, others, 1), lambda: Config(0, peers, 1)), (name, step)
+
+
+def test_the_time_to_find_a_wrong_value_grows_with_the_number_of_peers():
+    few = dict(orders([7 * i for i in range(FEW)]))
+    for name, peers in orders([7 * i for i in range(MANY)]):
+        others = few[name]
+        assert is_in_proportion(refused(3, others), refused(3, peers)), name
+        twice = [each[:-1] + [each[len(each) // 2]] for each in (others, peers)]
+        assert is_in_proportion(refused(7, twice[0]), refused(7, twice[1])), name
+    assert is_in_proportion(refused(5, [5] * FEW), refused(5, [5] * MANY))
 
 
 RULES = (

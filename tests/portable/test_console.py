@@ -1,16 +1,18 @@
 """The console: what it answers, line by line and byte by byte, and what it makes of noise, keys and broken streams."""
 
 import json
+import sys
 
 from airs import Cluster
-from faction import BOOTSTRAPPED, INITIAL, READY_OBSERVED, TIMED_OUT
+from console_fuzz import fuzz
+from faction import BOOTSTRAPPED, INITIAL, READY_OBSERVED, TIMED_OUT, Config
 from faction.console import COUNTERS, PROMPT, Answers, Console, probe
 from faction.journal import Journal
-from faction.node import RECEIVE_FAILED
+from faction.node import RECEIVE_FAILED, Node
 from helpers import Chance, message_of
 from run import Skip
 from test_node_memory import node_in
-from witness import need_lock_or_count, watched
+from witness import left_behind, locked, need_gauge, need_lock, need_lock_or_count, watched
 
 NAMES = ("north", "door", None)
 
@@ -429,7 +431,7 @@ def test_a_line_that_is_too_long():
     assert "pinging" in desk.line.take()
     for length in (65, 66, 1000):
         desk.line.type(b"x" * length + b"\r")
-        for _ in range(20):
+        for _ in range(60):
             desk.console.poll()
         assert desk.line.take() == "x" * 64 + "\r\nthis line has over 64 characters, too many; help lists the commands\r\n" + PROMPT
     desk.line.type(b"help" + b"x" * 100 + b"\x08" * 61 + b"\r")
@@ -589,3 +591,229 @@ class Keys:
 
     def write(self, buffer):
         return len(buffer)
+
+
+# A line under attack
+
+
+def test_noise_floods_and_a_line_that_fails_are_survived():
+    lines, polls, reads, writes, refused, ended = fuzz(5, 1500)
+    assert polls > 5000 and reads > 5000 and writes > 5000 and refused > 500 and ended > 10
+
+
+class Flood:
+    """A stream on which the same bytes come for ever. ``reads`` and ``writes`` count its calls; it takes ``room`` bytes of each write."""
+
+    def __init__(self, data, room=0):
+        self.data = data
+        self.at = self.reads = self.writes = 0
+        self.room = room
+
+    def any(self):
+        return 1
+
+    def readinto(self, buffer):
+        buffer[0] = self.data[self.at % len(self.data)]
+        self.at += 1
+        self.reads += 1
+        return 1
+
+    def write(self, buffer):
+        self.writes += 1
+        return min(self.room, len(buffer)) or None
+
+
+def test_a_poll_reads_few_bytes_however_many_come():
+    for data in (b"\0", b"x", b"\xff", b"\x1b", b"\x03", b"\x08", b"x\x15", b"\x01\x02\x04", b"ab\x08\x08", b"\x7fz"):
+        for room in (0, 1, 1000):
+            desk = Desk()
+            flood = Flood(data, room)
+            console = Console(desk.node, flood)
+            for _ in range(20):
+                before, written = flood.reads, flood.writes
+                console.poll()
+                assert flood.reads - before <= 32 and flood.writes - written <= 98, (data, flood.reads - before, flood.writes - written)
+
+
+def test_a_flood_of_lines_is_answered_piece_by_piece():
+    desk = booted()
+    flood = Flood(b"peers\r", 7)
+    console = Console(desk.node, flood)
+    for _ in range(200):
+        before, written = flood.reads, flood.writes
+        console.poll()
+        assert flood.reads - before <= 32 and flood.writes - written <= 34
+
+
+def pressed(desk, *keys):
+    """Type keys, with so many ms before each, and return how many ctrl-C count."""
+    for ms, key in keys:
+        desk.wait(ms)
+        desk.line.type(key)
+        desk.console.poll()
+    return desk.console.interrupts
+
+
+def test_three_interrupts_within_a_second_and_no_fewer():
+    c = b"\x03"
+    assert pressed(booted(), (0, c), (10, c)) == 2
+    assert pressed(booted(), (0, c), (300, c), (300, c)) == 3
+    assert pressed(booted(), (0, c), (600, c), (600, c)) == 1
+    assert pressed(booted(), (0, b"\x03\x03\x03")) == 3
+    assert pressed(booted(), (0, b"\x03\x01"), (60, b"\x03\x01"), (500, b"\x03\x01")) == 3  # as Thonny does
+    assert pressed(booted(), (0, b"\x03a\x03b\x03c")) == 0  # noise has other characters between
+    assert pressed(booted(), (0, b"\x03\xff\x03\x80\x03")) == 1
+
+
+def test_interrupts_that_come_as_exceptions_count_too():
+    desk = booted()
+    desk.line.type(b"prob")
+    desk.console.poll()
+    for count in (1, 2, 3):
+        assert desk.console.interrupts == count - 1
+        desk.console.interrupt()
+    desk = booted()
+    desk.console.interrupt()
+    desk.line.is_torn = True
+    desk.console.interrupt()
+    assert desk.console.interrupts == 2
+
+
+def test_one_interrupt_clears_the_line_and_no_more():
+    desk = booted()
+    desk.line.type(b"pro\x03")
+    desk.console.poll()
+    assert desk.line.take() == "pro" + 3 * "\b \b"
+    assert desk.ask("missing") == ["never heard of: 2", "there, not ready: 0 (north)"]
+    desk.line.type(b"watch 1\r")
+    desk.wait(100)
+    desk.line.take()
+    desk.console.interrupt()
+    desk.wait(3000)
+    assert desk.line.take() == PROMPT and desk.node.machine.state == 1
+
+
+def wait_for_the_end(desk):
+    """Poll as a program does, which ends at three ctrl-C."""
+    for _ in range(20):
+        if desk.console.interrupts < 3:
+            desk.wait(10)
+
+
+def test_a_tool_that_sends_one_interrupt_enter_and_more_gets_in():
+    for typed in (b"\r\x03\r\x01", b"\x03\r\x01", b"\r\x03\x03\r\x01"):  # as mpremote and pyboard.py do
+        desk = booted()
+        desk.line.type(typed)
+        wait_for_the_end(desk)
+        assert desk.console.interrupts == 3 and bytes(desk.line.typed) == b"\x01", typed
+    desk = booted()
+    desk.line.type(b"\r")
+    desk.console.interrupt()  # it came as an exception, before the key that was typed before it
+    desk.line.type(b"\r\x01")
+    wait_for_the_end(desk)
+    assert desk.console.interrupts == 3 and bytes(desk.line.typed).endswith(b"\x01")
+
+
+def test_a_person_who_presses_ctrl_c_and_enter_stays():
+    desk = booted()
+    desk.line.type(b"\x03\r")
+    desk.wait(50)
+    assert desk.line.take() == "\r\n" + PROMPT and desk.console.interrupts == 1
+    assert desk.ask("probe")[0].startswith("0 (north): pinging")
+    desk = booted()
+    desk.line.type(b"\x03")
+    desk.wait(400)
+    desk.line.type(b"\rprobe\r")  # too late for a tool
+    desk.wait(200)
+    assert desk.console.interrupts == 0 and "pinging" in desk.line.take()
+
+
+def test_noise_is_no_tool():
+    desk = booted()
+    desk.line.type(b"x\x03\r\x01\x03\r\x01")
+    desk.wait(300)
+    assert desk.console.interrupts == 2 and not desk.line.typed
+
+
+def test_keys_whose_echo_nobody_takes():
+    desk = booted()
+    desk.line.room = 0
+    desk.line.type(b"prox\x08be")
+    desk.wait(100)
+    desk.line.room = 10000
+    desk.line.type(b"\r")
+    desk.wait(200)
+    assert desk.line.take().startswith("\r\n0 (north): pinging, ")
+
+
+class Sink:
+    """A stream that keeps nothing, so that nobody but the console allocates. It remembers its latest bytes."""
+
+    def __init__(self, typed):
+        self.typed = typed
+        self.at = 0
+        self.latest = bytearray(64)
+        self.count = 0
+
+    def any(self):
+        return self.at < len(self.typed)
+
+    def readinto(self, buffer):
+        buffer[0] = self.typed[self.at]
+        self.at += 1
+        return 1
+
+    def write(self, buffer):
+        for i in range(len(buffer)):
+            self.latest[self.count % 64] = buffer[i]
+            self.count += 1
+        return len(buffer)
+
+
+def test_an_answer_without_memory_is_left_out():
+    need_lock()
+    for command in (b"probe\r", b"peers json\r", b"x" * 80 + b"\r"):
+        desk = booted()
+        sink = Sink(command)
+        console = Console(desk.node, sink)
+        console.poll()
+        console.poll()  # some of the answer is there
+        for _ in range(5):
+            locked(lambda a, b, c: console.poll(), 0, 0, 0)
+        for _ in range(50):
+            console.poll()
+        assert bytes(sink.latest[(sink.count - 9) % 64 :] + sink.latest)[:9] == PROMPT.encode(), bytes(sink.latest)
+        sink.typed = b"missing\r"
+        sink.at = 0
+        for _ in range(50):
+            console.poll()
+        assert b"there, not ready: 0" in bytes(sink.latest + sink.latest)
+
+
+# Bytes, with all that the collector can take back at once; nearly all of it is words of the machine.
+LITTLE = 4000 if sys.maxsize < 1 << 32 else 6000
+
+
+def test_a_poll_takes_little_memory_for_an_answer_about_a_thousand_peers():
+    need_gauge()
+    count = 1000
+    config = Config(0, range(0, 7 * count, 7), count)
+    journal = Journal(config, 8)
+    _, small = node_in("initial")
+    node = Node(config, small.transport, "many", 600000, seed=7, observer=journal)
+    journal.follow(node)
+    for i in range(count // 2):
+        node.machine.process(READY_OBSERVED, 7 * i)
+    sink = Sink(b"")
+    console = Console(node, sink, journal)
+    most = 0
+    for command in ("probe", "peers", "missing", "admissible", "config", "stats", "journal", "help"):
+        for form in ("\r", " json\r"):
+            sink.typed = (command + form).encode()
+            sink.at = 0
+            console.poll()
+            while console._answer is not None or console._unsent:
+                taken = left_behind(lambda a, b, c: console.poll(), 0, 0, 0)
+                if taken > most:
+                    most = taken
+    assert 100 < most < LITTLE, most

@@ -223,7 +223,7 @@ def test_the_console_is_polled_between_the_verdict_and_the_common_start():
     need_member()
 
     class Console:
-        polls = 0
+        polls = interrupts = 0
 
         def poll(self):
             self.polls += 1
@@ -331,7 +331,7 @@ def test_an_application_that_restarts_while_it_waits_for_the_start_waits_again()
     node = single(start_after_ms=300)
 
     class Console:
-        polls = 0
+        polls = interrupts = 0
 
         def poll(self):
             self.polls += 1
@@ -361,3 +361,131 @@ def test_a_restart_and_a_verdict_within_one_hook_are_not_missed():
     application = Hasty(steps=2)
     run(single(start_after_ms=50), application)
     assert application.calls[3:] == ["on_bootstrapped", "step", "on_bootstrapped", "step"]
+
+
+# Ctrl-C, and a line that nobody reads
+
+
+def test_a_hook_that_ctrl_c_cuts_short_is_called_again():
+    need_member()
+
+    class Pressed(Application):
+        """In each hook ctrl-C comes once; there is a second between two of them."""
+
+        def note(self, name, node):
+            super().note(name, node)
+            if self.calls.count(name) == 1:
+                node.clock.ms += 2000
+                raise KeyboardInterrupt
+
+    application = Pressed(steps=3)
+    node = single(start_after_ms=50)
+    run(node, application)
+    assert application.calls == ["start_up"] * 3 + ["on_bootstrapped"] * 2 + ["step"] * 3
+    assert node.machine.state == BOOTSTRAPPED
+
+    class Late(Pressed):
+        def on_timed_out(self, node):
+            self.note("on_timed_out", node)
+            raise Enough
+
+    application = Late()
+    run(single(quorum=2, deadline_ms=2500), application)
+    assert application.calls[-2:] == ["on_timed_out"] * 2
+
+
+class Keyboard(Application):
+    """An application whose steps take ctrl-C, with so many ms between two."""
+
+    def __init__(self, pause_ms):
+        super().__init__(50)
+        self.pause_ms = pause_ms
+
+    def step(self, node):
+        super().step(node)
+        node.clock.ms += self.pause_ms
+        raise KeyboardInterrupt
+
+
+def test_three_ctrl_c_within_a_second_end_run():
+    need_member()
+    for console in (None, quiet):
+        application = Keyboard(100)
+        node = single()
+        member.run(node, application, console and console(node))
+        assert application.calls.count("step") == 3 and node.machine.state == BOOTSTRAPPED
+        application = Keyboard(600)
+        node = single()
+        try:
+            member.run(node, application, console and console(node))
+        except Enough:
+            pass
+        assert application.calls.count("step") == 50
+
+
+def quiet(node):
+    """Return a console on which nobody types."""
+    from faction.console import Console
+
+    return Console(node, Reader())
+
+
+class Reader:
+    """The far end of a line: what it read, how much it takes at once, and how much in all."""
+
+    def __init__(self, room=1000, at_once=1000):
+        self.said = b""
+        self.room = room
+        self.at_once = at_once
+
+    def any(self):
+        return 0
+
+    def readinto(self, buffer):
+        raise AssertionError("nothing waits")
+
+    def write(self, buffer):
+        count = min(len(buffer), self.at_once, self.room)
+        self.said += bytes(buffer[:count])
+        self.room -= count
+        return count or None
+
+
+def test_say_drops_what_nobody_reads_and_begins_a_new_line_then():
+    need_member()
+    reader = Reader(room=12, at_once=5)
+    member.speak_on(reader)
+    try:
+        member.say("one", 2, [3])
+        assert reader.said == b"one 2 [3]\r\n"
+        member.say("cut off")
+        member.say("lost")
+        assert reader.said == b"one 2 [3]\r\nc"
+        reader.room = 1000
+        member.say("again")
+        assert reader.said == b"one 2 [3]\r\nc" + b"\r\nagain\r\n"[:5]  # it does not wait before it knows that somebody reads
+        member.say("heard")
+        reader.at_once = 1000
+        member.say("all of it")
+        member.say("and this")
+        assert reader.said.endswith(b"\r\nand this\r\n")
+        reader.write = torn
+        member.say("into a cable that is out")
+    finally:
+        member.speak_on(None)
+
+
+def torn(buffer):
+    raise OSError(5)
+
+
+def test_many_ids_are_few_words():
+    need_member()
+    few = member.Few()
+    assert str(few) == "[]"
+    for i in range(8):
+        few.add(i)
+    assert str(few) == "[0, 1, 2, 3, 4, 5, 6, 7]"
+    few.add(8)
+    few.add(9)
+    assert str(few) == "[0, 1, 2, 3, 4, 5, 6, 7 and 2 more]"

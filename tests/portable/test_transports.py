@@ -1,10 +1,13 @@
 """The transports in memory, and UDP over real sockets of this machine."""
 
-from faction import Config
-from faction.node import Node
+import sys
+
+from faction import TIMED_OUT, Config
+from faction.clock import Clock
+from faction.node import RECEIVE_FAILED, SEND_FAILED, SENT, Node
 from faction.transports.loopback import Hub
 from faction.transports.ring import NOTHING, Ring
-from faction.wire import BEACON
+from faction.wire import BEACON, MALFORMED
 from run import Skip
 
 try:
@@ -15,6 +18,9 @@ except ImportError:
     socket = None
 
 FIRST_PORT = 47810
+
+EBADF = 9
+ECONNREFUSED = 111  # on Linux
 
 
 def taken(transport, size=64):
@@ -101,6 +107,11 @@ def test_an_interrupt_handler_may_hand_frames_to_a_node():
     assert nodes[1].machine.collecting.has(0) and nodes[1].counters[BEACON] == 1
 
 
+def need_sockets():
+    if socket is None:
+        raise Skip("no socket module")
+
+
 def sockets(count, ports=FIRST_PORT):
     return [UDP(ports + i, [("127.0.0.1", ports + j) for j in range(count) if j != i], "127.0.0.1") for i in range(count)]
 
@@ -116,8 +127,7 @@ def waited(transport, count):
 
 
 def test_udp_carries_datagrams():
-    if socket is None:
-        raise Skip("no socket module")
+    need_sockets()
     first, second, third = sockets(3)
     first.send(bytearray(b"hello"), 5)
     first.send(bytearray(b"hello"), 2)
@@ -130,13 +140,123 @@ def test_udp_carries_datagrams():
         each.close()
 
 
+def raised(call):
+    """Return the number of the OSError that a call raises; 0 if it raises none."""
+    try:
+        call()
+    except OSError as error:
+        return error.errno
+    return 0
+
+
 def test_udp_counts_what_it_cannot_send():
-    if socket is None:
-        raise Skip("no socket module")
-    transport = UDP(FIRST_PORT + 10, [("127.0.0.1", FIRST_PORT + 11)], "127.0.0.1")
+    need_sockets()
+    transport, other = sockets(2, FIRST_PORT + 10)
     transport.close()
-    transport.send(bytearray(b"x"), 1)
+    assert raised(lambda: transport.send(bytearray(b"x"), 1)) == EBADF
     assert transport.failures == 1
+    port = FIRST_PORT + 11
+    half = UDP(FIRST_PORT + 12, [("127.0.0.1", 0), ("127.0.0.1", port), ("127.0.0.1", 0)], "127.0.0.1")
+    half.send(bytearray(b"to one of them"), 14)
+    assert half.failures == 2 and waited(other, 1) == [b"to one of them"]
+    half.close()
+    assert raised(lambda: half.send(bytearray(b"x"), 1)) == EBADF and half.failures == 5
+    other.close()
+
+
+def test_udp_does_not_take_a_closed_socket_for_an_empty_one():
+    need_sockets()
+    transport = UDP(FIRST_PORT + 14, (), "127.0.0.1")
+    buffer = bytearray(8)
+    assert transport.receive(buffer) == NOTHING
+    transport.close()
+    for _ in range(3):
+        assert raised(lambda: transport.receive(buffer)) == EBADF
+
+
+def test_a_node_counts_that_its_socket_is_closed_and_gives_up_in_time():
+    need_sockets()
+    transport, ms = UDP(FIRST_PORT + 16, [("127.0.0.1", FIRST_PORT + 17)], "127.0.0.1"), [0]
+    node = Node(Config(0, range(2), 2), transport, "x", 2000, 100, clock=Clock(lambda: ms[0]), seed=1)
+    node.complete()
+    assert node.counters[SENT] == 1 and node.counters[RECEIVE_FAILED] == 0
+    transport.close()
+    for _ in range(30):
+        ms[0] += 100
+        node.poll()
+    assert node.machine.state == TIMED_OUT
+    assert node.counters[RECEIVE_FAILED] == 30
+    assert node.counters[SENT] == 1 and node.counters[SEND_FAILED] == transport.failures >= 5
+
+
+def test_udp_that_was_refused_takes_what_waits_behind_that():
+    """Linux answers a datagram to a closed port, and says so to the sender when it receives next, if its socket is connected."""
+    need_sockets()
+    if sys.platform != "linux":
+        raise Skip("not Linux")
+    here, there = ("127.0.0.1", FIRST_PORT + 18), ("127.0.0.1", FIRST_PORT + 19)
+    transport, ms = UDP(here[1], [there], here[0]), [0]
+    node = Node(Config(0, range(2), 2), transport, "x", 60000, 100, clock=Clock(lambda: ms[0]), seed=1)
+    transport._socket.connect(transport._addresses[0])
+    transport.send(bytearray(b"x"), 1)
+    other = UDP(there[1], [here], there[0])
+    for _ in range(3):
+        other.send(bytearray(b"hello"), 5)
+    buffer = bytearray(8)
+    assert raised(lambda: transport.receive(buffer)) == ECONNREFUSED
+    assert waited(transport, 3) == [b"hello"] * 3
+    other.close()
+    transport.send(bytearray(b"x"), 1)
+    other = UDP(there[1], [here], there[0])
+    other.send(bytearray(b"hello"), 5)
+    node.poll()
+    assert node.counters[RECEIVE_FAILED] == 1 and node.counters[MALFORMED] == 0
+    for _ in range(200):
+        node.poll()
+    assert node.counters[RECEIVE_FAILED] == 1 and node.counters[MALFORMED] == 1
+    transport.close()
+    other.close()
+
+
+class Pool:
+    """The socketpool of CircuitPython, with one socket whose errors are those of its sources."""
+
+    AF_INET = SOCK_DGRAM = 2
+
+    def __init__(self):
+        self.waiting = []  # datagrams, and numbers of errors
+        self.socket = self.getaddrinfo = self.bind = self.setblocking = self._itself
+
+    def _itself(self, *arguments):
+        return self
+
+    def sendto(self, data, address):
+        pass
+
+    def recv_into(self, buffer):
+        what = self.waiting.pop(0) if self.waiting else 11  # EAGAIN
+        if isinstance(what, int):
+            raise OSError(what, "")
+        if not what:
+            raise OSError(128, "")  # ENOTCONN: an ESP32 says so of an empty datagram
+        buffer[: len(what)] = what
+        return len(what)
+
+
+def test_udp_knows_the_errors_of_circuitpython():
+    need_sockets()
+    if sys.implementation.name == "micropython":
+        raise Skip("here UDP does not receive as on CircuitPython")
+    pool = Pool()
+    transport = UDP(FIRST_PORT, [("127.0.0.1", FIRST_PORT)], pool=pool)
+    for number in (11, 35, 10035, 110, 116):  # nothing waits; it waited for something in vain
+        pool.waiting = [number, b"hello"]
+        assert taken(transport) == [] and taken(transport) == [b"hello"], number
+    pool.waiting = [b"one", b"", b"two"]
+    assert taken(transport) == [b"one", b"", b"two"]
+    for number in (9, 32, 111, 104, 10054):
+        pool.waiting = [number, b"hello"]
+        assert raised(lambda: transport.receive(bytearray(8))) == number and taken(transport) == [b"hello"]
 
 
 def test_udp_multicast_on_this_machine():
@@ -147,19 +267,17 @@ def test_udp_multicast_on_this_machine():
         first, second = UDP(FIRST_PORT + 20, group), UDP(FIRST_PORT + 20, group)
     except OSError as error:
         raise Skip("no multicast here: %s" % error)
-    first.send(bytearray(b"all"), 3)
-    sent = first.failures == 0
-    heard = waited(second, 1)
+    is_sent = not raised(lambda: first.send(bytearray(b"all"), 3))
+    heard = waited(second, 1) if is_sent else []
     first.close()
     second.close()
-    if not sent:
+    if not is_sent:
         raise Skip("no route for multicast here")
     assert heard == [b"all"]
 
 
 def test_nodes_bootstrap_over_udp():
-    if socket is None:
-        raise Skip("no socket module")
+    need_sockets()
     transports = sockets(3, FIRST_PORT + 30)
     nodes = [Node(Config(i, range(3), 3), transports[i], "x", 5000, 20, seed=i + 1) for i in range(3)]
     for node in nodes:

@@ -6,7 +6,9 @@ from airs import Chance
 from faction import Config
 from faction.node import Node
 from faction.transports.ring import NOTHING
-from faction.transports.uart import UART, Framer
+from faction.transports.uart import UART, Framer, crc16
+from faction.wire import BEACON, CORRUPT, Checksum, Wire
+from frames import Speaker, decode
 from helpers import message_of
 from witness import LOCKED_HEAP, need_lock
 
@@ -97,6 +99,30 @@ def test_a_flipped_bit_anywhere_costs_two_frames_at_most():
         data[bit >> 3] ^= 1 << (bit & 7)
         frames = fed(Framer(), data)
         assert set(frames) <= {b"first", b"second", b"third"} and len(frames) >= 2, bit
+
+
+GENERATOR = 0x11021  # of the check of the framing: x**16 + x**12 + x**5 + 1
+
+
+def test_damage_that_the_framing_misses_the_beacon_finds():
+    good = Speaker(2, range(12)).frame(sequence=77)
+    wire = Wire(Config(1, range(12), 12), "greenhouse", Checksum())
+    assert decode(wire, good) == BEACON
+    framer = Framer()
+    for factor in range(1, 64, 2):
+        pattern = 0
+        for i in range(6):
+            if factor >> i & 1:
+                pattern ^= GENERATOR << i
+        for offset in range(8):
+            for at in (3, 20, len(good) - 4):
+                damaged = bytearray(good)
+                for i in range(4):
+                    damaged[at + i] ^= pattern << offset >> (24 - 8 * i) & 0xFF
+                assert crc16(damaged, len(damaged)) == crc16(good, len(good)), (factor, offset)
+                assert fed(framer, encoded(damaged)) == [bytes(damaged)]
+                assert decode(wire, damaged) == CORRUPT, (factor, offset, at)
+    assert framer.corrupt == 0
 
 
 def test_noise_before_and_between_is_dropped():

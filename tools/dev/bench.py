@@ -39,6 +39,9 @@ def on_device(folder: str, rounds: int) -> list[Figure]:
         from_rounds("process, an accepted signal, sparse", found["5 sparse"], "empty calls"),
         from_rounds("process, 1,000 peers / 5", found["1000 / 5"], "times", 1.2, 1.05),
         from_rounds("process, 1,000 peers / 5, sparse", found["1000 / 5 sparse"], "times", 2, 1.3),
+        from_rounds("console.poll, nobody types", found["idle"], "empty calls", 20, 13),
+        from_rounds("console.poll, a flood of zeros", found["zeros"], "empty calls", 2000, 600),
+        from_rounds("console.poll, a flood of text", found["text"], "empty calls", 2000, 600),
     ]
 
 

@@ -109,6 +109,7 @@ class SerialBoard:
         except (TransportError, OSError, ValueError) as error:  # ValueError: "xyz://" is an unknown protocol
             raise DeployError(line.explain(port)) from error
         try:
+            line.interrupt(self._line.serial)
             with _hushed():
                 self._line.enter_raw_repl(soft_reset=False)
         except (TransportError, OSError) as error:

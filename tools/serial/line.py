@@ -23,6 +23,8 @@ from ..errors import CommandError
 BAUDRATE = 115200
 TRIES = 3  # an answer is damaged if the board's program prints something in the middle of it
 PIECE = 24  # bytes of one write
+INTERRUPTS = 3  # a member's program ends after so many ctrl-C within a second: one may be a disturbance on its line
+BETWEEN = 0.05  # seconds from one to the next: several at once may come as one
 PAUSE = 0.002  # seconds between two writes
 
 # These programs run at a REPL. A console of the interrupted program is asked first; otherwise a global named "node" is.
@@ -34,8 +36,16 @@ _ASK_MACHINE = (
     "k=m.config\nprint(k.peer_id,m.state,int(m.is_pinging_completed),k.quorum)\n"
     "for i in k.peers:print(i,int(m.pinging.has(i)),int(m.collecting.has(i)))"
 )
+_ANSWER = b'{"faction": "%s"'  # how an answer begins
 _PROMPTS = (b">>> ", b"raw REPL; CTRL-B to exit\r\n>")
 _REMEDY = "does it run faction, with its console on? Press its reset button, or run faction deploy"
+
+
+def interrupt(port: serial.Serial) -> None:
+    """End the program that a board runs. Raises OSError."""
+    for _ in range(INTERRUPTS):
+        port.write(b"\x03")
+        time.sleep(BETWEEN)
 
 
 class LineError(CommandError):
@@ -124,7 +134,10 @@ class BoardLine:
         limit = time.monotonic() + self._seconds / TRIES
         heard = b""
         while time.monotonic() < limit and not self._stop.is_set():
-            heard += self._read()
+            said = self._read()
+            heard += said
+            if said and _ANSWER % command.encode() in heard[heard.rfind(b"\n") + 1 :]:  # a long answer takes longer
+                limit = time.monotonic() + self._seconds / TRIES
             answer = _answer(heard, command)
             if answer is not None:
                 return answer, heard

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from .places import Steps
 
 SECRETS = ("key", "password")  # the values of these fields are never shown
+_LIKE_SECRETS = re.compile("key|pass|secret|psk|pwd", re.IGNORECASE)  # nor those of fields that do not exist, with such a name
 LONGEST = 60  # characters of a value that are shown
 
 # What pydantic calls a fault, and what we say. The names in braces are the limits of the field.
@@ -115,7 +116,8 @@ def _fault(steps: Steps, value: Any, error: Any) -> Fault:
         text = error["msg"][:1].lower() + error["msg"][1:]
     if isinstance(value, str):
         text += _meant(value, re.findall("'(.*?)'", text))
-    return Fault(steps, text, _shown(steps, value))
+    is_misplaced = isinstance(value, str) and text == _WORDS["model_type"]  # a word in the place of a table: nobody knows what it is
+    return Fault(steps, text, None if is_misplaced else _shown(steps, value))
 
 
 def _plain(limit: Any) -> str:
@@ -126,9 +128,15 @@ def _plain(limit: Any) -> str:
 def _shown(steps: Steps, value: Any) -> str | None:
     """Return a value as it stands in the file, or None for a secret and for what has many fields, among them perhaps a secret."""
     text = json.dumps(value, ensure_ascii=False, default=str)
-    if "{" in text and not isinstance(value, str) or any(step in SECRETS for step in steps):
+    if "{" in text and not isinstance(value, str) or may_be_secret(steps):
         return None
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+
+
+def may_be_secret(steps: Steps) -> bool:
+    """Tell whether a field, or a table around it, has the name of a secret, perhaps misspelt."""
+    names = [step for step in steps if isinstance(step, str)]
+    return any(_LIKE_SECRETS.search(name) or get_close_matches(name.lower(), SECRETS, 1, 0.65) for name in names)
 
 
 def _unknown(name: str, known: list[str], table: Any) -> str:

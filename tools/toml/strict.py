@@ -4,7 +4,8 @@ A roster and a scenario are such files. ``load_as`` reads one into its model. Ea
 
     faction.toml:12: boards[1].kind: "esp23": must be 'esp32', 'rp2040', 'circuitpython' or 'unix'; did you mean esp32?
 
-These are file, line, field, value, what is wrong, and what to do. The value of a secret field is never shown.
+These are file, line, field, value, what is wrong, and what to do. The value of a secret field is never shown. So no fault is
+raised while another exception is handled: that one may know the whole file, and a traceback would show it, too.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import CommandError, explain
-from .faults import Fault, faults_of
+from .faults import Fault, faults_of, may_be_secret
 from .places import Steps, lines_of
 
 if sys.version_info >= (3, 11):
@@ -33,7 +34,7 @@ parse_toml = tomllib.loads
 class Strict(BaseModel):
     """The base of all models: no unknown field, no value of another type, and no change after it was made."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class FileError(CommandError, ValueError):
@@ -57,7 +58,7 @@ def load_as(model: type[Model], path: Path, error: type[FileError], absent: str,
     except ValidationError as invalid:
         lines = {} if path.suffix == ".json" else lines_of(text)
         told = [_Told(path, lines, changed, fault) for fault in faults_of(invalid, data, model)]
-        raise error("\n".join(dict.fromkeys(str(each) for each in sorted(told, key=lambda each: each.line)))) from invalid
+    raise error("\n".join(dict.fromkeys(str(each) for each in sorted(told, key=lambda each: each.line))))
 
 
 def _read(path: Path, error: type[FileError], absent: str) -> str:
@@ -67,23 +68,25 @@ def _read(path: Path, error: type[FileError], absent: str) -> str:
         raise error(f"{path}: does not exist; {absent}") from missing
     except OSError as unreadable:
         raise error(explain(unreadable)) from unreadable
-    except UnicodeDecodeError as binary:
-        raise error(f"{path}: is not a text in UTF-8; give another file, or save it as UTF-8") from binary
+    except UnicodeDecodeError:
+        pass  # it knows the bytes of the file: see above
+    raise error(f"{path}: is not a text in UTF-8; give another file, or save it as UTF-8")
 
 
 def _parse(path: Path, text: str, error: type[FileError]) -> dict[str, Any]:
     """Return the content of a text; raise error with the line at which it ends to be TOML or JSON."""
     try:
         data = json.loads(text) if path.suffix == ".json" else parse_toml(text)
+        if isinstance(data, dict):
+            return data
+        told = ": must be an object, in { }; correct it"
     except json.JSONDecodeError as wrong:
-        raise error(f"{path}:{wrong.lineno}: column {wrong.colno}: {_small(wrong.msg)}; correct the JSON there") from wrong
-    except RecursionError as wrong:
-        raise error(f"{path}: too many lists and tables within each other; give another file") from wrong
+        told = f":{wrong.lineno}: column {wrong.colno}: {_small(wrong.msg)}; correct the JSON there"
+    except RecursionError:
+        told = ": too many lists and tables within each other; give another file"
     except ValueError as wrong:
-        raise error(f"{path}{_syntax(str(wrong), text)}") from wrong
-    if not isinstance(data, dict):
-        raise error(f"{path}: must be an object, in {{ }}; correct it")
-    return data
+        told = _syntax(str(wrong), text)
+    raise error(f"{path}{told}")
 
 
 # What to do about what tomllib finds wrong, where "correct it" is too little.
@@ -109,6 +112,7 @@ def _change(data: dict[str, Any], change: str, error: type[FileError]) -> Steps:
     steps = tuple(name.strip().split("."))
     if not equals or not all(steps):
         raise error(f"{change}: names no field and value; write it as medium.loss=0.2")
+    change = _told_change(change, steps)
     table = data
     for i, step in enumerate(steps[:-1]):
         inner = table.setdefault(step, {})
@@ -117,6 +121,11 @@ def _change(data: dict[str, Any], change: str, error: type[FileError]) -> Steps:
         table = inner
     table[steps[-1]] = value_of(value)
     return steps
+
+
+def _told_change(change: str, steps: Steps) -> str:
+    """Return a change as it is told: without the value, if that may be a secret."""
+    return change.partition("=")[0].strip() if may_be_secret(steps) else change
 
 
 def value_of(text: str) -> Any:
@@ -144,6 +153,7 @@ class _Told(NamedTuple):
     def __str__(self) -> str:
         steps = self.fault.steps
         for changed, change in self.changes.items():
+            change = _told_change(change, changed)
             if steps[: len(changed)] == changed:
                 return f"{change}: {self.fault.text}" if steps == changed else f"{change}: {self.fault}"
             if changed[: len(steps)] == steps not in self.lines:

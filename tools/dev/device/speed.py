@@ -1,4 +1,4 @@
-"""On MicroPython: the time of Faction.process as a multiple of an empty method call, and the bytes that it allocates.
+"""On MicroPython: the time of Faction.process, and of a console's poll, as multiples of an empty method call; what process allocates.
 
     micropython speed.py ROUNDS
 
@@ -13,7 +13,10 @@ import time
 import micropython
 
 from faction import PARTICIPATION_OBSERVED, READY_OBSERVED, Config, Faction
+from faction.console import Console
+from faction.node import Node
 
+_POLLS = 400  # of a console in a round
 _CALLS = 4000  # of each kind in a round
 _SPARSE = [3, 90, 1000, 70000, 9999999]
 
@@ -21,6 +24,36 @@ _SPARSE = [3, 90, 1000, 70000, 9999999]
 class Empty:
     def call(self, command, peer_id):
         pass
+
+
+class Line:
+    """A stream with the same byte for ever, or with none. Nobody reads what is written to it."""
+
+    def __init__(self, byte):
+        self._byte = byte
+
+    def any(self):
+        return self._byte >= 0
+
+    def readinto(self, buffer):
+        buffer[0] = self._byte
+        return 1
+
+    def write(self, buffer):
+        return None
+
+
+def console_on(byte):
+    """Return a console on whose line this byte comes for ever; -1: none comes."""
+    node = Node(Config(0, range(5), 5), None, "speed", 1000, seed=1)
+    return Console(node, Line(byte))
+
+
+def polls(console, numbers):
+    start = time.ticks_us()
+    for _ in numbers:
+        console.poll()
+    return time.ticks_diff(time.ticks_us(), start)
 
 
 def loop(ids):
@@ -76,6 +109,9 @@ def ratios(rounds):
     found["duplicate"] = []
     found["1000 / 5"] = []
     found["1000 / 5 sparse"] = []
+    consoles = {"idle": console_on(-1), "zeros": console_on(0), "text": console_on(ord("x"))}
+    found.update({kind: [] for kind in consoles})
+    numbers = list(range(_POLLS))
     for _ in range(rounds):
         cost = {}
         for kind, ids in kinds.items():
@@ -84,6 +120,9 @@ def ratios(rounds):
             found[kind].append(cost[kind])
             if kind == "5":
                 found["duplicate"].append(duplicates_us / empty_us)
+        for kind, console in consoles.items():
+            bare = loop(numbers)
+            found[kind].append((polls(console, numbers) - bare) / (empty(numbers) - bare))
         found["1000 / 5"].append(cost["1000"] / cost["5"])
         found["1000 / 5 sparse"].append(cost["1000 sparse"] / cost["5 sparse"])
     return found

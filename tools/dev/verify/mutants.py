@@ -293,6 +293,11 @@ MUTANTS = (
         "            if False:\n",
     ),
     Mutant("a record leaves its time behind", "journal.py", "self._times_cs[to // _RECORD] = self._times_cs[at // _RECORD]", "pass"),
+    Mutant("a flood holds a poll of the console", "console.py", "        for _ in range(_KEYS):\n", "        while True:\n"),
+    Mutant("one ctrl-C is enough", "console.py", "        self.interrupts += 1\n", "        self.interrupts += 3\n"),
+    Mutant(
+        "noise is taken for ctrl-C", "console.py", "            self.interrupts = 0\n            self._typed", "            self._typed"
+    ),
 )
 
 NODE_TESTS = (
@@ -302,6 +307,7 @@ NODE_TESTS = (
 # What is tried: a name, the files whose bugs it may catch (none: all others), and the arguments of Python.
 CHECKS = (
     ("machine tests", ("machine.py", "journal.py"), [str(PORTABLE / "run.py"), "test_machine", "test_admissible", "test_journal"]),
+    ("console tests", ("console.py",), [str(PORTABLE / "run.py"), "test_console"]),
     ("exhaustive", ("machine.py",), ["-m", "faction_tools.dev.verify.exhaustive", "--quick"]),
     ("storms", (), ["-m", "faction_tools.dev.verify.storms", "--runs", "250", "--no-shrink"]),
     ("node tests", (), [str(PORTABLE / "run.py"), *NODE_TESTS]),
