@@ -40,7 +40,7 @@ def test_every_fault_is_among_the_storms():
         "medium.corruption": (0.0, 0.1),
         "medium.access": ("free", "listen", "blind"),
         "medium.topology": ("all", "ring", "line", "grid", "places"),
-        "medium.max_length": (250, 78, 42),
+        "medium.max_length": (250, 82, 42),
         "cluster.key": (False, True),
         "cluster.retries": (0, 2),
         "cluster.drift_ppm": (0.0, 20000.0),

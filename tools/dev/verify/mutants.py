@@ -23,7 +23,7 @@ from rich.table import Table
 from ..interpreters import PACKAGE, ROOT
 
 PORTABLE = ROOT / "tests" / "portable"
-PATIENCE_S = 20  # for a check of a bug: one that hangs has caught it, too
+PATIENCE_S = 40  # for a check of a bug: one that hangs has caught it, too
 ENOUGH_S = 300  # for a check without a bug, on a busy computer
 
 
@@ -199,6 +199,26 @@ MUTANTS = (
         "return _SAME_ID if is_quoted else _UNPROVEN",
         "return _SAME_ID if index == self.own else _BEACON",
     ),
+    Mutant(
+        "a challenge that is never renewed",
+        "key.py",
+        "self._usable[index] = self._debts[index] = self._unproved[index] = 0\n            self._is_used_up = ",
+        "self._debts[index] = self._unproved[index] = 0\n            ",
+    ),
+    Mutant("one word of a quote is compared", "key.py", " and get(inbox, at + 4) == quotes[i + 1]:", ":"),
+    Mutant("a quote of before the acceptance is believed", "key.py", "self._usable[index] = self._debts[index]", "self._debts[index]"),
+    Mutant("a quote of anybody is believed", "key.py", "put(self._data, 0, self.config.peers[index])", "put(self._data, 0, 0)"),
+    Mutant("a later frame displaces what is owed", "key.py", "        if self._chance % (runs + 1) == 0:\n", "        if True:\n"),
+    Mutant("no quote is repeated", "key.py", "        self._pay(0)  #", "        pass  #"),
+    Mutant("a lone board answers an unproven asker seldom", "key.py", "or (not is_alone and self.now - ", "or (self.now - "),
+    Mutant("an unproven asker is always answered", "key.py", "or (not is_alone and self.now - ", "or (False and self.now - "),
+    Mutant("who has proved itself waits for an answer", "key.py", "            self.found |= _LACKS\n", "            pass\n"),
+    Mutant(
+        "seven frames in a row count under a key, too",
+        "key.py",
+        "            if wire.sequence <= self._sequences[index]:\n",
+        "            if wire.sequence <= self._sequences[index] and not self._returns(index, 0x10):\n",
+    ),
     Mutant("a tag is not verified", "key.py", "        return bits == 0\n", "        return bits >= 0\n"),
     Mutant("readiness is claimed too early", "node.py", "wire.flags = self.peers.marks[self.peers.own]", "wire.flags = _READY"),
     Mutant("a node that timed out claims readiness", "node.py", "            self.peers.marks[self.peers.own] = 0\n", "            pass\n"),
@@ -282,7 +302,7 @@ MUTANTS = (
 
 NODE_TESTS = (
     *("test_peers", "test_wire", "test_node", "test_node_pace", "test_node_start"),
-    *("test_node_time", "test_node_everyone", "test_node_conflicts", "test_node_idle"),
+    *("test_node_time", "test_node_everyone", "test_node_conflicts", "test_node_idle", "test_key"),
 )
 # What is tried: a name, the files whose bugs it may catch (none: all others), and the arguments of Python.
 CHECKS = (
