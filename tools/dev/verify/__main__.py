@@ -15,6 +15,7 @@ from .promela import NOT_CHECKED
 STAGES = (
     (("Every state of small clusters", "exhaustive"), ("The formal model", "promela")),
     (("Storms", "storms"),),
+    (("Frames of every kind", "fuzz"),),
     (("Deliberate bugs", "mutants"),),
 )
 
