@@ -108,32 +108,33 @@ def missing(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
     ]
 
 
+def check(interpreter: Interpreter, frames: int, seed: int) -> int:
+    """Run so many frames on an interpreter, and say what came of it. Return 1 if something was found, or NOT_CHECKED."""
+    if not interpreter.command:
+        print(f"  {interpreter.name}: not checked; it is not installed")
+        return NOT_CHECKED
+    try:
+        counts = fuzz(interpreter, frames, seed)
+    except Failed as failed:
+        print(f"  {failed}")
+        return 1
+    total = {verdict: sum(each[verdict] for each in counts.values()) for verdict in VERDICTS}
+    print(f"  {interpreter.name}: {frames:,} frames: " + ", ".join(f"{count:,} {verdict}" for verdict, count in total.items()))
+    absent = missing(counts)
+    if absent:
+        print(f"  {interpreter.name}: these verdicts did not occur: {', '.join(absent)}")
+    return 1 if absent else 0
+
+
 def main() -> int:
-    """Run all, say what came of it, and return 1 if something was found, or NOT_CHECKED if an interpreter is missing."""
-    parser = argparse.ArgumentParser(prog=__spec__.name if __spec__ else None, description=__doc__)
+    """Run all; return 1 if something was found, or NOT_CHECKED if an interpreter is missing."""
+    parser = argparse.ArgumentParser(prog="python -m faction_tools.dev.verify.fuzz", description=__doc__)
     parser.add_argument("--frames", type=int, metavar="N", help=f"on each interpreter ({', '.join(f'{n:,}' for n in FRAMES.values())})")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the first process (1)")
     options = parser.parse_args()
-    code = 0
     with tempfile.TemporaryDirectory() as folder:
-        for interpreter in interpreters_with(folder):
-            if not interpreter.command:
-                print(f"  {interpreter.name}: not checked; it is not installed")
-                code = code or NOT_CHECKED
-                continue
-            try:
-                frames = options.frames or FRAMES[interpreter.name]
-                counts = fuzz(interpreter, frames, options.seed)
-            except Failed as failed:
-                print(f"  {failed}")
-                code = 1
-                continue
-            total = {verdict: sum(each[verdict] for each in counts.values()) for verdict in VERDICTS}
-            print(f"  {interpreter.name}: {frames:,} frames: " + ", ".join(f"{n:,} {v}" for v, n in total.items()))
-            if missing(counts):
-                print(f"  {interpreter.name}: these verdicts did not occur: {', '.join(missing(counts))}")
-                code = 1
-    return code
+        codes = {check(each, options.frames or FRAMES[each.name], options.seed) for each in interpreters_with(folder)}
+    return 1 if 1 in codes else max(codes)
 
 
 if __name__ == "__main__":
