@@ -1,66 +1,86 @@
-"""A million random and mutated frames into nodes on CPython, a hundred thousand on MicroPython; and any bytes into decode.
+"""Frames of every kind into nodes: a million on CPython, fewer on each MicroPython; and any bytes into decode.
 
-And a hundred thousand lines, with floods and failures of the stream, into consoles on both.
+And a hundred thousand lines, with floods and failures of the stream, into consoles. make verify feeds more frames.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from needs import needs_micropython
+from needs import needs_32_bit, needs_micropython
 
 from faction import Config
 from faction.wire import _STATEMENTS as STATEMENTS
 from faction.wire import BEACON, CORRUPT, MALFORMED, Checksum, Wire
 from faction_tools.dev import interpreters
+from faction_tools.dev.verify import fuzz
 
-FUZZ = Path(__file__).parent / "device" / "fuzz.py"
 PORTABLE = Path(__file__).parents[1] / "portable"
 FUZZ_CONSOLE = PORTABLE / "console_fuzz.py"
-# Every verdict of a frame occurs, or the fuzzer is too tame: by the codes of faction.wire and faction.node.
-EVERY_VERDICT = range(11)
 
 
-def fuzz(command, environment, *runs, script=FUZZ):
-    """Run the fuzzer side by side; return the sum of the counters."""
-    processes = [
-        subprocess.Popen([*command, str(script), *run], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        for run in runs
-    ]
-    said = [process.communicate(timeout=500)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0] * len(runs), said
-    return [sum(counts) for counts in zip(*(map(int, text.split()) for text in said))]
+def check(name, folder, frames, seed):
+    """Fuzz on an interpreter. Whatever is found is an exception, and every verdict must occur."""
+    (interpreter,) = [each for each in fuzz.interpreters_with(folder) if each.name == name]
+    counts = fuzz.fuzz(interpreter, frames, seed)
+    heard = {mode: sum(each.values()) for mode, each in counts.items()}
+    assert heard[""] + heard["key"] == 0.8 * frames and heard["line"] > 0.1 * frames
+    assert not fuzz.missing(counts)
 
 
-def test_a_million_frames_on_cpython():
-    counts = fuzz([sys.executable], os.environ, ("1", "800000"), ("2", "200000", "key"))
-    assert sum(counts) == 1_000_000
-    assert all(counts[verdict] for verdict in EVERY_VERDICT if verdict != 9), counts  # nobody echoes here
+def test_a_million_frames_on_cpython(tmp_path):
+    check("cpython", tmp_path, 1_000_000, 1)
 
 
 @needs_micropython
 def test_a_hundred_thousand_frames_on_micropython(tmp_path):
-    interpreters.compile_package(interpreters.PACKAGE, tmp_path)
-    environment = dict(os.environ, MICROPYPATH=str(tmp_path))
-    counts = fuzz([interpreters.micropython()], environment, ("3", "80000"), ("4", "20000", "key"))
-    assert sum(counts) == 100_000
+    check("micropython", tmp_path, 100_000, 1001)
+
+
+@needs_32_bit
+def test_frames_on_micropython_with_32_bits(tmp_path):
+    check("micropython-32bit", tmp_path, 10_000, 2001)
+
+
+def test_what_a_run_finds_is_told(tmp_path):
+    interpreter = next(fuzz.interpreters_with(tmp_path))
+    package = tmp_path / "faulty" / "faction"
+    shutil.copytree(interpreters.PACKAGE, package)
+    peers = (package / "peers.py").read_text()
+    assert peers.count("return _STRANGER") == 1
+    (package / "peers.py").write_text(peers.replace("return _STRANGER", "index = 1"))
+    faulty = fuzz.Interpreter(interpreter.name, interpreter.command, {"PYTHONPATH": str(package.parent)})
+    with pytest.raises(fuzz.Failed, match="AssertionError"):
+        fuzz.fuzz(faulty, 1000, 1)
+
+
+def fuzz_consoles(command, environment, *seeds):
+    """Feed half a hundred thousand lines with each seed, side by side; return the sums of what the scripts print."""
+    processes = [
+        subprocess.Popen(
+            [*command, str(FUZZ_CONSOLE), str(seed), "50000"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for seed in seeds
+    ]
+    said = [process.communicate(timeout=500)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(seeds), said
+    lines, *counts = [sum(each) for each in zip(*(map(int, text.split()) for text in said))]
+    assert lines == 100_000 and all(count > 1000 for count in counts), counts
 
 
 def test_a_hundred_thousand_lines_into_a_console_on_cpython():
-    environment = dict(os.environ, PYTHONPATH=str(PORTABLE))
-    lines, *counts = fuzz([sys.executable], environment, ("1", "50000"), ("2", "50000"), script=FUZZ_CONSOLE)
-    assert lines == 100_000 and all(count > 1000 for count in counts), counts
+    fuzz_consoles([sys.executable], dict(os.environ, PYTHONPATH=str(PORTABLE)), 1, 2)
 
 
 @needs_micropython
 def test_a_hundred_thousand_lines_into_a_console_on_micropython(tmp_path):
     interpreters.compile_package(interpreters.PACKAGE, tmp_path)
-    environment = dict(os.environ, MICROPYPATH=f"{tmp_path}:{PORTABLE}:.frozen")
-    lines, *counts = fuzz([interpreters.micropython()], environment, ("3", "50000"), ("4", "50000"), script=FUZZ_CONSOLE)
-    assert lines == 100_000 and all(count > 1000 for count in counts), counts
+    fuzz_consoles([interpreters.micropython()], dict(os.environ, MICROPYPATH=f"{tmp_path}:{PORTABLE}:.frozen"), 3, 4)
 
 
 def decode(receiver, data, length):

@@ -3,7 +3,8 @@
 //     node run.mjs /lib=build/mpy /tests=tests/portable -- test_machine --token=...
 //
 // Each folder named before "--" is copied into the interpreter's own file system, sources and compiled files alike, and
-// goes on its path; the tests' folder must hold run.py. What comes after "--" are the arguments of run.main.
+// goes on its path; the tests' folder must hold run.py. What comes after "--" are the arguments of run.main. A word without "="
+// before "--" names another module whose main is run.
 
 import { readdirSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -34,13 +35,14 @@ async function main(args) {
     const end = args.indexOf("--");
     const mp = await loadMicroPython({ stdout: write, linebuffer: false });
     mp.runPython("import sys");
-    for (const mount of args.slice(0, end)) {
+    const module = args.slice(0, end).find((word) => !word.includes("=")) ?? "run";
+    for (const mount of args.slice(0, end).filter((word) => word.includes("="))) {
         const [target, source] = mount.split("=");
         copyFolder(mp.FS, source, target);
         mp.runPython(`sys.path.insert(0, ${JSON.stringify(target)})`);
     }
-    mp.runPython("import run");
-    mp.runPython(`code = run.main(${JSON.stringify(args.slice(end + 1))})`);
+    mp.runPython(`import ${module}`);
+    mp.runPython(`code = ${module}.main(${JSON.stringify(args.slice(end + 1))})`);
     return mp.globals.get("code");
 }
 
