@@ -13,10 +13,11 @@ Theory of operation
  4. A frame of the run that is proved counts if its sequence is higher than the latest one. That is all it needs.
  5. A node that has not concluded owes a quote to everybody whom it hears. Who has concluded owes one to who asks. Each frame
     pays some of these debts, and repeats older ones if there is room: the frame before may be lost.
- 6. There are two debts to each member: one to its proved run, and one to a run that is not proved. Of several such runs, each
-    is kept with the same chance. So no recorded frame is sure to push a living run out.
+ 6. There are two debts to each member: one to its proved run, and one to a run that is not proved. Of several frames of such
+    runs, each is kept with the same chance. So no recorded frame is sure to push a living run out.
  7. A frame that asks and is not proved gets an answer, or its sender could never quote us. It may be a recorded one. So each
-    member gets one such answer in eight intervals. Only a node that has not heard anybody yet answers once an interval.
+    member gets at most one such answer in eight intervals. All members together get four at once, and then one in twelve
+    intervals. An answer quotes others, too. A node that waits, and has not heard anybody yet, answers once an interval.
 
 Words of proof in a frame, of 4 bytes each: the challenge of the sender; then two words for each quote, the first 8 bytes of
 the HMAC over asker's id, nonce and challenge, without the two highest bits of each word; 0 in a place that is not used.
@@ -55,7 +56,9 @@ _LEAST = const(16)  # bytes of a key
 _LEAST_QUOTES = const(4)
 _MOST_QUOTES = const(24)  # so there is room for statements in a frame of 250 bytes
 _KEPT = const(4)  # challenges of ours that are good for a proof
-_PAUSE = const(4)  # times recent_ms, which is two intervals
+_PAUSE = const(9)  # intervals between two answers to one member that is not proved: an answer may come an interval late
+_SHARE = const(12)  # intervals, of which each earns one such answer to anybody
+_AT_ONCE = const(4)  # so many of them may have been saved
 
 # Debts to a member
 _TO_PROVED = const(0x80)  # a flag: to its proved run
@@ -89,6 +92,7 @@ class ProvenPeers(Peers):
         self._is_used_up = True  # the next frame shows a new one
         self._is_proved = False  # the frame that is taken in has proved its run just now
         self._greeted = array("i", [_NEVER] * count)  # when a run of each peer that is not proved was answered last
+        self._spent = 0  # up to this time all answers to such runs are spent
         self._chance = 1  # a generator
         self._key: Any = wire.seal
         self._data = bytearray(12)  # what a quote is the digest of
@@ -110,6 +114,7 @@ class ProvenPeers(Peers):
     def shift(self, ms: int) -> None:
         """Turn the time back, and all times with it. Allocates nothing."""
         Peers.shift(self, ms)
+        self._spent = max(self._spent - ms, _NEVER)
         for i in range(len(self.marks)):
             self._greeted[i] = max(self._greeted[i] - ms, _NEVER)
 
@@ -172,9 +177,14 @@ class ProvenPeers(Peers):
 
         is_alone: not 0 if nobody that counts was heard in our run.
         """
+        if not self.wire.flags & _ASKING or (is_alone and not self.machine.is_concluded):
+            return self.wire.flags & _ASKING > 0
         index = self.config.index(self.wire.peer_id)
-        if not self.wire.flags & _ASKING or (not is_alone and self.now - self._greeted[index] < _PAUSE * self.recent_ms):
+        interval_ms = self.recent_ms >> 1
+        spent = max(self._spent, self.now - _AT_ONCE * _SHARE * interval_ms) + _SHARE * interval_ms
+        if spent > self.now or self.now - self._greeted[index] < _PAUSE * interval_ms:
             return False
+        self._spent = spent
         self._greeted[index] = self.now
         return True
 

@@ -488,14 +488,28 @@ def test_who_is_not_proved_gets_one_answer_in_eight_intervals():
     lone.run(60 * INTERVAL_MS)
     before = lone.node.counters[SENT]
     frames = [Member(peer_id, range(4), quorum=1).frame(8, 1, ASKING) for peer_id in (1, 2)]
-    for _ in range(8):
+    for _ in range(9):
         lone.show(frames[0], INTERVAL_MS)
     assert lone.node.counters[SENT] == before + 1
-    lone.show(frames[0], INTERVAL_MS)
     lone.show(frames[0], INTERVAL_MS)
     assert lone.node.counters[SENT] == before + 2
     lone.show(frames[1], INTERVAL_MS)  # another member has a right of its own
     assert lone.node.counters[SENT] == before + 3
+
+
+def test_all_who_are_not_proved_get_four_answers_at_once_and_then_one_in_twelve_intervals():
+    count = 40
+    lone = Lone(count, quorum=1)
+    lone.node.complete()
+    lone.run(60 * INTERVAL_MS)
+    before = lone.node.counters[SENT]
+    for peer_id in range(1, 1 + 30):
+        lone.show(Member(peer_id, range(count), quorum=1).frame(8, 1, ASKING), INTERVAL_MS)
+    assert lone.node.counters[SENT] == before + 4 + 30 // 12
+    lone.run(100 * INTERVAL_MS)
+    for peer_id in range(31, 31 + 6):
+        lone.show(Member(peer_id, range(count), quorum=1).frame(8, 1, ASKING), INTERVAL_MS)
+    assert lone.node.counters[SENT] == before + 6 + 4
 
 
 def test_an_old_asking_frame_does_not_keep_a_concluded_cluster_sending():
