@@ -202,8 +202,8 @@ MUTANTS = (
     Mutant(
         "a challenge that is never renewed",
         "key.py",
-        "self._usable[index] = self._debts[index] = self._unproved[index] = 0\n            self._is_used_up = ",
-        "self._debts[index] = self._unproved[index] = 0\n            ",
+        "self._usable[index] = self._debts[index] = self._unproved[index] = 0\n        self._is_used_up = ",
+        "self._debts[index] = self._unproved[index] = 0\n        ",
     ),
     Mutant("one word of a quote is compared", "key.py", " and get(inbox, at + 4) == quotes[i + 1]:", ":"),
     Mutant("a quote of before the acceptance is believed", "key.py", "self._usable[index] = self._debts[index]", "self._debts[index]"),
@@ -216,8 +216,8 @@ MUTANTS = (
     Mutant(
         "seven frames in a row count under a key, too",
         "key.py",
-        "            if wire.sequence <= self._sequences[index]:\n",
-        "            if wire.sequence <= self._sequences[index] and not self._returns(index, 0x10):\n",
+        "        elif wire.sequence <= self._sequences[index]:\n",
+        "        elif wire.sequence <= self._sequences[index] and not self._returns(index, 0x10):\n",
     ),
     Mutant("a tag is not verified", "key.py", "        return bits == 0\n", "        return bits >= 0\n"),
     Mutant("readiness is claimed too early", "node.py", "wire.flags = self.peers.marks[self.peers.own]", "wire.flags = _READY"),
