@@ -136,10 +136,14 @@ def test_boards_that_are_given_no_seed_draw_different_nonces():
     assert len(set(nonces)) == 8 and min(nonces) > 0 and max(nonces) <= 0x3FFFFFFF
 
 
+def lone(seed):
+    return Node(Config(0, (0, 1), 2), Hub().join(), "x", 1000, seed=seed)
+
+
 def test_a_nonce_does_not_give_the_next_one_away():
     """It is not the state of a generator, nor does it lead to the secret that faction.key makes its challenge of."""
     for seed in (1, 2, 77, 0x3FFFFFFF):
-        node = Node(Config(0, (0, 1), 2), Hub().join(), "x", 1000, seed=seed)
+        node = lone(seed)
         told = []
         begin = node.peers.begin
 
@@ -157,6 +161,24 @@ def test_a_nonce_does_not_give_the_next_one_away():
                     guess = mix(guess)
                     found.update((guess, guess + 1, guess % 0x3FFFFFFF + 1))
         assert len(set(told)) == 6 and not found.intersection(told), (seed, told)
+
+
+class WithoutEntropy:
+    """The module os of CircuitPython on a board that has no source of random numbers."""
+
+    def urandom(self, count):
+        raise NotImplementedError
+
+
+def test_a_board_without_a_source_of_random_numbers_is_told_to_give_a_seed():
+    known = module.os
+    for without in (WithoutEntropy(), object()):
+        module.os = without
+        try:
+            assert message_of(ValueError, lambda: lone(None)) == "seed None: no os.urandom; give a new one at each boot"
+            assert lone(1).nonce
+        finally:
+            module.os = known
 
 
 def test_our_own_frames_that_come_back_are_counted_and_nothing_else():
