@@ -136,6 +136,20 @@ def test_a_completion_whose_frame_raises_is_said_again():
     assert transport.sent[0][3] == ASKING | READY and transport.sent[0][STATEMENTS] & 0x80
 
 
+def test_a_completion_counts_although_its_poll_raises():
+    node, transport, cluster = alone()
+    transport.fails_to_receive = True
+    try:
+        node.complete()
+    except ValueError as error:
+        assert str(error) == "receive"
+    else:
+        raise AssertionError("the fault was swallowed")
+    assert node.machine.is_pinging_completed and node.machine.collecting.has(0)
+    polled(node, cluster, INTERVAL_MS // 4)
+    assert transport.sent[0][3] == ASKING | READY
+
+
 def test_a_board_takes_part_although_one_of_its_transports_raises_at_every_poll():
     cluster = Cluster(3)
     faulty = Faulty()
