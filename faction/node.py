@@ -77,6 +77,7 @@ SLOW: "_Pace" = {"interval_ms": 10000, "frames_per_minute": 12, "is_line_shared"
 _BOOTSTRAPPED = const(3)  # of machine.py
 _LOCAL_PARTICIPATION_COMPLETED = const(2)
 _DEADLINE_EXPIRED = const(3)
+_ACCEPTED = const(0x0001)
 _BEACON = const(0)  # of wire.py
 _OTHER_VERSION = const(3)
 _ASKING = const(0x01)
@@ -294,19 +295,19 @@ class Node:
 
     def complete(self) -> int:
         """Poll, say that our own part is complete, and announce it. Return the result of the machine. Allocates as ``poll`` does."""
-        self.poll()  # what goes out tells ages, and maybe the common start: they must not be those of the last poll
-        times = self._times
-        if self.machine.is_pinging_completed or self.machine.is_concluded:
-            return self.machine.process(_LOCAL_PARTICIPATION_COMPLETED)
-        self.peers.marks[self.peers.own] = _READY
-        self._begin_turn(self.interval_ms)
-        times[_AGAIN] = self.now + 1 + (self._draw(self.interval_ms) >> 3)
-        times[_ANSWER] = self.now
         try:
-            return self.machine.process(_LOCAL_PARTICIPATION_COMPLETED)
-        finally:  # an observer may raise
+            self.poll()  # what goes out tells ages, and maybe the common start: they must not be those of the last poll
+        finally:
+            if not self.machine.is_pinging_completed and not self.machine.is_concluded:
+                self.peers.marks[self.peers.own] = _READY
+                self._begin_turn(self.interval_ms)
+                self._times[_AGAIN] = self.now + 1 + (self._draw(self.interval_ms) >> 3)
+                self._times[_ANSWER] = self._due = self.now  # if an observer raises, the next poll says it
+            result = self.machine.process(_LOCAL_PARTICIPATION_COMPLETED)
             self._act()
-            times[_ANSWERED] = _NEVER  # that was no answer
+            if result & _ACCEPTED:
+                self._times[_ANSWERED] = _NEVER  # that was no answer
+        return result
 
     def cancel(self) -> int:
         """End the wait now, as if the deadline had passed. Return the result of the machine. Allocates nothing."""
@@ -470,11 +471,11 @@ class Node:
         self._flags &= ~_HURRIED
         times[_EXPIRE] = self.peers.expire()
 
-    def _plan_answer(self, carries: int) -> None:
-        """Plan an answer. carries: if not 0, and we have concluded, the answer carries the question on."""
+    def _plan_answer(self, flags: int) -> None:
+        """Plan an answer. flags: if not 0, and we have concluded, the answer carries the question on."""
         times = self._times
         interval_ms = self.interval_ms
-        if carries and self.machine.is_concluded:
+        if flags and self.machine.is_concluded:
             self._flags |= _CARRYING
         if self._flags & _ALONE:  # under a key the first one to ask has not proved itself: it ends our slow-down
             self._begin_turn(interval_ms)

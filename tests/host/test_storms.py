@@ -155,7 +155,7 @@ def test_a_frame_that_is_not_counted_is_noticed(monkeypatch):
 
 
 def test_a_cluster_that_never_gets_together_is_noticed(monkeypatch):
-    monkeypatch.setattr(Node, "_plan_answer", lambda node, carries: None)
+    monkeypatch.setattr(Node, "_plan_answer", lambda node, flags: None)
     assert "not bootstrapped in the end, though nothing was out of order for good" in faults(range(4, 400, 4))
 
 
