@@ -183,6 +183,7 @@ def test_every_deliberate_bug_fits_the_sources():
     assert len(mutants.MUTANTS) >= 20 and len({mutant.name for mutant in mutants.MUTANTS}) == len(mutants.MUTANTS)
     for mutant in mutants.MUTANTS:
         assert (mutants.PACKAGE / mutant.file).read_text().count(mutant.old) == 1 and mutant.new != mutant.old, mutant.name
+        assert any(mutant.file in files for _, files, _ in mutants.CHECKS), mutant.file
 
 
 def test_a_bug_is_caught_and_no_bug_is_not():

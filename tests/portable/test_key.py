@@ -481,6 +481,15 @@ def test_a_lone_node_that_is_asked_answers_at_most_once_an_interval():
     assert len(lone.sent) - before <= 2 + 2 * (lone.cluster.ms - begin) // INTERVAL_MS
 
 
+def test_a_lone_node_that_waits_answers_in_each_interval_as_answers_may_be_lost():
+    lone = Lone()
+    lone.run(30 * INTERVAL_MS)
+    before = len(lone.sent)
+    for sequence in range(8):
+        lone.show(Member().frame(9, sequence, ASKING), INTERVAL_MS)
+    assert len(lone.sent) - before >= 7
+
+
 def test_who_is_not_proved_gets_one_answer_in_eight_intervals():
     lone = Lone(4, quorum=1)
     lone.show(Member(3, range(4), quorum=1).frame(9, 1, ASKING, [lone.quote()]))  # so it is not alone

@@ -16,7 +16,7 @@ How it works
     quotes a challenge that the node has first sent after it last accepted another run of this sender. Only somebody who hears that
     challenge can quote it. So the frame was sent after that, too, and no run counts again when a later one is known. A quote is a
     digest of what the node has heard. No frame counts out of order. A node that has concluded answers each member that asks and is
-    not proven at most once in eight intervals.
+    not proven at most once in eight intervals, and all of them together four times, and then once in twelve intervals.
  6. The ledger holds a node to all of it, also where an intruder plays frames back. How long a frame was withheld is as unknown to a node
     as how long it was under way, so that time counts as none, too: rule 17 says so. Without a key nobody can tell a replay from a
     run that goes on; there the shapes of drawing.py have no intruder, as nothing is certain about their end.
@@ -51,6 +51,8 @@ NEVER = -(1 << 50)
 QUESTION_LIVES = 12  # intervals
 SLOWEST = 8  # intervals
 START_AFTER = 4  # intervals
+AT_ONCE = 4  # answers to members that are not proven, and then
+SHARE = 12  # intervals for each
 ROW = 7  # rising frames that count again, but under a key
 WORD = 0x3FFFFFFF
 QUIET_FRAMES = 12  # of each node, once nobody asks, where frames arrive within a fifth of an interval
@@ -139,7 +141,8 @@ class Account:
         self.challenges: list[int] = []  # those of this run, in the order in which they were first sent
         self.accepted = [(0, self.began_us)] * count  # when another run of a member was accepted last, and how many challenges there were
         self.is_spent = False  # another run of somebody was accepted since the present challenge was first sent
-        self.greeted = [NEVER] * count  # when a member that was not proven asked last, and may have an answer
+        self.strangers: list[tuple[int, int]] = []  # when a member that was not proven has asked, and which one
+        self.consoled = [(NEVER, NEVER)] * AT_ONCE  # those of them that had an answer
         self.question = self.cause = NEVER  # the youngest question; the last frame that a concluded node answers
         self.common: int | None = None  # the common start
         self.last_word: int | None = None  # when a node tells the start once more, at the earliest
@@ -194,16 +197,9 @@ class Account:
             if counters[STALE] + counters[ECHO] != self.before[STALE] + self.before[ECHO]:
                 return
             if sent.is_asking and counters[UNPROVEN] != self.before[UNPROVEN]:
-                self._greet(sent.peer_id)
+                self.strangers.append((self.node.now, sent.peer_id))
         if sent is not None:
             self.quotable.add(quote_of(sent.peer_id, sent.nonce, sent.challenge))
-
-    def _greet(self, peer_id: int) -> None:
-        """Enter that a member that is not proven asks. It may have an answer in eight intervals, and any from who has heard nobody."""
-        now = self.node.now
-        is_alone = not any(nonce for nonce, _, _ in self.heard)
-        if is_alone or now - self.greeted[peer_id] >= SLOWEST * self.node.interval_ms:
-            self.cause = self.greeted[peer_id] = now
 
     def _check_order(self, sent: Sent) -> None:
         """Check that a frame that counts is not of a dead run, nor overtaken, as far as the node can know."""
@@ -342,10 +338,21 @@ class Account:
         now, ledger = self.node.now, self.ledger
         is_last_word = self.last_word is not None and now <= max(self.last_word, self.concluded_at) + ledger.last_word_ms
         is_due = now <= max(self.concluded_at + ledger.farewell_ms, self.cause + ledger.answer_ms)
-        if not is_due and not is_last_word:
+        if not is_due and not is_last_word and not self._consoles():
             self.fail(f"speaks {now - self.concluded_at} ms after its verdict, {now - self.cause} ms after the last question")
         if sent.question_ms is not None and now - self.question > QUESTION_LIVES * self.node.interval_ms + ledger.answer_ms:
             self.fail(f"carries on a question that is {now - self.question} ms old")
+
+    def _consoles(self) -> bool:
+        """Tell whether a frame may be the answer to a member that asks and is not proven: none has two in eight intervals."""
+        node, interval_ms = self.node, self.node.interval_ms
+        self.strangers = [each for each in self.strangers if node.now - each[0] <= self.ledger.answer_ms]
+        for at, peer_id in self.strangers:
+            latest = max(before for before, other in self.consoled if other in (peer_id, NEVER))
+            if at - latest >= SLOWEST * interval_ms and at - self.consoled[-AT_ONCE][0] >= SHARE * interval_ms - self.ledger.answer_ms:
+                self.consoled.append((at, peer_id))
+                return True
+        return False
 
     def _note_verdict(self) -> None:
         machine, now = self.node.machine, self.node.now

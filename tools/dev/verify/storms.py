@@ -14,7 +14,8 @@ What must hold, whatever happens (ledger.py says how it is known):
   at most: unless there is an intruder, or somebody waits for a first contact. Where frames are slow it may take more frames; where they
   take more than an interval, it may take too long to wait for.
 - Under a key: another run of a member counts only if it answers what was sent since its last one; a frame quotes digests of what its
-  sender has heard; a concluded node answers each member that is not proven at most once in eight intervals. Also under attack.
+  sender has heard; a concluded node answers each member that is not proven at most once in eight intervals, and all of them together
+  seldom. Also under attack.
 - Each frame received is counted exactly once. A node with a deadline has a verdict in the end.
 
 And where a storm has one of the shapes of drawing.py: all are Bootstrapped in the end; nobody is without a member that has left;
