@@ -1,7 +1,10 @@
 """Attacks on a cluster with a key: each was found on a version of the package that it broke. None gets through now."""
 
+import statistics
+
 import pytest
 
+from faction_tools.dev import convergence
 from faction_tools.dev.verify import attacks
 from faction_tools.dev.verify.attacks import ATTACKS, Attack
 
@@ -11,6 +14,15 @@ SEEDS = range(101, 104)
 @pytest.mark.parametrize("attack", ATTACKS, ids=[each.name for each in ATTACKS])
 def test_an_attack_does_not_get_through(attack):
     assert [reached for reached in map(attack.reach, SEEDS) if reached > attack.budget] == []
+
+
+def test_two_lone_boards_meet_as_fast_with_a_key_as_without():
+    keyed, plain = (convergence.meetings(key, range(1, 31)) for key in (True, False))
+    assert statistics.median(keyed) <= statistics.median(plain) and max(keyed) <= 1.5
+
+
+def test_boards_with_a_key_get_in_on_a_line_on_which_no_board_listens():
+    assert max(convergence.lines(range(1, 51))) <= 60  # seconds, of which one board takes up to six to start
 
 
 @pytest.mark.parametrize(("budget", "code"), [(3, 0), (2, 1)])

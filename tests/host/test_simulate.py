@@ -25,7 +25,7 @@ GREENHOUSE = "greenhouse"
 DIGESTS = {
     "brownout": "0ab4935dabf701fb",
     "greenhouse": "a5f6a36e74f1d216",
-    "intruder": "5f8933f46283458c",
+    "intruder": "797864319f02aab1",
     "rs485": "dc11124528c5f337",
     "split": "00944f4eaa8619fd",
     "swarm": "c5d7a4157fb1a403",
