@@ -344,15 +344,22 @@ class Account:
             self.fail(f"carries on a question that is {now - self.question} ms old")
 
     def _consoles(self) -> bool:
-        """Tell whether a frame may be the answer to a member that asks and is not proven: none has two in eight intervals."""
+        """Tell whether a frame may be the answer to a member that asks and is not proven.
+
+        Which one it answers is certain only if no other has asked lately. So an answer counts for this one alone, or for all.
+        """
         node, interval_ms = self.node, self.node.interval_ms
         self.strangers = [each for each in self.strangers if node.now - each[0] <= self.ledger.answer_ms]
-        for at, peer_id in self.strangers:
-            latest = max(before for before, other in self.consoled if other in (peer_id, NEVER))
-            if at - latest >= SLOWEST * interval_ms and at - self.consoled[-AT_ONCE][0] >= SHARE * interval_ms - self.ledger.answer_ms:
-                self.consoled.append((at, peer_id))
-                return True
-        return False
+        members = {peer_id for _, peer_id in self.strangers}
+        if not members:
+            return False
+        member = members.pop() if len(members) == 1 else NEVER
+        first, last = self.strangers[0][0], self.strangers[-1][0]
+        latest = max([at for at, other in self.consoled if other == member != NEVER], default=NEVER)
+        if last - latest < SLOWEST * interval_ms or last - self.consoled[-AT_ONCE][0] < SHARE * interval_ms - self.ledger.answer_ms:
+            return False
+        self.consoled.append((first, member))
+        return True
 
     def _note_verdict(self) -> None:
         machine, now = self.node.machine, self.node.now
