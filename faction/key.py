@@ -207,7 +207,8 @@ class ProvenPeers(Peers):
             proof[i] = 0
         proof[0] = self._challenge
         self._slot = 1
-        self._pay(_TO_PROVED | _RUNS)  # debts
+        self._pay(_RUNS)  # debts: who is not proved waits longest
+        self._pay(_TO_PROVED)
         self._pay(0)  # and quotes that were in earlier frames
         for i in range(len(self.marks)):
             self._debts[i] &= ~_PAID

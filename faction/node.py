@@ -195,7 +195,9 @@ class Node:
             try:
                 seed, secret = digest(os.urandom(8)) or 1, digest(os.urandom(8)) or 1
             except (AttributeError, NotImplementedError):
-                raise ValueError("seed None: no os.urandom; give a new one at each boot") from None
+                pass
+            if seed is None:
+                raise ValueError("seed None: no os.urandom; give a new one at each boot")
         _check("seed", seed, 1, _MAX_MS)
         if start_after_ms is None:
             start_after_ms = _START_AFTER * interval_ms
@@ -248,7 +250,8 @@ class Node:
         for i in range(_CREDITED):  # what the budget has counted goes on
             self._times[i] = _FAR if i < _PLANNED else _NEVER
         self._begin_turn(self.interval_ms)
-        self._times[_SPEAK] = self.now + (self._draw(self.interval_ms) >> 3)  # boards that are switched on together do not collide
+        # Boards that are switched on together do not collide.
+        self._times[_SPEAK] = self.now + (self._draw(self.interval_ms) >> (0 if self.is_line_shared else 3))
         self._due = self.now
 
     def poll(self) -> int:
@@ -477,11 +480,11 @@ class Node:
         interval_ms = self.interval_ms
         if flags and self.machine.is_concluded:
             self._flags |= _CARRYING
-        if self._flags & _ALONE:  # under a key the first one to ask has not proved itself: it ends our slow-down
+        if self._flags & _ALONE and self._turn_ms > interval_ms:  # under a key who asks first has not proved itself
             self._begin_turn(interval_ms)
         if times[_ANSWER] == _FAR:  # not all nodes must answer at the same moment
-            at = self.now + (self._draw(interval_ms) >> (0 if self.is_line_shared else 2))
-            times[_ANSWER] = max(times[_ANSWERED] + interval_ms, at)
+            at = max(times[_ANSWERED] + interval_ms, self.now)
+            times[_ANSWER] = at + (self._draw(interval_ms) >> (0 if self.is_line_shared else 2))
         self._due = self.now
 
     def _close(self) -> None:
