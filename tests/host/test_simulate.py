@@ -23,13 +23,13 @@ from faction_tools.simulator.simulation import Simulation
 GREENHOUSE = "greenhouse"
 # Of the events of each scenario with seed 1.
 DIGESTS = {
-    "brownout": "0ab4935dabf701fb",
+    "brownout": "32bf8e708d85d2fe",
     "greenhouse": "a5f6a36e74f1d216",
-    "intruder": "797864319f02aab1",
+    "intruder": "ba7679cc4b62817a",
     "rs485": "dc11124528c5f337",
     "split": "00944f4eaa8619fd",
-    "swarm": "c5d7a4157fb1a403",
-    "tunnel": "7933b329d31ea009",
+    "swarm": "2dba4a14344837b6",
+    "tunnel": "01e35de4ab6ec1e8",
 }
 
 
