@@ -21,8 +21,8 @@ Theory of operation
  7. The first node that is Bootstrapped sets the common start. Each frame says how long it is until the start. All nodes
     take the earliest start that they hear of. So they go on together. Perhaps nobody has heard a node since its verdict. So
     each node speaks once more, two intervals before the start.
- 8. Under a seal that quotes (faction.key) a sender counts only after it has proved that its run is alive now: one of its
-    frames has quoted the nonce of our run. So every frame quotes the nonces of members that its sender has heard asking.
+ 8. Under a key (faction.key) a sender counts only after it has proved that its run is alive now: one of its frames has quoted
+    a challenge of our run. So every frame shows a challenge of its sender, and quotes those of others.
  9. Time is added up from differences of the clock. So the ticks of the clock may wrap at any value, if two polls are less
     than half of the period apart.
 
