@@ -92,7 +92,7 @@ class ProvenPeers(Peers):
         self._is_used_up = True  # the next frame shows a new one
         self._is_proved = False  # the frame that is taken in has proved its run just now
         self._greeted = array("i", [_NEVER] * count)  # when a run of each peer that is not proved was answered last
-        self._spent = 0  # up to this time all answers to such runs are spent
+        self._spent = _NEVER  # up to this time all answers to such runs are spent
         self._chance = 1  # a generator
         self._key: Any = wire.seal
         self._data = bytearray(12)  # what a quote is the digest of
@@ -207,9 +207,10 @@ class ProvenPeers(Peers):
             proof[i] = 0
         proof[0] = self._challenge
         self._slot = 1
-        self._pay(_RUNS)  # debts: who is not proved waits longest
-        self._pay(_TO_PROVED)
-        self._pay(0)  # and quotes that were in earlier frames
+        first = _RUNS if self.wire.sequence & 1 else _TO_PROVED  # by turns, so that none of them displaces the other
+        self._pay(first)
+        self._pay((_RUNS | _TO_PROVED) ^ first)
+        self._pay(0)  # quotes that were in earlier frames
         for i in range(len(self.marks)):
             self._debts[i] &= ~_PAID
 

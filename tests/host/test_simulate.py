@@ -25,7 +25,7 @@ GREENHOUSE = "greenhouse"
 DIGESTS = {
     "brownout": "32bf8e708d85d2fe",
     "greenhouse": "a5f6a36e74f1d216",
-    "intruder": "ba7679cc4b62817a",
+    "intruder": "219a1bd82df0bedf",
     "rs485": "dc11124528c5f337",
     "split": "00944f4eaa8619fd",
     "swarm": "2dba4a14344837b6",

@@ -506,6 +506,28 @@ def test_who_is_not_proved_gets_one_answer_in_eight_intervals():
     assert lone.node.counters[SENT] == before + 3
 
 
+def test_a_board_that_has_just_booted_greets_at_once_too():
+    lone = Lone(4)
+    lone.show(Member(3, range(4)).frame(9, 1, ASKING, [lone.quote()]))  # so it is not alone
+    lone.show(Member(1, range(4)).frame(9, 1, ASKING))
+    assert lone.node.peers._greeted[1] == lone.node.now < INTERVAL_MS
+
+
+def test_those_who_are_not_proved_do_not_displace_those_who_are():
+    """Recordings of many members come again and again. A member that is proved, and lacks our quote, gets it all the same."""
+    count = 20
+    lone = Lone(count)
+    for peer_id in range(2, count):
+        lone.show(Member(peer_id, range(count)).frame(8, 1, ASKING), 0)
+        lone.node.poll()
+    lone.show(Member(1, range(count)).frame(9, 1, ASKING, [lone.quote()], 1234))
+    before = len(lone.sent)
+    while len(lone.sent) < before + 2:
+        for peer_id in range(2, count):
+            lone.show(Member(peer_id, range(count)).frame(8, 1, ASKING))
+    assert any(quote_of(1, 9, 1234) in quotes_in(frame, count) for frame in lone.sent[before:])
+
+
 def test_all_who_are_not_proved_get_four_answers_at_once_and_then_one_in_twelve_intervals():
     count = 40
     lone = Lone(count, quorum=1)
