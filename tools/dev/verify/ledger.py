@@ -525,7 +525,8 @@ class Ledger:
         # Within a minute a budget lets a quarter of the frames go at once, and the others one by one.
         budget_ms = 100_000 // cluster.frames_per_minute if cluster.frames_per_minute else 0
         late_ms = cluster.poll_ms + budget_ms + 2
-        self.answer_ms = interval_ms + 2 * late_ms
+        # One answer an interval, and then at a random time.
+        self.answer_ms = interval_ms + (interval_ms if cluster.is_line_shared else interval_ms // 4) + 2 * late_ms
         self.last_word_ms = interval_ms // 4 + late_ms
         self.farewell_ms = (
             20 * interval_ms + 8 * late_ms
