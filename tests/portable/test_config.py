@@ -229,7 +229,7 @@ def is_in_proportion(few, many):
     only adds to a time. So the shortest one of several counts.
     """
     shortest = [microseconds(few), microseconds(many)]
-    for _ in range(30):
+    for _ in range(100):
         shortest = [min(shortest[0], microseconds(few)), min(shortest[1], microseconds(many))]
         if shortest[1] < 9 * shortest[0]:
             return True
