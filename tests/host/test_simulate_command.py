@@ -209,6 +209,22 @@ def test_a_dask_cluster_runs_the_same():
 
 @needs_dask
 @needs_distributed
+def test_what_a_dask_client_logs_stays_unsaid():
+    program = (
+        "import asyncio, logging, sys\n"
+        "from faction_tools.simulator.campaign import dask_executor\n"
+        "with dask_executor(sys.argv[1]):\n"
+        "    loud = [name for name in sys.argv[2:] if logging.getLogger(name).isEnabledFor(logging.ERROR)]\n"
+        "sys.exit(', '.join(loud) or 0)"
+    )
+    with dask_cluster(1) as (address, _):
+        words = [sys.executable, "-c", program, address, "distributed.client", "tornado.application", "asyncio"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+
+
+@needs_dask
+@needs_distributed
 def test_a_dask_cluster_that_ends_is_one_line():
     with dask_cluster(1) as (address, scheduler):
         words = [*FACTION, "simulate", "greenhouse", "--runs", "100000", "--dask", address]

@@ -62,7 +62,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
     """Give the workers of a Dask cluster, at the address of its scheduler. Raises CommandError if it does not answer, or fails."""
     from distributed import Client, KilledWorker
 
-    _silence("distributed")  # it tells with a traceback what we tell in a line
+    _silence("distributed", "tornado", "asyncio")  # they tell with tracebacks what we tell in a line
     try:
         client = Client(address, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
@@ -75,10 +75,10 @@ def dask_executor(address: str) -> Iterator[Executor]:
         raise CommandError(f"--dask {address}: the cluster ended before its work was done; {remedy}") from error
 
 
-def _silence(library: str) -> None:
-    """Let a library, which is imported already, log nothing but what ends the program."""
+def _silence(*libraries: str) -> None:
+    """Let libraries, which are imported already, log nothing but what ends the program."""
     for name in list(logging.root.manager.loggerDict):
-        if name.partition(".")[0] == library:
+        if name.partition(".")[0] in libraries:
             logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
