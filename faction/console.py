@@ -221,22 +221,25 @@ class Answers:
 
     def missing(self, as_json: bool) -> "Iterator[str]":
         """Name the peers of whom nobody has heard in this run, and those that are there but not known to be ready."""
-        known = bytearray(len(self._node.config.peers))  # each peer is judged once, so it is in one of the lists at most
+        # Each peer is judged once, so it is in one of the lists at most. A bit for each: a large piece of the heap may not be there.
+        known = bytearray((len(self._node.config.peers) + 7) >> 3)
         yield '{"faction": "missing", "unheard": [' if as_json else "never heard of: "
         yield from self._list(self._unheard(known), as_json)
         yield '], "unready": [' if as_json else "\r\nthere, not ready: "
         peers = self._node.config.peers
-        yield from self._list((peers[i] if known[i] else NO_PEER for i in range(len(peers))), as_json)
+        yield from self._list((peers[i] if known[i >> 3] >> (i & 7) & 1 else NO_PEER for i in range(len(peers))), as_json)
         yield "]}\r\n" if as_json else "\r\n"
 
     def _unheard(self, known: bytearray) -> "Iterator[int]":
         """Iterate over the peers as Node.each_missing does, and give NO_PEER for all but those unheard. Mark those that are there."""
         node = self._node
-        for i in range(len(known)):
+        for i in range(len(node.config.peers)):
             peer_id = node.config.peers[i]
             is_missing = not node.machine.collecting.has(peer_id)
-            known[i] = is_missing and (node.age_cs(peer_id, False) >= 0 or peer_id == node.config.peer_id)
-            yield peer_id if is_missing and not known[i] else NO_PEER
+            is_known = node.age_cs(peer_id, False) >= 0 or peer_id == node.config.peer_id
+            if is_missing and is_known:
+                known[i >> 3] |= 1 << (i & 7)
+            yield peer_id if is_missing and not is_known else NO_PEER
 
     def _list(self, peer_ids: "Iterable[int]", as_json: bool) -> "Iterator[str]":
         """Give ids, or in words their labels, with commas between. For NO_PEER it gives an empty piece."""
