@@ -189,24 +189,29 @@ def most(attack: Attack, seeds: Sequence[int]) -> int:
     return max(map(attack.reach, seeds))
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Try all attacks; return 1 if one reaches more than it may."""
-    parser = argparse.ArgumentParser(description="Attacks on a cluster with a key, by somebody who does not know it.")
-    parser.add_argument("--runs", type=int, default=5)
+def report(title: str, attacks: Sequence[Attack], arguments: list[str] | None) -> int:
+    """Try attacks, print what each reached, and return 1 if one reached more than it may. arguments: of the command."""
+    parser = argparse.ArgumentParser(description=f"{title}.")
+    parser.add_argument("--runs", type=int, default=5, help="seeds of each (5)")
     options = parser.parse_args(arguments)
     begin = time.monotonic()
-    table = Table("attack", "of", "once", "now", "budget", title="Attacks on a key", title_justify="left")
+    table = Table("attack", "of", "once", "now", "budget", title=title, title_justify="left")
     is_good = True
     with ProcessPoolExecutor() as pool:
-        found = list(pool.map(most, ATTACKS, [range(1, options.runs + 1)] * len(ATTACKS)))
-    for attack, reached in zip(ATTACKS, found):
+        found = list(pool.map(most, attacks, [range(1, options.runs + 1)] * len(attacks)))
+    for attack, reached in zip(attacks, found):
         style = "" if reached <= attack.budget else "bold red"
         is_good = is_good and not style
         table.add_row(attack.name, attack.of, *map(str, (attack.reached, reached, attack.budget)), style=style)
     console = Console()
     console.print(table)
-    console.print(f"attacks: {len(ATTACKS)}, each {options.runs} times; {time.monotonic() - begin:.0f} s", highlight=False)
+    console.print(f"attacks: {len(attacks)}, each {options.runs} times; {time.monotonic() - begin:.0f} s", highlight=False)
     return 0 if is_good else 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Try all attacks; return 1 if one reaches more than it may."""
+    return report("Attacks on a cluster with a key, by somebody who does not know it", ATTACKS, arguments)
 
 
 if __name__ == "__main__":

@@ -315,6 +315,7 @@ CHECKS = (
     ("exhaustive", ("machine.py",), ["-m", "faction_tools.dev.verify.exhaustive", "--quick"]),
     ("storms", NODE_FILES, ["-m", "faction_tools.dev.verify.storms", "--runs", "250", "--no-shrink"]),
     ("node tests", NODE_FILES, [str(PORTABLE / "run.py"), *NODE_TESTS]),
+    ("abuse", (*NODE_FILES, "console.py"), ["-m", "faction_tools.dev.verify.abuse", "--runs", "1"]),
     ("key tests", ("key.py",), [str(PORTABLE / "run.py"), "test_key"]),
 )
 
