@@ -1,4 +1,6 @@
-"""Abuse that needs no key: of the line, of a node by its air, and by its program: python -m faction_tools.dev.verify.abuse [--runs 5].
+"""Abuse for which nobody has to play back frames under a key: python -m faction_tools.dev.verify.abuse [--runs 5].
+
+It comes from the line, from the air, and from the program of a board. Boards with a key on a bad air are among it.
 
 Each case broke a version of the package, and says what it reached there.
 """
@@ -26,6 +28,7 @@ from faction.transports.uart import crc16
 from faction.transports.udp import UDP
 from faction.wire import ASKING, OTHER_CLUSTER, READY, Checksum, Wire, digest
 
+from ..convergence import lines, meetings
 from .attacks import Attack, report
 
 STEP_MS, INTERVAL_MS, DEADLINE_MS = 10, 100, 2000
@@ -211,6 +214,16 @@ def full_counters(seed: int) -> int:
     return raised + sum(count != _MAX_MS for count in victim.node.counters)
 
 
+def lone_boards(seed: int) -> int:
+    """Return after how many hundredths of an interval two lone boards with a key know of each other."""
+    return round(100 * meetings(True, [seed])[0])
+
+
+def blind_line(seed: int) -> int:
+    """Return after how many seconds the last of 20 boards with a key is in, on an RS-485 line on which they collide."""
+    return round(lines(19200, [seed])[0])
+
+
 # The program
 
 
@@ -293,6 +306,8 @@ ATTACKS = (
     Attack("one ctrl-C or two: programs ended", "10", interrupts, 10, 0),
     Attack("damage to a sequence: members that stay out", "1", damage, 1, 0),
     Attack("damage that the check of the line misses: believed", "45", damaged_frames, 45, 0),
+    Attack("lone boards with a key: hundredths of an interval", "", lone_boards, 570, 150),
+    Attack("20 boards with a key on a blind line: seconds", "", blind_line, 183, 60),
     Attack("20 boards of another cluster: reports", "900", reports, 900, 8),
     Attack("counters that are full: raised or wrapped", "", full_counters, 5, 0),
     Attack("an observer that raises: verdicts that are lost", "1", observer_that_raises, 1, 0),

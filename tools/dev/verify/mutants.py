@@ -283,6 +283,16 @@ MUTANTS = (
         "        if end < _STATEMENTS:\n",
     ),
     Mutant("another quorum is no matter", "wire.py", "digest(list(config.peers) + [config.quorum])", "digest(config.peers)"),
+    Mutant("a count goes on beyond a small int", "node.py", "    if counters[i] < _MAX_MS:  #", "    if True:  #"),
+    Mutant("each of many offenders is reported", "node.py", "        if i % _OFFENDERS == _OFFENDERS - 1:", "        if False:"),
+    Mutant(
+        "the time left is ended after the observer was told",
+        "node.py",
+        "            self.remaining_ms = 0  # before an observer may call restart\n            self._due = self.now\n        return",
+        "            self._due = self.now\n            result = self.machine.process(_DEADLINE_EXPIRED)\n"
+        "            self.remaining_ms = 0\n            return result\n        return",
+    ),
+    Mutant("a quote is of nobody", "key.py", "        put(self._data, 0, self.config.peers[index])\n", ""),
     Mutant("another cluster is no matter", "wire.py", "digest(cluster.encode())", "7"),
     Mutant("pairs of differences cancel out in every roster", "wire.py", "    for _ in range(2):  # two", "    for _ in range(1):  # two"),
     Mutant("ticks that wrap are not seen", "clock.py", "            ms &= mask\n", "            pass\n"),
