@@ -426,6 +426,7 @@ class Console:
         self._last_key = 0  # CR LF ends one line, not two
         self.interrupts = 0
         self._interrupted_cs = 0  # the uptime at the first of them
+        self._second_cs = 0  # the uptime at the second one, if there are two
         self._typed_cs = -_QUIET_CS  # the uptime when a character was typed last
         self._is_knocked = False  # ctrl-C and Enter came on a quiet line
         self._no_memory = _NO_MEMORY
@@ -552,11 +553,14 @@ class Console:
 
     def _count_interrupt(self) -> None:
         now_cs = self._node.uptime_cs
-        if now_cs - self._interrupted_cs & _MAX_CS > _SECOND_CS:
-            self.interrupts = 0
+        for _ in range(2):  # those that are too old leave the row: the first one, or both
+            if self.interrupts and now_cs - self._interrupted_cs & _MAX_CS > _SECOND_CS:
+                self.interrupts = 1 if self.interrupts == 2 else 0
+                self._interrupted_cs = self._second_cs
         if not self.interrupts:
             self._interrupted_cs = now_cs
         self.interrupts += 1
+        self._second_cs = now_cs
 
     def _is_knock(self) -> bool:
         """Tell whether a ctrl-C has just come on a quiet line."""
