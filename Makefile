@@ -7,7 +7,9 @@ RUNTIMES := tests/runtimes
 NODE_MODULES := $(RUNTIMES)/node_modules/.installed
 STUBS := $(VENV)/stubs/.installed
 
-.PHONY: help demo test verify mpy size bench dist lint clean node stubs
+COMPARE := build/compare/.installed
+
+.PHONY: help demo test verify mpy size bench compare dist lint clean node stubs
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -29,6 +31,9 @@ size: $(PACKAGES) node ## Bytes of code and of heap, against their budgets
 
 bench: $(PACKAGES) ## Speed of the machine, against its budgets
 	@$(RUN) -m faction_tools.dev.bench
+
+compare: $(PACKAGES) $(COMPARE) ## Beside MQTT and ZooKeeper, on a network that loses packets; on Linux, half an hour; TRIES=10 changes it
+	@$(RUN) -m faction_tools.dev.compare $(call pass,TRIES)
 
 dist: $(PACKAGES) ## The files of a release, in dist/: for boards, for mip, for CPython
 	@$(RUN) -m faction_tools.cli dist
@@ -52,6 +57,13 @@ $(PACKAGES): tools/requirements.txt pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -r tools/requirements.txt
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(COMPARE): tools/dev/compare/requirements.txt tools/dev/compare/fetch.py
+	@echo "set-up: what faction is compared with, into build/compare"
+	@$(PYTHON) -m venv build/compare
+	@build/compare/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@build/compare/bin/python -W ignore tools/dev/compare/fetch.py build/compare
 	@touch $@
 
 stubs: $(STUBS)
