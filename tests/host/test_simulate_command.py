@@ -267,7 +267,13 @@ def test_the_commands_of_the_readme_work(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert len(commands()) == 7
     for words in commands():
-        fewer = {"10000": "20", "200": "10", "cluster.nodes=300": "cluster.nodes=10", "medium.reach=0.25": "medium.reach=2.0"}
+        fewer = {
+            "10000": "40",
+            "0.999": "0.9",
+            "200": "10",
+            "cluster.nodes=300": "cluster.nodes=10",
+            "medium.reach=0.25": "medium.reach=2.0",
+        }
         done = faction(*[fewer.get(word, word) for word in words], *(["--runs", "10"] if "--sweep" in words else []))
         assert done.returncode == 0 and done.stdout, (words, done.stderr)
         assert done.stdout in README or not {"brownout", "tunnel"} & set(words), done.stdout

@@ -64,6 +64,7 @@ class SimulatedBoard:
     ``sent``      frames since the start, on each medium; ``received``: since the power came on
     ``lost``, ``collided``  frames that should have reached it and did not
     ``booted_at``, ``completed_at``, ``concluded_at``  microseconds, each the latest
+    ``longest_wait``  from a power-on to a verdict, or until the power went off, in microseconds of its own clock
     ``started_at``  when it went on together with the others, in microseconds; None: it has not
     ``wake``      when it polls next, in microseconds
     """
@@ -83,7 +84,7 @@ class SimulatedBoard:
         self.radios: list[Radio] = []
         self.changes: list[tuple[int, int | None]] = []
         self.boots = self.retries = self.sent = self.received = self.lost = self.collided = 0
-        self.booted_at = self.completed_at = self.concluded_at = 0
+        self.booted_at = self.completed_at = self.concluded_at = self.longest_wait = 0
         self.started_at: int | None = None
         self.wake = self.completes_at = NEVER
         self._timeline = timeline
@@ -137,6 +138,8 @@ class SimulatedBoard:
 
     def power_off(self) -> None:
         """Stop at once. Nothing is left of what the board knew."""
+        if not self.is_concluded:
+            self._end_wait()
         self.node = None
         self.wake = self.completes_at = NEVER
         for radio in self.radios:
@@ -200,3 +203,9 @@ class SimulatedBoard:
         self.changes.append((self._timeline.now, state))
         if state in (BOOTSTRAPPED, TIMED_OUT):
             self.concluded_at = self._timeline.now
+            self._end_wait()
+
+    def _end_wait(self) -> None:
+        """Note how long the board has waited since its power-on, if it was never longer."""
+        waited = int((self._timeline.now - self.booted_at) * (1_000_000 + self.drift_ppm)) // 1_000_000
+        self.longest_wait = max(self.longest_wait, waited)

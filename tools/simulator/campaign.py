@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import CommandError
+from . import bounds
 from .outcome import outcome
 from .scenario import Scenario
 from .simulation import Simulation
@@ -101,20 +102,44 @@ class Campaign:
 
     def quantile(self, key: str, share: float) -> float | None:
         """Return the least value that so large a share of all runs does not exceed; None if too few runs have a value."""
-        values = sorted(each[key] for each in self.outcomes if each[key] is not None)
-        rank = math.ceil(share * len(self.outcomes)) or 1
-        return float(values[rank - 1]) if rank <= len(values) else None
+        value = self._in_order(key)[(math.ceil(share * len(self.outcomes)) or 1) - 1]
+        return value if value < math.inf else None
+
+    def at_most(self, key: str, share: float) -> float | None:
+        """Return the upper bound of this quantile of all runs that could be made: see bounds. Infinity: it may be "never".
+
+        None if the runs are too few to say.
+        """
+        rank = bounds.rank(len(self.outcomes), share)
+        return None if rank is None else self._in_order(key)[rank - 1]
+
+    def at_least(self, key: str, share: float) -> float | None:
+        """Return the lower bound of this quantile, as at_most does for the upper one."""
+        rank = bounds.rank(len(self.outcomes), 1 - share)
+        return None if rank is None else self._in_order(key)[-rank]
+
+    def _in_order(self, key: str) -> list[float]:
+        """Return all values in order. Where there is none, it never came: that is later than all others."""
+        return sorted(math.inf if each[key] is None else float(each[key]) for each in self.outcomes)
 
     def deadline_ms(self, confidence: float) -> int | None:
-        """Return the deadline within which all nodes of so large a share of the runs are Bootstrapped, rounded up to two digits.
+        """Return a deadline within which all nodes of so large a share of all runs are Bootstrapped, with a certainty of 95 %.
 
-        Each node counts from its own power-on. None if too many runs never get there. The runs must have had no deadline.
+        Each node counts from its own power-on, by its own clock. The bound is rounded up to two digits. None if the runs are too
+        few, if too many of them never get there, or if they are not all done: those cut short may be the longest. The runs must
+        have had no deadline.
         """
-        value = self.quantile("longest_wait_ms", confidence)
-        if value is None:
+        value = self.at_most("longest_wait_ms", confidence) if self.is_complete else None
+        if value is None or value == math.inf:
             return None
-        step = 10 ** max(1, len(str(int(value))) - 2)
-        return int(math.ceil(value / step) * step)
+        value = math.ceil(value) + 1  # a node gives up in the poll in which the deadline has come, and its clock shows whole ms
+        step: int = 10 ** max(1, len(str(value)) - 2)
+        return -(-value // step) * step
+
+    @property
+    def failures(self) -> int:
+        """Return in how many runs not all nodes with power are Bootstrapped."""
+        return sum(each["verdict"] != "all" for each in self.outcomes)
 
     @property
     def unconnected(self) -> list[dict[str, Any]]:
