@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130  # the exit code
 RUNS = 1000  # of --confidence alone; more if the share needs more
 MOST_RUNS = 100_000  # that nobody has asked for
+WORKERS_OF_DASK = 64  # about: they may come and go
 RUNS_OF_A_VALUE = 300  # of --sweep alone: one more than an upper bound of the 99th percentile takes
 PICTURES = (".svg", ".png")
 PAGES = (".html", ".htm")
@@ -292,9 +293,10 @@ def _campaigns(variants: Sequence[Scenario], runs: int, options: argparse.Namesp
     from ..simulator import campaign
 
     done: list[Campaign] = []
+    workers = WORKERS_OF_DASK if options.dask else options.jobs
     with bar("runs", runs * len(variants)) as shown, _executor(options) as executor:
         for variant in variants:
-            done.append(campaign.run(variant, options.scenario, runs, executor, options.seed, shown.advance))
+            done.append(campaign.run(variant, options.scenario, runs, executor, options.seed, shown.advance, workers))
             if not done[-1].is_complete:
                 break
     return done

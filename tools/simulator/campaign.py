@@ -8,9 +8,11 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
+from queue import SimpleQueue
 from typing import Any
 
 from ..errors import CommandError
@@ -20,7 +22,8 @@ from .scenario import Scenario
 from .simulation import Simulation
 
 CHUNK = 20  # the most runs that a worker does at a time
-CHUNKS = 40  # at least so many, if there are as many runs: the progress that is shown is that of chunks
+CHUNKS = 8  # for each worker from what is left: so the last ones are single runs, and all workers end together
+AHEAD = 3  # chunks for each worker that wait for it
 CHUNK_PAIRS = 20_000  # of nodes: a run takes as long as it has pairs of nodes, and a chunk should take a second at most
 NO_DEADLINE_MS = 2**29 - 1
 LIMIT_MS = 600_000.0  # of a run without a deadline: some clusters never get together
@@ -42,6 +45,11 @@ def _begin_worker(is_stopped: Callable[[], bool]) -> None:
     _is_stopped = is_stopped
 
 
+def cores() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextmanager
 def local_executor(jobs: int | None = None) -> Iterator[Executor]:
     """Give the cores of this computer, or so many processes. At the end of the context the workers stop what they do.
@@ -49,7 +57,7 @@ def local_executor(jobs: int | None = None) -> Iterator[Executor]:
     Raises CommandError if one of them ends before its work is done.
     """
     stop = multiprocessing.Event()
-    with ProcessPoolExecutor(jobs or os.cpu_count(), initializer=_begin_worker, initargs=(stop.is_set,)) as pool:
+    with ProcessPoolExecutor(jobs or cores(), initializer=_begin_worker, initargs=(stop.is_set,)) as pool:
         try:
             yield pool
         except BrokenExecutor as error:
@@ -158,28 +166,48 @@ def run(
     executor: Executor,
     first_seed: int = 1,
     advance: Callable[[int], object] = lambda count: None,
+    workers: int | None = None,
 ) -> Campaign:
-    """Run so many seeds. advance is called with the number of runs done since its last call. Ctrl-C ends it with what there is."""
+    """Run so many seeds. Ctrl-C ends it with what there is.
+
+    advance: is called with the number of runs done since its last call. workers: of the executor; None: as many as there are cores.
+    """
     campaign = Campaign(name, runs)
-    futures: list[Future[list[dict[str, Any]]]] = []
+    workers = workers or cores()
+    chunks = _chunks(range(first_seed, first_seed + runs), scenario.cluster.nodes, workers)
+    waiting: set[Future[list[dict[str, Any]]]] = set()
+    ended: SimpleQueue[Future[list[dict[str, Any]]]] = SimpleQueue()
+
+    def submit(seeds: range) -> None:
+        future = executor.submit(outcomes, scenario, seeds)
+        waiting.add(future)
+        future.add_done_callback(ended.put)
+
     try:
-        for seeds in _chunks(range(first_seed, first_seed + runs), scenario.cluster.nodes):
-            futures.append(executor.submit(outcomes, scenario, seeds))
-        for future in as_completed(futures):
-            done = future.result()
-            campaign.outcomes += done
-            advance(len(done))
+        for seeds in islice(chunks, workers * (AHEAD + 1)):
+            submit(seeds)
+        while waiting:
+            future = ended.get()
+            waiting.remove(future)
+            for seeds in islice(chunks, 1):
+                submit(seeds)
+            campaign.outcomes += future.result()
+            advance(len(future.result()))
     except KeyboardInterrupt:
-        for future in futures:
+        for future in waiting:
             future.cancel()
     campaign.outcomes.sort(key=lambda each: int(each["seed"]))  # workers finish in any order
     return campaign
 
 
-def _chunks(seeds: range, nodes: int) -> list[range]:
-    """Share seeds out among the workers, in the order of the seeds."""
-    size = max(1, min(CHUNK, len(seeds) // CHUNKS, CHUNK_PAIRS // nodes**2))
-    return [seeds[start : start + size] for start in range(0, len(seeds), size)]
+def _chunks(seeds: range, nodes: int, workers: int) -> Iterator[range]:
+    """Share seeds out among the workers, in the order of the seeds, and ever fewer at a time."""
+    most = max(1, min(CHUNK, CHUNK_PAIRS // nodes**2))
+    start = 0
+    while start < len(seeds):
+        size = max(1, min(most, (len(seeds) - start) // (CHUNKS * workers)))
+        yield seeds[start : start + size]
+        start += size
 
 
 def without_deadline(scenario: Scenario) -> Scenario:
