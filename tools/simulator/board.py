@@ -94,6 +94,7 @@ class SimulatedBoard:
         self.booted_at = self.completed_at = self.concluded_at = self.longest_wait = 0
         self.started_at: int | None = None
         self.wake = self.completes_at = NEVER
+        self._planned: set[int] = set()  # the times of all polls on the timeline: of those that are needless by now, too
         self._timeline = timeline
         self._check = check
         self._most_retries = cluster.retries
@@ -160,11 +161,14 @@ class SimulatedBoard:
         wake = when + (self.phase - when) % self._poll_us
         if wake < self.wake:
             self.wake = wake
-            self._timeline.at(wake, SimulatedBoard._poll, self)
+            if wake not in self._planned:  # a frame has moved the poll forward, and it is moved back to where it was
+                self._planned.add(wake)
+                self._timeline.at(wake, SimulatedBoard._poll, self)
 
     def _poll(self) -> None:
         node = self.node
         now = self._timeline.now
+        self._planned.discard(now)
         if node is None or self.wake != now:  # an earlier poll has made this one needless
             return
         self.wake = NEVER
@@ -219,5 +223,5 @@ class SimulatedBoard:
 
     def _end_wait(self) -> None:
         """Note how long the board has waited since its power-on, if it was never longer."""
-        waited = int((self._timeline.now - self.booted_at) * (1_000_000 + self.drift_ppm)) // 1_000_000
+        waited = int((self._timeline.now - self.booted_at) * self._rate) // 1_000_000
         self.longest_wait = max(self.longest_wait, waited)
