@@ -223,10 +223,13 @@ def _noted_interrupts() -> Iterator[list[int]]:
 
 
 def _show_progress(simulation: Simulation, shown: Bar, interrupts: Sequence[int]) -> bool:
-    """Show how much time has been simulated, and how many nodes have a verdict. Tell whether there was an interrupt."""
+    """Show how much time has been simulated, and how many nodes have a verdict. Tell whether there was an interrupt.
+
+    As a rule all nodes get their verdict in the last moment. So the bar shows how many they count as ready on their way there.
+    """
     if shown.is_due:
         concluded = sum(board.is_concluded for board in simulation.boards)
-        shown.show(concluded, f"{simulation.now / 1e6:.1f} s simulated, nodes concluded:")
+        shown.show(concluded, f"{simulation.now / 1e6:.1f} s simulated, nodes concluded:", simulation.progress)
     return bool(interrupts)
 
 
