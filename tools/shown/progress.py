@@ -39,7 +39,8 @@ class Bar:
         share: how far the work is, for the bar and the time that is left; None: as far as what is done.
         """
         self._due = time.monotonic() + PAUSE_SECONDS
-        self._progress.update(self._task, completed=done if share is None else share * self._total, description=what, count=f"{done}/{self._total}")
+        far = done if share is None else share * self._total
+        self._progress.update(self._task, completed=far, description=what, count=f"{done}/{self._total}")
 
 
 @contextmanager
