@@ -61,7 +61,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--confidence", type=_share, metavar="SHARE", help=CONFIDENCE)
     parser.add_argument("--jobs", type=_whole("--jobs", 1), metavar="N", help="how many processes (default: one for each core)")
     parser.add_argument("--dask", metavar="ADDRESS", help="run on the Dask cluster of this scheduler")
-    parser.add_argument("--json", action="store_true", help="for programs: the outcome of each run, an object on a line")
+    parser.add_argument(
+        "--json", action="store_true", help="for programs: the outcome of each run, an object on a line; a deadline goes to standard error"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -283,6 +285,8 @@ def _many(loaded: Scenario, options: argparse.Namespace) -> int:
     (done,) = _campaigns([loaded], runs, options)
     if done.outcomes and options.json:
         print("\n".join([json.dumps(each) for each in done.outcomes]))
+        if options.confidence:
+            print(_deadline(done, options.confidence), file=sys.stderr)
     elif done.outcomes:
         _show(done, options)
     if not done.is_complete:
@@ -319,7 +323,13 @@ def _show(done: Campaign, options: argparse.Namespace) -> None:
     for line in tables.verdicts(done, _command(options)):
         _print(line)
     if options.confidence:
-        _print(tables.deadline(done, options.confidence))
+        _print(_deadline(done, options.confidence))
+
+
+def _deadline(done: Campaign, confidence: float) -> str:
+    from ..shown import campaign as tables
+
+    return tables.deadline(done, confidence)
 
 
 def _command(options: argparse.Namespace) -> str:
