@@ -88,7 +88,7 @@ class Roster(Equipped):
         """Return the quorum as a number."""
         return quorum_count(self.quorum, len(self.boards))
 
-    def _paced(self, field: Literal["interval_ms", "frames_per_minute"]) -> int:
+    def pace_of(self, field: Literal["interval_ms", "frames_per_minute"]) -> int:
         """Return the value of a field that the pace decides, unless the roster gives it."""
         return SLOW[field] if self.pace == "slow" and field not in self.model_fields_set else int(getattr(self, field))
 
@@ -130,12 +130,12 @@ class Roster(Equipped):
             "cluster": self.cluster,
             "key": self.key,
             "quorum": self.quorum_count(),
-            "interval_ms": self._paced("interval_ms"),
+            "interval_ms": self.pace_of("interval_ms"),
             "deadline_ms": self.deadline_ms,
             "deadline_from_contact": self.deadline_from_contact,
             "start_after_ms": self.start_after_ms,
             "presence_ms": self.presence_ms,
-            "frames_per_minute": self._paced("frames_per_minute"),
+            "frames_per_minute": self.pace_of("frames_per_minute"),
             "is_line_shared": self.pace == "slow",
             "transports": [self._network(board, each) for each in self.transports_of(board)],
             "console": self.console,

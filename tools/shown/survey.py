@@ -12,6 +12,7 @@ from faction import BOOTSTRAPPED
 from faction.names import state_name
 
 from ..serial.survey import ALL_BOOTSTRAPPED, BAD, NO_ANSWER, NOT_YET, Report, Survey, board_name
+from .ids import ranges
 from .palette import STYLES
 
 LEGEND = "· silent  ○ heard  ● ready  ◌ ◍ told by others  ✗ one-way"
@@ -107,7 +108,7 @@ def _counters(board: Report) -> Iterator[Text]:
 def matrix(survey: Survey) -> Table:
     """Return the table of several boards: who hears whom, and who is ready."""
     peers = sorted({peer_id for board in survey.boards for peer_id in board.peers})
-    table = Table(title=f"{LEGEND}, of {_ranges(peers)}", title_justify="left")
+    table = Table(title=f"{LEGEND}, of {ranges(peers)}", title_justify="left")
     for name in ("board", "port", "state", "hears", "ready", "time"):
         table.add_column(name, justify="right" if name == "time" else "left")
     for board in survey.boards:
@@ -139,17 +140,6 @@ def _marks(survey: Survey, board: Report, peers: list[int]) -> Text:
         else:
             text.append("·")
     return text
-
-
-def _ranges(ids: list[int]) -> str:
-    """Write ids in short: 0-4, 7."""
-    runs: list[list[int]] = []
-    for each in ids:
-        if runs and runs[-1][-1] == each - 1:
-            runs[-1].append(each)
-        else:
-            runs.append([each])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def show(survey: Survey, console: Console) -> None:
