@@ -33,13 +33,13 @@ transport = {{ kind = "udp", port = {ports[0]}, bind = "127.0.0.1", to = ["127.0
 id = 1
 name = "south"
 kind = "unix"
-transport = {{ kind = "udp", port = {ports[1]}, bind = "127.0.0.1", to = ["127.0.0.1:{ports[0]}"] }}
+transports = [{{ kind = "udp", port = {ports[1]}, bind = "127.0.0.1", to = ["127.0.0.1:{ports[0]}"] }}, {{ kind = "udp" }}]
 
 [[boards]]
 id = 2
 name = "stick"
 kind = "circuitpython"
-transport = {{ kind = "uart" }}
+transport = {{ kind = "udp" }}
 """
 
 
@@ -202,16 +202,16 @@ def test_a_board_between_two_airs(tmp_path, roster):
     (tmp_path / "drive").mkdir()
     path = roster()
     path.write_text(
-        path.read_text().replace('transport = { kind = "uart" }', 'transports = [{ kind = "espnow" }, { kind = "uart", bus = "hall" }]')
+        path.read_text().replace('transport = { kind = "udp" }', 'transports = [{ kind = "udp" }, { kind = "uart", bus = "hall" }]')
     )
     done = deploy(tmp_path / "drive", "stick", path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "drive/lib/faction/transports/bridge.py").exists()
     line = {"kind": "uart", "uart": 1, "baudrate": 115200, "tx": None, "rx": None, "direction": None}
-    assert json.loads((tmp_path / "drive/faction.json").read_text())["transports"] == [{"kind": "espnow", "channel": 6}, line]
-    path.write_text(path.read_text().replace('{ kind = "uart", bus', '{ kind = "espnow" }, { kind = "uart", bus'))
+    assert json.loads((tmp_path / "drive/faction.json").read_text())["transports"][1] == line
+    path.write_text(path.read_text().replace('{ kind = "uart", bus', '{ kind = "espnow" }, { kind = "espnow" }, { kind = "uart", bus'))
     wrong = deploy(tmp_path / "drive", "stick", path)
-    assert wrong.returncode == 2 and 'boards[2].transports[1].kind: "espnow": transports[0].kind has it, too' in wrong.stderr
+    assert wrong.returncode == 2 and 'boards[2].transports[2].kind: "espnow": transports[1].kind has it, too' in wrong.stderr
 
 
 def test_deploy_shows_what_it_waits_for_on_a_terminal(board, roster):
@@ -233,7 +233,7 @@ def test_deploy_shows_what_it_waits_for_on_a_terminal(board, roster):
 def test_a_program_that_does_not_greet_is_named_with_what_it_says(board, roster):
     path = roster()
     assert deploy(board.port, "north", path).returncode == 0
-    path.write_text(path.read_text().replace('bind = "127.0.0.1"', 'bind = "192.0.2.1"', 1))  # not an address of this machine
+    path.write_text(path.read_text().replace("127.0.0.1", "192.0.2.1"))  # not an address of this machine
     done = deploy(board.port, "north", path, "--wait", "1")
     assert done.returncode == 2 and "copied 1 files" in done.stdout and len(done.stderr.splitlines()) == 1
     assert "copied, but its program does not greet within 1 s; it says: " in done.stderr, done.stderr

@@ -42,7 +42,7 @@ def test_new_never_writes_over_anything(desk):
     assert content(desk) == before
     other = faction(desk, "new", "other.toml")
     assert other.stdout == "other.toml: written; edit it, then run: faction check other.toml\n"
-    assert faction(desk, "check", "other.toml").stdout == "other.toml: good: 3 boards, quorum 2\n"
+    assert faction(desk, "check", "other.toml").stdout.startswith("other.toml: good: 3 boards, quorum 2\n┏")
 
 
 def test_new_leaves_nothing_of_a_roster_that_does_not_fit_on_the_disk(tmp_path):

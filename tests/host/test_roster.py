@@ -297,6 +297,6 @@ def test_the_command(tmp_path):
 
     assert faction("check").stderr == "faction.toml: does not exist; check the name; faction new writes an example\n"
     assert faction("new").returncode == 0
-    assert faction("check").stdout == "faction.toml: good: 3 boards, quorum 2\n"
+    assert faction("check").stdout.startswith("faction.toml: good: 3 boards, quorum 2\n┏")
     again = faction("new")
     assert again.returncode == 2 and again.stderr == "faction.toml: already exists; choose another name or delete it\n"

@@ -9,10 +9,9 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import NamedTuple
 
-from ..toml.faults import Fault
+from ..toml.faults import Fault, as_written
 from ..toml.places import Steps
 from .entries import AnyTransport, BoardEntry, Connected, Equipped, EspNow, Uart, Udp
-from .fields import shown
 from .pins import number_of, used, wrong_led, wrong_uart
 from .reachability import Fleet
 
@@ -78,7 +77,7 @@ def _repeated(roster: Common) -> Iterator[Fault]:
             if count > 1 and value is not None:
                 first, *others = [i for i, each in enumerate(values) if each == value]
                 text = f"boards[{first}] has it, too; give every board its own"
-                yield from (Fault(("boards", i, field), text, shown(value)) for i in others)
+                yield from (Fault(("boards", i, field), text, as_written(value)) for i in others)
 
 
 def _borrowed_names(roster: Common) -> Iterator[Fault]:
@@ -86,7 +85,7 @@ def _borrowed_names(roster: Common) -> Iterator[Fault]:
     ids = {str(board.id): i for i, board in enumerate(roster.boards)}
     for i, board in enumerate(roster.boards):
         if ids.get(board.name, i) != i:
-            yield Fault(("boards", i, "name"), f"is the id of boards[{ids[board.name]}]; choose another name", shown(board.name))
+            yield Fault(("boards", i, "name"), f"is the id of boards[{ids[board.name]}]; choose another name", as_written(board.name))
 
 
 def _absent(roster: Common) -> Iterator[Fault]:
@@ -99,7 +98,7 @@ def _absent(roster: Common) -> Iterator[Fault]:
     for steps, path in named:
         text = _no_application(roster.folder / path)
         if text:
-            yield Fault(steps, text, shown(path))
+            yield Fault(steps, text, as_written(path))
 
 
 def _no_application(path: Path) -> str:
@@ -136,9 +135,9 @@ def _unfit(roster: Common, number: int) -> Iterator[Fault]:
     if not transports:
         yield Fault(("boards", number, "transport"), "missing, and there is none for all boards; add [transport]")
     for lacks in sorted({_LACKS.get(board.kind, {}).get(each.kind, "") for each in transports} - {""}):
-        yield Fault(("boards", number, "kind"), f"has no {lacks}; give this board a transport of its own", shown(board.kind))
+        yield Fault(("boards", number, "kind"), f"has no {lacks}; give this board a transport of its own", as_written(board.kind))
     if board.chip is not None and board.kind != "esp32":
-        yield Fault(("boards", number, "chip"), "is for boards of kind esp32; delete it", shown(board.chip))
+        yield Fault(("boards", number, "chip"), "is for boards of kind esp32; delete it", as_written(board.chip))
 
 
 def _incomplete(roster: Common, number: int) -> Iterator[Fault]:
@@ -157,13 +156,13 @@ def _clashes(roster: Common, number: int) -> Iterator[Fault]:
         if (what, value) in first and steps not in told:
             told.add(steps)
             text = f"{_beside(first[what, value], steps)} has it, too; a board has it only once"
-            yield Fault(steps, text, shown(value))
+            yield Fault(steps, text, as_written(value))
         first.setdefault((what, value), steps)
     for steps, transport in roster.transports(number):
         if isinstance(transport, Udp) and transport.ssid is not None:
             networks.setdefault(transport.ssid, (*steps, "ssid"))
     for ssid, steps in list(networks.items())[1:]:
-        yield Fault(steps, f"a board joins one network only, and {next(iter(networks))} is there, too; choose one", shown(ssid))
+        yield Fault(steps, f"a board joins one network only, and {next(iter(networks))} is there, too; choose one", as_written(ssid))
 
 
 def _beside(other: Steps, steps: Steps) -> str:
@@ -201,11 +200,11 @@ def _wrong_pins(roster: Common, number: int) -> Iterator[Fault]:
     for steps, each in roster.transports(number):
         if isinstance(each, Uart):
             for field, text, value in wrong_uart(each, board, transports):
-                yield Fault((*steps, field), text, shown(value))
+                yield Fault((*steps, field), text, as_written(value))
     steps, led = _led(roster, number)
     text = wrong_led(led, board, transports) if isinstance(led, int) else ""
     if text:
-        yield Fault(steps, text, shown(led))
+        yield Fault(steps, text, as_written(led))
 
 
 def _of_buses(roster: Common) -> Iterator[Fault]:
@@ -234,7 +233,7 @@ def _misplaced(roster: Common, number: int) -> Iterator[Fault]:
         return
     networks = [each for _, each in roster.transports(number) if isinstance(each, Udp) and each.ssid is not None]
     for text in _wrong_address(board, ipaddress.IPv4Interface(board.address), networks):
-        yield Fault(("boards", number, "address"), text, shown(board.address))
+        yield Fault(("boards", number, "address"), text, as_written(board.address))
 
 
 def _wrong_address(board: BoardEntry, address: ipaddress.IPv4Interface, networks: Sequence[Udp]) -> Iterator[str]:
@@ -256,7 +255,7 @@ def _addresses_twice(roster: Common) -> Iterator[Fault]:
             host = board.address.partition("/")[0]
             if taken.setdefault(host, i) != i:
                 text = f"boards[{taken[host]}] has it, too; give every board its own"
-                yield Fault(("boards", i, "address"), text, shown(board.address))
+                yield Fault(("boards", i, "address"), text, as_written(board.address))
 
 
 def _impatient(roster: Common, number: int) -> Iterator[Fault]:

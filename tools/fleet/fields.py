@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 import unicodedata
 from typing import Annotated, Any, Optional, Union
@@ -14,7 +13,7 @@ from pydantic import AfterValidator, Field, PlainValidator
 
 from faction import byzantine, everyone, majority
 
-from ..toml.faults import Fault, Faults, unknown
+from ..toml.faults import Fault, Faults, as_written, close, unknown
 
 KINDS = ("esp32", "rp2040", "circuitpython", "unix")
 RULES = {"majority": majority, "byzantine": byzantine, "everyone": everyone}
@@ -155,17 +154,12 @@ def _application(value: Any) -> Any:
         return value
     if not isinstance(value, dict) or not value:
         raise ValueError("must be a path in quotes, or a table with a path for each kind of board")
-    faults = [Fault((kind,), unknown(kind, KINDS, value)) for kind in value if kind not in KINDS]
+    faults = [Fault((kind,), unknown(kind, KINDS, value), instead=close(kind, KINDS)) for kind in value if kind not in KINDS]
     wrong = {kind: path for kind, path in value.items() if kind in KINDS and not (isinstance(path, str) and path)}
-    faults += [Fault((kind,), "must be a path, in quotes", shown(path)) for kind, path in wrong.items()]
+    faults += [Fault((kind,), "must be a path, in quotes", as_written(path)) for kind, path in wrong.items()]
     if faults:
         raise Faults(faults)
     return value
-
-
-def shown(value: Any) -> str:
-    """Return a value as it is shown in a fault."""
-    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 Name = Annotated[str, Field(min_length=1), AfterValidator(_name)]

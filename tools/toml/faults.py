@@ -130,10 +130,16 @@ def _plain(limit: Any) -> str:
 
 def _shown(steps: Steps, value: Any) -> str | None:
     """Return a value as it stands in the file, or None for a secret and for what has many fields, among them perhaps a secret."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = as_written(value)
     if "{" in text and not isinstance(value, str) or may_be_secret(steps):
         return None
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+
+
+def as_written(value: Any) -> str:
+    """Return a value as it stands in a file; a character that a terminal does not show is written as its number."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
 
 
 def may_be_secret(steps: Steps) -> bool:

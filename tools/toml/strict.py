@@ -62,7 +62,10 @@ def load_as(model: type[Model], path: Path, error: type[FileError], absent: str,
     made, found = _validated(model, data, path.parent)
     if made is not None:
         return made
-    lines = {} if path.suffix == ".json" else lines_of(text)
+    lines = {} if path.suffix == ".json" else {(): 1, **lines_of(text)}
+    for each in found:
+        if each.instead and each.steps in lines:  # what is said of the field that was meant stands there, too
+            lines.setdefault((*each.steps[:-1], each.instead), lines[each.steps])
     told = [_Told(path, lines, changed, fault) for fault in found]
     raise error("\n".join(dict.fromkeys(str(each) for each in sorted(told, key=lambda each: each.line))))
 
