@@ -152,11 +152,11 @@ def _clashes(roster: Common, number: int) -> Iterator[Fault]:
     first: dict[tuple[str, object], Steps] = {}
     networks: dict[str, Steps] = {}
     told: set[Steps] = set()
-    for steps, what, value in _claims(roster, number):
+    for steps, what, value, written in _claims(roster, number):
         if (what, value) in first and steps not in told:
             told.add(steps)
             text = f"{_beside(first[what, value], steps)} has it, too; a board has it only once"
-            yield Fault(steps, text, as_written(value))
+            yield Fault(steps, text, as_written(written))
         first.setdefault((what, value), steps)
     for steps, transport in roster.transports(number):
         if isinstance(transport, Udp) and transport.ssid is not None:
@@ -170,22 +170,22 @@ def _beside(other: Steps, steps: Steps) -> str:
     return str(Fault(other[2:] if other[:1] == steps[:1] == ("boards",) else other, ""))
 
 
-def _claims(roster: Common, number: int) -> Iterator[tuple[Steps, str, object]]:
-    """Iterate (way to the field, what it is, value) of all that a board has only once."""
+def _claims(roster: Common, number: int) -> Iterator[tuple[Steps, str, object, object]]:
+    """Iterate (way to the field, what it is, value, value as it is written) of all that a board has only once."""
     board = roster.boards[number]
     for steps, each in roster.transports(number):
         if isinstance(each, EspNow):
-            yield (*steps, "kind"), "radio", each.kind
+            yield (*steps, "kind"), "radio", each.kind, each.kind
         elif isinstance(each, Udp):
-            yield (*steps, "port"), "port", each.port
+            yield (*steps, "port"), "port", each.port, each.port
         else:
             if board.kind != "circuitpython":  # a UART is its pins there
-                yield (*steps, "uart"), "uart", each.uart
+                yield (*steps, "uart"), "uart", each.uart, each.uart
             for field, pin in used(each, board.kind):
-                yield (*steps, field), "pin", pin
+                yield (*steps, field), "pin", number_of(pin, board.kind), pin
     steps, led = _led(roster, number)
     if isinstance(led, int):
-        yield steps, "pin", number_of(led, board.kind)
+        yield steps, "pin", led, led
 
 
 def _led(roster: Common, number: int) -> tuple[Steps, int | str | None]:

@@ -67,7 +67,7 @@ def used(uart: Uart, kind: str) -> Iterator[tuple[str, int | str]]:
         yield from (("uart", pin) for pin in _OWN_PINS.get(kind, {}).get(uart.uart, ()))
     for field, pin in (("tx", uart.tx), ("rx", uart.rx), ("direction", uart.direction_pin)):
         if pin is not None:
-            yield field, number_of(pin, kind)
+            yield field, pin
 
 
 def wrong_uart(uart: Uart, board: BoardEntry, transports: list[AnyTransport]) -> Iterator[Wrong]:
