@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from needs import needs_distributed
 
 from faction_tools.shown import palette
 from faction_tools.shown.page import TEMPLATE, page
+from faction_tools.simulator import campaign
 from faction_tools.simulator.history import history
-from faction_tools.simulator.scenario import shipped
+from faction_tools.simulator.scenario import load, shipped
 from faction_tools.simulator.simulation import Simulation
 
 # A run that takes some ten seconds.
@@ -267,7 +269,13 @@ def test_the_commands_of_the_readme_work(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert len(commands()) == 7
     for words in commands():
-        fewer = {"10000": "20", "200": "10", "cluster.nodes=300": "cluster.nodes=10", "medium.reach=0.25": "medium.reach=2.0"}
+        fewer = {
+            "10000": "40",
+            "0.999": "0.9",
+            "200": "10",
+            "cluster.nodes=300": "cluster.nodes=10",
+            "medium.reach=0.25": "medium.reach=2.0",
+        }
         done = faction(*[fewer.get(word, word) for word in words], *(["--runs", "10"] if "--sweep" in words else []))
         assert done.returncode == 0 and done.stdout, (words, done.stderr)
         assert done.stdout in README or not {"brownout", "tunnel"} & set(words), done.stdout
@@ -287,3 +295,53 @@ def test_the_page_has_the_colours_of_the_palette():
     run = page(history(Simulation("greenhouse", 1, record=True).run()))
     colours = {*palette.COLOURS.values(), palette.OFF_COLOUR}
     assert colours <= set(COLOUR.findall(run)) and not colours & set(COLOUR.findall(TEMPLATE.read_text()))
+
+
+class Watched(ProcessPoolExecutor):
+    """Workers that note when they begin and end each task, in a file."""
+
+    def __init__(self, path, workers):
+        super().__init__(workers)
+        self.path = str(path)
+
+    def submit(self, call, *words):
+        return super().submit(noted, self.path, call, *words)
+
+
+def noted(path, call, *words):
+    begin = time.monotonic()
+    result = call(*words)
+    with open(path, "a") as file:
+        file.write(f"{os.getpid()} {begin} {time.monotonic()}\n")
+    return result
+
+
+def idle_share(path, runs):
+    """Return the share of the time in which a worker had no run to do, from the first begin to the last end, and who has worked.
+
+    It is measured in the workers. So other programs, which take time from all of them, do not matter.
+    """
+    with Watched(path, 2) as pool:
+        done = campaign.run(load("greenhouse", ["cluster.nodes=4"]), "greenhouse", runs, pool, workers=2)
+    assert [each["seed"] for each in done.outcomes] == list(range(1, runs + 1))
+    spans = [(pid, float(begin), float(end)) for pid, begin, end in map(str.split, path.read_text().splitlines())]
+    whole = 2 * (max(end for *_, end in spans) - min(begin for _, begin, _ in spans))
+    return 1 - sum(end - begin for _, begin, end in spans) / whole, {pid for pid, *_ in spans}
+
+
+def test_all_cores_work_until_the_end(tmp_path):
+    shares = []
+    while len(shares) < 3 and min(shares, default=1) >= 0.1:  # a busy computer may let one of them wait
+        share, workers = idle_share(tmp_path / str(len(shares)), 1500)
+        assert len(workers) == 2
+        shares.append(share)
+    assert min(shares) < 0.1, shares
+
+
+@pytest.mark.parametrize(("runs", "nodes", "workers"), [(1, 4, 2), (10_000, 12, 2), (1000, 12, 64), (50, 400, 8), (7, 4, 100)])
+def test_the_last_chunks_are_small_and_nothing_is_left_out(runs, nodes, workers):
+    chunks = list(campaign._chunks(range(5, 5 + runs), nodes, workers))
+    assert [seed for chunk in chunks for seed in chunk] == list(range(5, 5 + runs))
+    sizes = [len(chunk) for chunk in chunks]
+    assert sizes == sorted(sizes, reverse=True) and sizes[0] <= campaign.CHUNK
+    assert len(sizes) >= min(runs, campaign.CHUNKS * workers) and sizes[-min(runs, workers) :] == [1] * min(runs, workers)

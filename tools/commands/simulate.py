@@ -24,10 +24,17 @@ if TYPE_CHECKING:
     from ..simulator.simulation import Simulation
 
 INTERRUPTED = 130  # the exit code
-RUNS = 1000  # of --confidence alone
-RUNS_OF_A_VALUE = 200  # of --sweep alone
+RUNS = 1000  # of --confidence alone; more if the share needs more
+MOST_RUNS = 100_000  # that nobody has asked for
+WORKERS_OF_DASK = 64  # about: they may come and go
+RUNS_OF_A_VALUE = 300  # of --sweep alone: one more than an upper bound of the 99th percentile takes
 PICTURES = (".svg", ".png")
 PAGES = (".html", ".htm")
+CONFIDENCE = (
+    "answer, with a certainty of 95 %%, which deadline so large a share of all starts meets: the upper bound of that quantile, "
+    "one of the measured waits in order (an order statistic, by the binomial distribution, whatever the distribution of the waits); "
+    f"without --runs: {RUNS:,} runs, or as many as it takes. It holds for the scenario as simulated, not for the real air"
+)
 MANY = ("runs", "confidence", "sweep")  # each of them asks for many runs
 ONE_RUN = "there is one {name} for one run; choose that run with --seed, and leave out --{other}"
 # (option, options that it cannot work with, why, and what to do)
@@ -51,7 +58,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--journal", metavar="FILE", help="save the record of every node in a new file, for faction replay")
     parser.add_argument("--runs", type=_whole("--runs", 1), metavar="N", help="run N seeds, and show the distribution")
     parser.add_argument("--sweep", metavar="FIELD=VALUE,VALUE,...", help=f"run many seeds for each value of a field ({RUNS_OF_A_VALUE})")
-    parser.add_argument("--confidence", type=_share, metavar="SHARE", help=f"the deadline that this share of {RUNS} runs meets")
+    parser.add_argument("--confidence", type=_share, metavar="SHARE", help=CONFIDENCE)
     parser.add_argument("--jobs", type=_whole("--jobs", 1), metavar="N", help="how many processes (default: one for each core)")
     parser.add_argument("--dask", metavar="ADDRESS", help="run on the Dask cluster of this scheduler")
     parser.add_argument("--json", action="store_true", help="for programs: the outcome of each run, an object on a line")
@@ -98,7 +105,8 @@ def _share(text: str) -> float:
     except ValueError:
         share = 0.0
     if not 0 < share < 1:
-        raise CommandError(f"--confidence {text}: not a share between 0 and 1; write, for example, --confidence 0.999")
+        example = share / 100 if 50 <= share < 100 else 0.999  # perhaps it is meant in percent
+        raise CommandError(f"--confidence {text}: not a share between 0 and 1; write, for example, --confidence {example:.6g}")
     return share
 
 
@@ -111,6 +119,20 @@ def _check(options: argparse.Namespace) -> None:
             _check_file(name, Path(getattr(options, name)), suffixes)
     if options.journal and Path(options.journal).exists():
         raise CommandError(f"--journal {options.journal}: already exists; choose another name or delete it")
+
+
+def _runs_for(confidence: float, runs: int | None) -> int:
+    """Return how many runs are to be made for such an answer. runs: as the options say. Raises CommandError if they are too few."""
+    from ..simulator import bounds
+
+    needed = bounds.runs_needed(confidence)
+    if runs is None and needed <= MOST_RUNS:
+        return max(RUNS, needed)
+    if runs is None or runs < needed:
+        said = f"--confidence {confidence:.15g}" + (f" --runs {runs}" if runs else "")
+        remedy = f"write --runs {needed}, or ask for a smaller share"
+        raise CommandError(f"{said}: too few runs for an answer; {needed:,} are needed at least: {remedy}")
+    return runs
 
 
 def _is_given(value: object) -> bool:
@@ -251,8 +273,9 @@ def _many(loaded: Scenario, options: argparse.Namespace) -> int:
     """Run many seeds, and show what they say."""
     from ..simulator import campaign
 
-    runs = options.runs or RUNS
+    runs = options.runs
     if options.confidence:
+        runs = _runs_for(options.confidence, runs)
         loaded = campaign.without_deadline(loaded)
     (done,) = _campaigns([loaded], runs, options)
     if done.outcomes and options.json:
@@ -270,9 +293,10 @@ def _campaigns(variants: Sequence[Scenario], runs: int, options: argparse.Namesp
     from ..simulator import campaign
 
     done: list[Campaign] = []
+    workers = WORKERS_OF_DASK if options.dask else options.jobs
     with bar("runs", runs * len(variants)) as shown, _executor(options) as executor:
         for variant in variants:
-            done.append(campaign.run(variant, options.scenario, runs, executor, options.seed, shown.advance))
+            done.append(campaign.run(variant, options.scenario, runs, executor, options.seed, shown.advance, workers))
             if not done[-1].is_complete:
                 break
     return done

@@ -35,6 +35,7 @@ from .intruder import Intruder
 from .medium import Medium
 from .recording import Recording
 from .scenario import AirSettings, EventSettings, Scenario
+from .shared import Decoded
 from .timeline import US, Timeline
 from .topology import Gap, gaps, neighbours, places
 
@@ -73,6 +74,7 @@ class Simulation:
         self._is_haunted = self.scenario.intruder is not None and self.scenario.intruder.behind_ms is None
         self._observe = observe
         self._record = record
+        self._decoded = Decoded()
         cluster = self.scenario.cluster
         self.boards = [self._make_board(index, check) for index in range(cluster.nodes)]
         airs = self.scenario.media()
@@ -148,10 +150,10 @@ class Simulation:
 
     def _advance(self) -> bool:
         """Let many events happen. Return False when there are no more, or none but those of the intruder."""
-        step, limit = self.timeline.step, self.limit_us
-        watches = self._is_haunted
+        if not self._is_haunted:
+            return self.timeline.run(WATCH_EVENTS, self.limit_us)
         for _ in range(WATCH_EVENTS):
-            if (watches and self.is_over) or not step(limit):
+            if self.is_over or not self.timeline.step(self.limit_us):
                 return False
         return True
 
@@ -180,6 +182,7 @@ class Simulation:
             cluster.presence_ms,
             cluster.is_line_shared,
         )
+        self._decoded.share(node, board)
         if self._record:
             self.recording.journals[board.index][-1].follow(node)
         return node
