@@ -13,9 +13,8 @@ from tempfile import TemporaryDirectory
 from faction import __version__
 
 from .compile import BOARDS, PACKAGE, compile_package
+from .found import CONFIGURATION as CONFIGURATION
 from .output import filled
-
-CONFIGURATION = "faction.json"  # the file on a board that says which board it is
 
 # How much of the package: the names of its modules.
 _NODE = ("__init__.py", "machine.py", "clock.py", "wire.py", "peers.py", "node.py", "wait.py", "key.py")
