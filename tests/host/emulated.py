@@ -23,7 +23,6 @@ from faction_tools.dev import interpreters, microbit
 from faction_tools.dev.cluster import local
 from faction_tools.fleet import build
 
-
 FIRMWARE = Path(__file__).parent / "device" / "firmware"
 # sys.platform, and what the board says of its machine.
 FIRMWARES = {

@@ -2,7 +2,7 @@
 
 from sys import implementation, platform
 
-from uos import *
+from uos import *  # noqa: F403
 
 
 def uname():
