@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections import Counter
@@ -11,16 +12,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional, Union
 
-from pydantic import AfterValidator, Field, PlainValidator, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, PrivateAttr, ValidationInfo, model_validator
 
 from faction import byzantine, everyone, majority
 from faction.node import SLOW
 
-from ..toml.faults import Fault, Faults
+from ..toml.faults import Fault, Faults, unknown
 from ..toml.places import Steps
 from ..toml.strict import FileError, Strict, load_as
 
+KINDS = ("esp32", "rp2040", "circuitpython", "unix")
 RULES = {"majority": majority, "byzantine": byzantine, "everyone": everyone}
+APPLICATION = "application.py"  # the user's program on a board
+# The longest wait of the watchdog, in whole seconds: MicroPython's documentation of machine.WDT says 8388 ms.
+RP2040_WATCHDOG_S = 8
+PINS = 64  # no board has so many
 LONGEST_MS = 0x08000000  # 37 hours: the longest wait of a node
 # What each kind of board has no hardware or no program for.
 _LACKS = {"rp2040": {"espnow": "ESP-NOW"}, "unix": {"espnow": "ESP-NOW", "uart": "UART"}}
@@ -116,9 +122,77 @@ def _hexadecimal(text: str) -> str:
     return text
 
 
+def _country(text: str) -> str:
+    if not re.fullmatch("[A-Z]{2}", text, re.ASCII):
+        raise ValueError('must be the two capital letters of a country, such as "DE"')
+    return text
+
+
+def _host(text: str) -> str:
+    try:
+        return str(ipaddress.IPv4Address(text))
+    except ValueError:
+        pass
+    raise ValueError('must be an address of four numbers, such as "192.168.4.1"')
+
+
+def _interface(text: str) -> str:
+    """Accept the address of one board, with the length of its network's prefix."""
+    address, slash, _ = text.partition("/")
+    try:
+        parsed = ipaddress.IPv4Interface(text)
+    except ValueError:
+        parsed = None
+    if parsed is None or not slash or not re.fullmatch("[0-9]+", text.rpartition("/")[2], re.ASCII):
+        raise ValueError('must be an address and the length of its network, such as "192.168.4.11/24"')
+    network = parsed.network
+    if network.prefixlen < 31 and parsed.ip in (network.network_address, network.broadcast_address):
+        raise ValueError(f"is the address of a whole network; take one between {network[1]} and {network[-2]}")
+    return text
+
+
+def _application(value: Any) -> Any:
+    """Accept a path, or a table of kinds of boards with a path for each."""
+    if isinstance(value, str) and value:
+        return value
+    if not isinstance(value, dict) or not value:
+        raise ValueError("must be a path in quotes, or a table with a path for each kind of board")
+    faults = [Fault((kind,), unknown(kind, KINDS, value)) for kind in value if kind not in KINDS]
+    faults += [Fault((kind,), "must be a path, in quotes", json.dumps(path)) for kind, path in value.items() if not _is_path(path)]
+    if faults:
+        raise Faults(faults)
+    return value
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and bool(value) and "\0" not in value
+
+
+def _led(value: Any) -> Any:
+    if value in ("board", "none") or isinstance(value, int) and not isinstance(value, bool) and 0 <= value < PINS:
+        return value
+    raise ValueError(f"must be the number of a pin, 0 to {PINS - 1}, 'board' or 'none'")
+
+
 Quorum = Annotated[Union[int, str], PlainValidator(_quorum)]
 Pin = Annotated[Union[int, str], PlainValidator(_pin)]
 Target = Annotated[str, AfterValidator(_target)]
+Led = Annotated[Union[int, str], PlainValidator(_led)]
+Application = Annotated[Union[str, dict[str, str]], PlainValidator(_application)]
+Host = Annotated[str, AfterValidator(_host)]
+Interface = Annotated[str, AfterValidator(_interface)]
+
+
+def _no_application(path: Path) -> str:
+    """Say why a path is no program of a user; return an empty text if it is one."""
+    try:
+        if path.is_dir():
+            return "" if (path / APPLICATION).is_file() else f"has no {APPLICATION}; put one into this folder, or name another"
+        if path.is_file():
+            return "" if path.suffix == ".py" else "is no .py file; name a .py file, or a folder"
+    except (OSError, ValueError):  # too long, or not allowed to look at
+        return "cannot be read; correct the path, or what may be read there"
+    return f"does not exist in {path.parent}; correct the path, from the folder of the roster on"
 
 
 def quorum_count(quorum: Quorum, boards: int) -> int:
@@ -127,7 +201,11 @@ def quorum_count(quorum: Quorum, boards: int) -> int:
 
 
 class Udp(Strict):
-    """``to``: whom to send to; none: everybody on the network. ``ssid``: None: the board is on the network already."""
+    """``to``: whom to send to; none: everybody on the network. ``ssid``: None: the board is on the network already.
+
+    ``country``: where the radio is, for its channels and its power; None: what the firmware takes. ``gateway``: of boards with an
+    address of their own.
+    """
 
     kind: Literal["udp"]
     port: int = Field(47000, ge=1, le=65535)
@@ -135,6 +213,8 @@ class Udp(Strict):
     to: list[Target] = []
     ssid: Optional[str] = None
     password: str = Field("", repr=False)
+    country: Optional[Annotated[str, AfterValidator(_country)]] = None
+    gateway: Optional[Host] = None
 
 
 class EspNow(Strict):
@@ -206,16 +286,34 @@ class Connected(Strict):
         return ("transport",) if self.transports is None else ("transports", i)
 
 
-class BoardEntry(Connected):
-    """One board of the roster. Without a transport of its own it has those of all boards."""
+class Equipped(Connected):
+    """What may be given for all boards, or for one of them.
+
+    ``watchdog_s``: the board resets if its program stands still for so long; 0: no watchdog. ``led``: the pin of the LED that shows the
+    state; "board": the LED of the board; "none": no LED. ``led_inverted``: it shines while its pin is low. None: not given.
+    """
+
+    watchdog_s: Optional[int] = Field(None, ge=0, le=3600)
+    led: Optional[Led] = None
+    led_inverted: Optional[bool] = None
+
+
+class BoardEntry(Equipped):
+    """One board of the roster. Without a transport of its own it has those of all boards.
+
+    ``application``: the program of the user, a file or a folder, from the folder of the roster on. ``address``: a fixed one in the Wi-Fi
+    network, with the length of the network's prefix; None: the access point gives one.
+    """
 
     id: int = Field(ge=0, le=2**30 - 1)
     name: str = Field(min_length=1)
     kind: Literal["esp32", "rp2040", "circuitpython", "unix"]
     hardware_id: Optional[Annotated[str, AfterValidator(_hexadecimal)]] = None
+    application: Optional[Annotated[str, Field(min_length=1)]] = None
+    address: Optional[Interface] = None
 
 
-class Roster(Connected):
+class Roster(Equipped):
     """The boards of a cluster, and what they have in common.
 
     ``start_after_ms``, ``presence_ms``: None: what the node takes, four and 32 intervals. ``pace``: "slow" changes what other
@@ -234,12 +332,15 @@ class Roster(Connected):
     frames_per_minute: Annotated[int, AfterValidator(_budget)] = 0
     console: Literal["repl", "data", "off"] = "repl"
     console_control: bool = False
+    application: Optional[Application] = None
     boards: list[BoardEntry] = Field(min_length=1)
+    _folder: Path = PrivateAttr(Path())
 
     @model_validator(mode="after")
-    def _agree(self) -> Roster:
+    def _agree(self, info: ValidationInfo) -> Roster:
         """Check what no field can know alone."""
-        faults = [*self._repeated(), *self._unfit()]
+        self._folder = Path((info.context or {}).get("folder", ""))
+        faults = [*self._repeated(), *self._unfit(), *self._absent(), *self._misplaced()]
         if not 1 <= self.quorum_count() <= len(self.boards):
             faults.append(Fault(("quorum",), f"must be from 1 to {len(self.boards)}, the number of boards", str(self.quorum)))
         if faults:
@@ -256,6 +357,51 @@ class Roster(Connected):
                     shown = f'"{value}"' if isinstance(value, str) else str(value)
                     text = f"boards[{first}] has it, too; give every board its own"
                     yield from (Fault(("boards", i, field), text, shown) for i in others)
+
+    def _absent(self) -> Iterator[Fault]:
+        """Iterate the applications that are not there."""
+        if isinstance(self.application, str):
+            named: list[tuple[Steps, str]] = [(("application",), self.application)]
+        else:
+            named = [(("application", kind), path) for kind, path in (self.application or {}).items()]
+        named += [(("boards", i, "application"), board.application) for i, board in enumerate(self.boards) if board.application]
+        for steps, path in named:
+            text = _no_application(self._folder / path)
+            if text:
+                yield Fault(steps, text, json.dumps(path, ensure_ascii=False))
+
+    def _misplaced(self) -> Iterator[Fault]:
+        """Iterate the fixed addresses that no network has, and watchdogs that cannot wait for so long."""
+        taken: dict[str, int] = {}
+        for i, board in enumerate(self.boards):
+            yield from self._impatient(i, board)
+            if board.address is None:
+                continue
+            for text in self._wrong_address(board, ipaddress.IPv4Interface(board.address)):
+                yield Fault(("boards", i, "address"), text, f'"{board.address}"')
+            host = board.address.partition("/")[0]
+            if host in taken:
+                yield Fault(("boards", i, "address"), f"boards[{taken[host]}] has it, too; give every board its own", f'"{board.address}"')
+            taken.setdefault(host, i)
+
+    def _wrong_address(self, board: BoardEntry, address: ipaddress.IPv4Interface) -> Iterator[str]:
+        networks = [each for each in self.transports_of(board) if isinstance(each, Udp) and each.ssid is not None]
+        if board.kind == "unix":
+            yield "a process has the addresses of its computer; delete it"
+        elif not networks:
+            yield "this board joins no Wi-Fi network; give its udp transport an ssid, or delete the address"
+        for gateway in {each.gateway for each in networks} - {None}:
+            if ipaddress.IPv4Address(str(gateway)) not in address.network:
+                yield f"the gateway {gateway} is in another network than {address.network}; correct one of them"
+            elif str(address.ip) == gateway:
+                yield "the gateway has it, too; give the board another one"
+
+    def _impatient(self, number: int, board: BoardEntry) -> Iterator[Fault]:
+        seconds = self._equipment(board, "watchdog_s") or 0
+        if board.kind == "rp2040" and seconds > RP2040_WATCHDOG_S:
+            steps: Steps = ("watchdog_s",) if board.watchdog_s is None else ("boards", number, "watchdog_s")
+            text = f"the watchdog of {board.name} waits for {RP2040_WATCHDOG_S} s at most; write {RP2040_WATCHDOG_S} or less"
+            yield Fault(steps, text, str(seconds))
 
     def _unfit(self) -> Iterator[Fault]:
         """Iterate what the kind of a board cannot do."""
@@ -300,6 +446,27 @@ class Roster(Connected):
         """Return the value of a field that the pace decides, unless the roster gives it."""
         return SLOW[field] if self.pace == "slow" and field not in self.model_fields_set else int(getattr(self, field))
 
+    def _equipment(self, board: BoardEntry, field: Literal["watchdog_s", "led", "led_inverted"]) -> Any:
+        """Return what a board has: what it says itself, or what all have."""
+        own = getattr(board, field)
+        return getattr(self, field) if own is None else own
+
+    def application_of(self, board: BoardEntry) -> Path | None:
+        """Return the program of the user for a board, a file or a folder; None: the roster names none."""
+        for_all = self.application if isinstance(self.application, str) else (self.application or {}).get(board.kind)
+        path = board.application or for_all
+        return None if path is None else self._folder / path
+
+    def _network(self, board: BoardEntry, transport: Udp | EspNow | Uart) -> dict[str, Any]:
+        """Return what faction.json says of one transport of a board."""
+        told = transport.model_dump(exclude={"bus"})
+        if isinstance(transport, Udp):
+            own = None if board.address is None else ipaddress.IPv4Interface(board.address)
+            told["address"] = None if own is None else str(own.ip)
+            told["netmask"] = None if own is None else str(own.netmask)
+            told["gateway"] = None if own is None else transport.gateway  # otherwise the access point gives that, too
+        return told
+
     def board(self, which: str) -> BoardEntry:
         """Return the board with this name or id; raise RosterError with those there are."""
         for board in self.boards:
@@ -310,6 +477,7 @@ class Roster(Connected):
 
     def configuration(self, board: BoardEntry) -> dict[str, Any]:
         """Return what faction.json on this board holds."""
+        led = self._equipment(board, "led")
         return {
             "cluster": self.cluster,
             "key": self.key,
@@ -321,9 +489,12 @@ class Roster(Connected):
             "presence_ms": self.presence_ms,
             "frames_per_minute": self._paced("frames_per_minute"),
             "is_line_shared": self.pace == "slow",
-            "transports": [each.model_dump(exclude={"bus"}) for each in self.transports_of(board)],
+            "transports": [self._network(board, each) for each in self.transports_of(board)],
             "console": self.console,
             "console_control": self.console_control,
+            "watchdog_s": self._equipment(board, "watchdog_s") or None,
+            "led": None if led in (None, "none") else led,
+            "led_inverted": bool(self._equipment(board, "led_inverted")),
             "peers": sorted(each.id for each in self.boards),
             "names": [each.name for each in sorted(self.boards, key=lambda each: each.id)],
             "peer_id": board.id,

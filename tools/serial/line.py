@@ -127,7 +127,7 @@ class BoardLine:
                 return self._ask_repl(command)
             if self._stop.is_set():
                 break
-        raise LineError(f"{self.port}: {_without_answer(heard)}")
+        raise LineError(f"{self.port}: {without_answer(heard)}")
 
     def _listen(self, command: str) -> tuple[dict[str, Any] | None, bytes]:
         """Return the answer, None if it does not come in time, and all that the board has sent. Notice a prompt of a REPL."""
@@ -188,12 +188,12 @@ def _of_machine(said: str) -> dict[str, dict[str, Any]]:
     return {"probe": {"faction": "probe", **probe}, "peers": {"faction": "peers", "peers": rows}}
 
 
-def _without_answer(heard: bytes) -> str:
-    """Say what it means that no answer came."""
+def without_answer(heard: bytes, fault: str = "no answer", remedy: str = _REMEDY) -> str:
+    """Say what it means that no answer came; heard: what came instead."""
     if not heard.strip():
-        return f"no answer; {_REMEDY}"
+        return f"{fault}; {remedy}"
     last = heard.decode(errors="replace").strip().splitlines()[-1][-60:]
-    return f"no answer, but it prints {last!r}; {_REMEDY}"
+    return f"{fault}, but it prints {last!r}; {remedy}"
 
 
 def _answer(heard: bytes, command: str) -> dict[str, Any] | None:

@@ -77,7 +77,7 @@ def faults_of(invalid: ValidationError, data: Any, model: type[BaseModel]) -> It
             expected = " or ".join(error["ctx"]["expected_tags"].rsplit(", ", 1))
             yield _fault((*steps, "kind"), error["input"]["kind"], {"type": "literal_error", "ctx": {"expected": expected}})
         elif kind == "extra_forbidden":
-            yield Fault(steps, _unknown(str(steps[-1]), _fields(model, loc[:-1]), table))
+            yield Fault(steps, unknown(str(steps[-1]), _fields(model, loc[:-1]), table))
         else:
             yield _fault(steps, error["input"], error)
 
@@ -139,13 +139,13 @@ def may_be_secret(steps: Steps) -> bool:
     return any(_LIKE_SECRETS.search(name) or get_close_matches(name.lower(), SECRETS, 1, 0.65) for name in names)
 
 
-def _unknown(name: str, known: list[str], table: Any) -> str:
+def unknown(name: str, known: Sequence[str], table: Any) -> str:
     """Say that there is no such field, and which one may be meant, or which ones the table has not."""
     others = ", ".join(each for each in known if each not in table)
     return f"no such field{_meant(name, known) or (f'; delete it, or choose from {others}' if others else '; delete it')}"
 
 
-def _meant(word: str, known: list[str]) -> str:
+def _meant(word: str, known: Sequence[str]) -> str:
     close = get_close_matches(word, known, 1)
     return f"; did you mean {close[0]}?" if close else ""
 

@@ -54,7 +54,7 @@ def load_as(model: type[Model], path: Path, error: type[FileError], absent: str,
     data = _parse(path, text, error)
     changed = {_change(data, change, error): change for change in changes}
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context={"folder": path.parent})
     except ValidationError as invalid:
         lines = {} if path.suffix == ".json" else lines_of(text)
         told = [_Told(path, lines, changed, fault) for fault in faults_of(invalid, data, model)]
