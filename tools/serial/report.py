@@ -21,9 +21,9 @@ def printable(text: str) -> str:
 
 
 def ranges(ids: Iterable[int]) -> str:
-    """Write ascending ids in short: 0-4, 7."""
+    """Write ids in short, in ascending order: 0-4, 7."""
     runs: list[list[int]] = []
-    for each in ids:
+    for each in sorted(ids):
         if runs and runs[-1][-1] == each - 1:
             runs[-1].append(each)
         else:

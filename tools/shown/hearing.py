@@ -57,7 +57,7 @@ def hearing(survey: Survey, width: int) -> Iterator[RenderableType]:
     rows: dict[Marks, list[int]] = {}
     for board, row in zip(survey.boards, marks(survey)):
         rows.setdefault(row, []).append(board.peer_id)
-    labels = {row: wrap(ranges(sorted(set(ids))), _LABEL) for row, ids in rows.items()}
+    labels = {row: wrap(ranges(set(ids)), _LABEL) for row, ids in rows.items()}
     first = max([len(line) for lines in labels.values() for line in lines])
     peers = peers_of(survey)
     step = max(1, (width - first - 1) // (GROUP + 1)) * GROUP

@@ -42,11 +42,13 @@ class Fault(NamedTuple):
     ``steps``  the way to the field: ("boards", 1, "id") is boards[1].id
     ``text``   what is wrong, and what to do
     ``value``  the value, as it is shown; None: it is not shown
+    ``instead``  the field that was meant by one that does not exist, if there is one like it
     """
 
     steps: Steps
     text: str
     value: str | None = None
+    instead: str = ""
 
     def __str__(self) -> str:
         field = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.steps).lstrip(".")
@@ -77,7 +79,8 @@ def faults_of(invalid: ValidationError, data: Any, model: type[BaseModel]) -> It
             expected = " or ".join(error["ctx"]["expected_tags"].rsplit(", ", 1))
             yield _fault((*steps, "kind"), error["input"]["kind"], {"type": "literal_error", "ctx": {"expected": expected}})
         elif kind == "extra_forbidden":
-            yield Fault(steps, unknown(str(steps[-1]), _fields(model, loc[:-1]), table))
+            known = _fields(model, loc[:-1])
+            yield Fault(steps, unknown(str(steps[-1]), known, table), instead=close(str(steps[-1]), known))
         else:
             yield _fault(steps, error["input"], error)
 
@@ -146,8 +149,13 @@ def unknown(name: str, known: Sequence[str], table: Any) -> str:
 
 
 def _meant(word: str, known: Sequence[str]) -> str:
-    close = get_close_matches(word, known, 1)
-    return f"; did you mean {close[0]}?" if close else ""
+    found = close(word, known)
+    return f"; did you mean {found}?" if found else ""
+
+
+def close(word: str, known: Sequence[str]) -> str:
+    """Return the one of the known words that is most like a word; an empty text if none is like it."""
+    return (get_close_matches(word, known, 1) or [""])[0]
 
 
 def _fields(model: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
