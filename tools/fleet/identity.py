@@ -50,13 +50,9 @@ def _check_kind(port: str, board: BoardEntry, found: Found) -> None:
     if found.platform in _PLATFORMS[board.kind]:
         return
     if found.platform == "circuitpython":
-        raise DeployError(f"{port}: runs CircuitPython, and {board.name} is {_a(board.kind)}; flash MicroPython, or correct the kind")
+        raise DeployError(f"{port}: runs CircuitPython, and {board.name} is of kind {board.kind}; flash MicroPython, or correct the kind")
     what = shown(found.platform if not found.machine else f"{found.machine} ({found.platform})")
-    raise DeployError(f"{port}: is {what}, and {board.name} of the roster is {_a(board.kind)}; name another port, or correct the kind")
-
-
-def _a(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeio' else 'a'} {kind} board"
+    raise DeployError(f"{port}: is {what}, and {board.name} of the roster is of kind {board.kind}; name another port, or correct the kind")
 
 
 def _check_hardware(port: str, roster: Roster, board: BoardEntry, found: Found) -> bool:
