@@ -40,7 +40,9 @@ class Drive:
         number = re.search(r"^UID:([0-9A-Fa-f]+)\s*$", text, re.MULTILINE)
         machine = text.partition(";")[2].partition("\n")[0].strip()
         is_ours = "CircuitPython" in text or not text.strip()
-        return Found("circuitpython" if is_ours else "folder", machine, number[1].lower() if number else None)
+        version = re.search(r"CircuitPython (\S+)", text)
+        firmware = f"CircuitPython {version[1]}" if version else ""
+        return Found("circuitpython" if is_ours else "folder", machine, number[1].lower() if number else None, firmware)
 
     def look(self, found: Found, paths: list[str]) -> None:
         """Put into found which files are there. Raises DeployError."""

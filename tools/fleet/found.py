@@ -27,6 +27,7 @@ class Found:
     ``platform``     sys.platform of the board; "circuitpython" for its drive, "folder" where a process is to run
     ``machine``      what kind of board it says it is; may be empty
     ``hardware_id``  in hexadecimal; None if it has none
+    ``firmware``     its name and version; empty where nobody says it
     ``files``        {path: SHA-256} of the files that were asked for and are there; "" for other files in the same folders
     ``folders``      the folders among them
     ``texts``        the contents of CONFIGURATION and WRITTEN, as far as they are there
@@ -35,6 +36,7 @@ class Found:
     platform: str
     machine: str = ""
     hardware_id: str | None = None
+    firmware: str = ""
     files: dict[str, str] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     texts: dict[str, bytes] = field(default_factory=dict)

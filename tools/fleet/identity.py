@@ -71,7 +71,7 @@ def _check_hardware(port: str, roster: Roster, board: BoardEntry, found: Found) 
 def _check_name(port: str, roster: Roster, board: BoardEntry, found: Found) -> None:
     """Refuse a board that was another one of this cluster, or one of another cluster."""
     was = found.table(CONFIGURATION)
-    name, cluster = _name(was), was.get("cluster")
+    name, cluster = name_in(was), was.get("cluster")
     if name is None or (name in (board.name, board.id) and cluster in (None, roster.cluster)):
         return
     of = "" if cluster in (None, roster.cluster) else f" of the cluster {shown(cluster)}"
@@ -80,7 +80,12 @@ def _check_name(port: str, roster: Roster, board: BoardEntry, found: Found) -> N
     )
 
 
-def _name(was: dict[str, Any]) -> Any:
+def kind_of(found: Found) -> str | None:
+    """Return the kind that a board has in a roster; None: faction does not run on it."""
+    return next((kind for kind, platforms in _PLATFORMS.items() if found.platform in platforms), None)
+
+
+def name_in(was: dict[str, Any]) -> Any:
     """Return the name, or the id, of the board that a configuration is of; None if it says neither."""
     peers, names, peer_id = was.get("peers"), was.get("names"), was.get("peer_id")
     if isinstance(peers, list) and isinstance(names, list) and peer_id in peers and len(names) == len(peers):

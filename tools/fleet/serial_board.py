@@ -31,12 +31,20 @@ if not kind:
         kind = os.uname().machine
     except AttributeError:
         pass
-try:
-    from machine import unique_id
-    number = ''.join(['%%02x' %% byte for byte in unique_id()])
-except (ImportError, AttributeError):
-    number = None
-print(repr((sys.platform, about[0], kind, number)))
+def chip():
+    try:
+        from machine import unique_id
+        return unique_id()
+    except Exception:
+        pass
+    try:
+        from microcontroller import cpu
+        return cpu.uid
+    except Exception:
+        return b''
+number = ''.join(['%%02x' %% byte for byte in chip()]) or None
+version = '.'.join([str(part) for part in about[1][:3]])
+print(repr((sys.platform, about[0], kind, number, version)))
 for path in %r:
     try:
         with open(path, 'rb') as file:
@@ -48,6 +56,8 @@ for path in %r:
     except OSError:
         pass
 """
+# How the makers of a firmware write its name.
+_FIRMWARES = {"micropython": "MicroPython", "circuitpython": "CircuitPython"}
 _HASHED = """
 import os, hashlib, gc
 gc.collect()
@@ -158,11 +168,17 @@ class SerialBoard:
                 self._repl.start()
         self._repl.close()
 
+    def leave(self) -> None:
+        """Leave the board at its REPL, and do not start its program: it was found like that. Raises OSError."""
+        self._is_started = True
+        self._repl.leave()
+
     def identify(self) -> Found:
         """Return what the board says about itself. Raises CommandError, Stopped."""
         names = [CONFIGURATION, CONFIGURATION + NEW, WRITTEN, WRITTEN + NEW]
-        (platform, name, machine, number), *parts = self._ask(_IDENTITY % (names,), 4)
-        found = Found("circuitpython" if name == "circuitpython" else str(platform), str(machine), number)
+        (platform, name, machine, number, version), *parts = self._ask(_IDENTITY % (names,), 5)
+        firmware = f"{_FIRMWARES.get(name, name)} {version}"
+        found = Found("circuitpython" if name == "circuitpython" else str(platform), str(machine), number, firmware)
         for path, part in parts:
             found.texts[path] = found.texts.get(path, b"") + part
         return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -236,5 +237,19 @@ def _choice() -> str:
 
 
 def found() -> list[str]:
-    """Return the serial ports of this computer that are on USB."""
-    return sorted(port.device for port in list_ports.comports() if port.vid is not None)
+    """Return the serial ports of this computer that are on USB, those with numbers in their order."""
+    return sorted(usb_numbers(), key=_in_order)
+
+
+def usb_numbers() -> dict[str, str]:
+    """Return the serial ports that are on USB, each with the serial number that its device tells there, in hexadecimal; "": none.
+
+    A board with a USB port of its own tells the number of its chip; a converter chip on the board tells its own number.
+    """
+    ports = [port for port in list_ports.comports() if port.vid is not None]
+    return {port.device: re.sub("[^0-9a-f]", "", (port.serial_number or "").lower()) for port in ports}
+
+
+def _in_order(port: str) -> list[tuple[int, str]]:
+    """Return a key by which ttyACM10 comes behind ttyACM2."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", port)]

@@ -130,11 +130,15 @@ class Repl:
             self.run(f"w({content[start : start + CHUNK]!r})")
         self.run("f.close()")
 
-    def start(self) -> None:
-        """Start the program of the board, as after power-on. Raises OSError."""
+    def leave(self) -> None:
+        """End what runs, and leave the board at its friendly REPL. Raises OSError."""
         self._transport.stop = None
         self._transport.serial.write(b"\x03\r\x02")  # ctrl-C ends what runs, ctrl-B leaves the raw REPL
         self._transport.read_until(1, _PROMPT, timeout_overall=PROMPT_S)
+
+    def start(self) -> None:
+        """Start the program of the board, as after power-on. Raises OSError."""
+        self.leave()
         self._transport.serial.write(b"\x04")  # a soft reset, which runs main.py
 
     def listen(self) -> bytes:

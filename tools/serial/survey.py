@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
@@ -15,6 +14,7 @@ from .answers import check
 from .findings import CONFLICTS, findings
 from .line import BoardLine, LineError
 from .report import Report
+from .together import together
 
 COMMANDS = ("probe", "peers", "missing", "config", "stats")
 NEEDED = ("probe", "peers")  # every board that runs faction has an answer to these
@@ -83,12 +83,7 @@ class Watch:
     def survey(self, commands: Sequence[str] = COMMANDS) -> Survey:
         """Ask all boards at the same time. A board that does not answer has a fault in its report. Ctrl-C ends it at once."""
         self._stop.clear()
-        with ThreadPoolExecutor(max(1, len(self._ports))) as pool:
-            try:
-                return Survey(pool.map(lambda port: self._report(port, commands), self._ports))
-            except KeyboardInterrupt:
-                self._stop.set()  # otherwise the pool waits for every answer
-                raise
+        return Survey(together(lambda port: self._report(port, commands), self._ports, self._stop))
 
     def _report(self, port: str, commands: Sequence[str]) -> Report:
         report = Report(port)
