@@ -31,6 +31,7 @@ bench: $(PACKAGES) ## Speed of the machine, against its budgets
 	@$(RUN) -m faction_tools.dev.bench
 
 dist: $(PACKAGES) ## The files of a release, in dist/: for boards, for mip, for CPython
+	@rm -f dist/faction-*.whl dist/faction-*.tar.gz
 	@$(RUN) -m faction_tools.cli dist
 	@$(RUN) -m build --no-isolation --outdir dist . >/dev/null
 	@ls -1 dist

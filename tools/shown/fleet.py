@@ -8,7 +8,7 @@ from rich.table import Table
 
 from ..fleet.reachability import Fleet
 from ..fleet.roster import Roster
-from .ids import ranges
+from ..serial.report import ranges
 
 START_INTERVALS = 4  # from the first verdict to the start, where the roster says nothing: see faction.node
 
