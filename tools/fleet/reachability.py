@@ -38,8 +38,8 @@ def network_of(transport: Udp) -> str | None:
 class Fleet:
     """The boards of a roster and whom each hears directly.
 
-    ``reaches``: for each board, by its index, the indexes of those that hear it. ``hears``: the other way round. ``airs``: the names
-    of the airs that each is on.
+    ``reaches``: for each board, by its index, the indexes of those that hear it. ``datagrams``: of these, those that hear it over
+    UDP. ``hears``: the other way round. ``airs``: the names of the airs that each is on.
     """
 
     def __init__(self, boards: Sequence[Board]) -> None:
@@ -50,8 +50,11 @@ class Fleet:
         for group in self._shared():
             for i in group:
                 self.reaches[i] |= group
+        self.datagrams: list[set[int]] = [set() for _ in boards]
         for sender, receivers in _sent(boards):
-            self.reaches[sender] |= receivers
+            self.datagrams[sender] |= receivers
+        for i, receivers in enumerate(self.datagrams):
+            self.reaches[i] |= receivers
         self.hears: list[set[int]] = [set() for _ in boards]
         for i, receivers in enumerate(self.reaches):
             receivers.discard(i)

@@ -1,4 +1,4 @@
-"""Writes hardware ids into a roster that a person has written: comments and layout stay, and the file is never half written."""
+"""Writes hardware ids and a deadline into a roster of a person: comments and layout stay, and the file is never half written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -28,29 +28,38 @@ def write_hardware_ids(path: Path, ids: Mapping[int, str]) -> None:
 
     Raises RosterError if the file has changed so much that they do not fit, OSError if it cannot be written.
     """
+    board, hardware_id = next(iter(ids.items()))
+    _write(path, lambda roster: _put(roster, ids), f'hardware_id = "{hardware_id}" does not go into board {board} of this file')
+
+
+def write_deadline(path: Path, deadline_ms: int) -> None:
+    """Write deadline_ms into a roster that load has accepted. Raises RosterError and OSError, as write_hardware_ids does."""
+    _write(path, lambda roster: roster.update(deadline_ms=deadline_ms), f"deadline_ms = {deadline_ms} does not go into this file")
+
+
+def _write(path: Path, put: Callable[[Any], None], unfit: str) -> None:
+    """Change a roster in its file. put changes its content; unfit: what is said if it does not fit. Raises as write_hardware_ids does."""
     target = Path(os.path.realpath(path))  # a link stays a link
     with named(path):
         old = target.read_bytes()
         try:
-            new = _with_ids(old.removeprefix(_MARK).decode(), ids, path.suffix == ".json")
+            new = _changed(old.removeprefix(_MARK).decode(), put, path.suffix == ".json")
         except (TOMLKitError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            board, hardware_id = next(iter(ids.items()))
-            wanted = f'hardware_id = "{hardware_id}" does not go into board {board} of this file'
-            raise RosterError(f"{path}: {wanted}; {_BY_HAND}") from error
+            raise RosterError(f"{path}: {unfit}; {_BY_HAND}") from error
         _replace(target, (_MARK if old.startswith(_MARK) else b"") + new.encode())
 
 
-def _with_ids(text: str, ids: Mapping[int, str], is_json: bool) -> str:
-    """Return the text with the ids. Raises ValueError if it would say anything else than before, but for them."""
+def _changed(text: str, put: Callable[[Any], None], is_json: bool) -> str:
+    """Return the text with a change. Raises ValueError if it would say anything else than before, but for that."""
     read = json.loads if is_json else parse_toml
     plain = text.replace("\r\n", "\n")
     wanted = copy.deepcopy(read(plain))
-    _put(wanted, ids)
+    put(wanted)
     if is_json:
         new = json.dumps(wanted, indent=_indent(plain), ensure_ascii=False) + plain[len(plain.rstrip()) :]
     else:
         document = tomlkit.parse(plain)
-        _put(document, ids)
+        put(document)
         new = tomlkit.dumps(document)
     if read(new) != wanted:
         raise ValueError("another content")

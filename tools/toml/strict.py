@@ -58,15 +58,27 @@ def load_as(model: type[Model], path: Path, error: type[FileError], absent: str,
     """
     text = _read(path, error, absent)
     data = _parse(path, text, error)
+    return made_as(model, path, data, error, changes, {} if path.suffix == ".json" else {(): 1, **lines_of(text)})
+
+
+def made_as(
+    model: type[Model],
+    path: Path,
+    data: dict[str, Any],
+    error: type[FileError],
+    changes: Sequence[str] = (),
+    lines: Mapping[Steps, int] | None = None,
+) -> Model:
+    """Return data as a model: see load_as. path: of the file that it comes from. lines: of its fields there, if they are known."""
     changed = {_change(data, change, error): change for change in changes}
     made, found = _validated(model, data, path.parent)
     if made is not None:
         return made
-    lines = {} if path.suffix == ".json" else {(): 1, **lines_of(text)}
+    known = dict(lines or {})
     for each in found:
-        if each.instead and each.steps in lines:  # what is said of the field that was meant stands there, too
-            lines.setdefault((*each.steps[:-1], each.instead), lines[each.steps])
-    told = [_Told(path, lines, changed, fault) for fault in found]
+        if each.instead and each.steps in known:  # what is said of the field that was meant stands there, too
+            known.setdefault((*each.steps[:-1], each.instead), known[each.steps])
+    told = [_Told(path, known, changed, fault) for fault in found]
     raise error("\n".join(dict.fromkeys(str(each) for each in sorted(told, key=lambda each: each.line))))
 
 
