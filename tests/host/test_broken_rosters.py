@@ -196,7 +196,7 @@ BROKEN = {
     ),
     "a process with a device": (
         TOP + boards("transport = { kind = 'uart', uart = '/dev/ttyUSB0' }", kind="unix"),
-        ['boards[0].transport.uart: "/dev/ttyUSB0": must be a whole number'],
+        ['boards[0].transport.uart: "/dev/ttyUSB0": must be the number of a UART of the board; a process has none: give it a udp'],
     ),
     "an RP2040 with ESP-NOW": (
         TOP + RADIO + boards("", kind="rp2040"),

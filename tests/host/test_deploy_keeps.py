@@ -25,7 +25,7 @@ BOARD = """
 id = {id}
 name = "{name}"
 kind = "{kind}"
-transport = {{ kind = "udp", port = {port}, bind = "127.0.0.1", to = ["127.0.0.1:9"] }}
+transport = {{ kind = "udp", port = {port} }}
 """
 MINE = b"from member import Hooks, say\n\n\nclass Application(Hooks):\n    def on_bootstrapped(self, node):\n        say('mine')\n"
 EXAMPLE = build.board("esp32", "node")["application.py"]

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -132,6 +133,12 @@ def check(path, width):
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0 and not done.stderr, done.stderr
     return done.stdout.splitlines()
+
+
+def test_the_readme_shows_the_table_of_the_example(tmp_path):
+    (tmp_path / "faction.toml").write_text(roster.EXAMPLE)
+    lines = check(tmp_path / "faction.toml", 120)
+    assert "\n".join(lines[1:]) in (Path(__file__).parents[2] / "tools/README.md").read_text()
 
 
 def in_a_row(folder, count, top=""):

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..toml.places import Steps
 from ..toml.strict import Strict
-from .fields import Country, Hexadecimal, Host, Interface, Kind, Led, MaybeText, Name, Password, Pin, Ssid, Target
+from .fields import Country, Hexadecimal, Host, Interface, Kind, Led, MaybeText, Name, Password, Pin, Ssid, Target, UartNumber
 
 ITSELF = "auto"  # the direction of a transceiver that turns by itself
 
@@ -47,7 +47,7 @@ class Uart(Strict):
     """
 
     kind: Literal["uart"]
-    uart: int = Field(1, ge=0, le=7)
+    uart: UartNumber = 1
     baudrate: int = Field(115200, ge=300, le=4_000_000)
     tx: Optional[Pin] = None
     rx: Optional[Pin] = None

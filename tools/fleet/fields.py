@@ -9,7 +9,7 @@ import re
 import unicodedata
 from typing import Annotated, Any, Optional, Union
 
-from pydantic import AfterValidator, Field, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 from faction import byzantine, everyone, majority
 
@@ -48,6 +48,12 @@ def _pin(value: Any) -> Any:
     if _is_number(value):
         raise ValueError(f"must be from 0 to {PINS - 1}, the numbers of pins")
     raise ValueError("must be the number of a pin, or its name in quotes")
+
+
+def _no_device(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("/"):
+        raise ValueError("must be the number of a UART of the board; a process has none: give it a udp transport")
+    return value
 
 
 def _led(value: Any) -> Any:
@@ -169,6 +175,7 @@ Ssid = Annotated[str, AfterValidator(_ssid)]
 Password = Annotated[str, AfterValidator(_password)]
 Quorum = Annotated[Union[int, str], PlainValidator(_quorum)]
 Budget = Annotated[int, AfterValidator(_budget)]
+UartNumber = Annotated[int, Field(ge=0, le=7), BeforeValidator(_no_device)]
 Pin = Annotated[Union[int, str], PlainValidator(_pin)]
 Led = Annotated[Union[int, str], PlainValidator(_led)]
 Target = Annotated[str, AfterValidator(_target)]

@@ -131,7 +131,7 @@ def _distances(links: Sequence[set[int]], start: int) -> dict[int, int]:
     """Return {board: hops to it} of all that the links lead to, the start among them."""
     found = {start: 0}
     ring, hops = {start}, 0
-    while ring:
+    while ring and len(found) < len(links):
         ring, hops = {each for board in ring for each in links[board]} - found.keys(), hops + 1
         found.update(dict.fromkeys(ring, hops))
     return found

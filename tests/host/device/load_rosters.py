@@ -6,10 +6,10 @@ process. Prints what goes wrong, and at the end how many nodes there were.
 
 import sys
 
-from main import open_socket
-from member import connect, load, make
+from member import addresses, connect, load, make
 
 from faction.transports.loopback import Hub
+from faction.transports.udp import UDP
 
 
 def node_of(line, path):
@@ -17,19 +17,18 @@ def node_of(line, path):
     with open(path, "w") as file:
         file.write(line)
     settings = load(path)
-    made = []
-    openers = {kind: lambda each: made.append(open_socket(each)) or made[-1] for kind in ("udp",)}
+    hub = Hub()
+    openers = {kind: lambda each: hub.join() for kind in ("udp", "uart", "espnow")}
     if settings.pop("is_process"):
-        transport = connect(settings["transports"], openers)
-    else:
-        hub = Hub()
-        transport = connect(settings["transports"], {kind: lambda each: hub.join() for kind in ("udp", "uart", "espnow")})
+        openers = {"udp": lambda each: UDP(each["port"], addresses(each), each["bind"])}
+    transport = connect(settings["transports"], openers)
     node = make(settings, transport)
     for _ in range(3):
         node.poll()
     node.complete()
-    for socket in made:
-        socket.close()
+    node.poll()
+    if hasattr(transport, "close"):
+        transport.close()
     return node
 
 
