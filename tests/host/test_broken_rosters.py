@@ -108,7 +108,7 @@ BROKEN = {
     ),
     "two ports": (
         udp("", ", port = 47001"),
-        [f"boards[0].transport: {NEVER}a on UDP port 47000 | b on UDP port 47001; write the same port"],
+        [f"boards[0].transport: {NEVER}a on UDP port 47000 | b on UDP port 47001; give each process a port"],
     ),
     "two networks": (
         udp(", ssid = 'barn'", ", ssid = 'shed'", kind="esp32"),

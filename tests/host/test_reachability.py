@@ -114,6 +114,12 @@ def test_the_computer_itself_is_no_network_for_boards(tmp_path):
     assert hears(write(tmp_path, udp(5, "127.0.0.1:6"), udp(6, "127.0.0.1:5", more=bound), kind="unix")) == [[1], [0]]
 
 
+def test_of_two_processes_at_one_port_only_one_hears(tmp_path):
+    said = refused(write(tmp_path, *[udp(5, "127.0.0.1:5")] * 3, kind="unix"))
+    assert said.endswith('give each process a port of its own, and list those of the others in "to", such as "127.0.0.1:47001"')
+    assert hears(write(tmp_path, *[udp(5)] * 3, kind="unix")) == EVERYBODY  # a broadcast comes to all
+
+
 def test_many_groups_are_told_in_one_line(tmp_path):
     said = refused(write(tmp_path, *[radio(1 + i % 10) for i in range(200)]))
     assert (

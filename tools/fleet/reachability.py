@@ -110,6 +110,8 @@ class Fleet:
 
     def _remedy(self, groups: Sequence[Sequence[int]]) -> str:
         """Say what joins the groups: what they all have may be made the same, or one board may stand on both airs."""
+        if all(board.kind == "unix" for board in self.boards):
+            return 'give each process a port of its own, and list those of the others in "to", such as "127.0.0.1:47001"'
         kinds = [{each.kind for i in group for each in self.transports[i]} for group in groups]
         same = next((_SAME[kind] for kind in _SAME if all(kind in each for each in kinds)), "put all on one air")
         return f"{same}, or give one board of each group transports on an air that they share"
@@ -190,11 +192,12 @@ def _guessed(sender: _Socket, unknown: Mapping[str, int], at: Mapping[int, Seque
 
 def _hearing(host: str, sender: _Socket, there: Sequence[_Socket]) -> Iterator[int]:
     """Iterate the boards of those at a port that hear a datagram to an address."""
-    is_local, is_group = _is_loopback(host), ipaddress.IPv4Address(host).is_multicast
+    if _is_loopback(host):
+        yield from _on_one_computer(host, sender, there)
+        return
+    is_group = ipaddress.IPv4Address(host).is_multicast
     for each in there:
-        if is_local:  # processes on one computer
-            is_heard = sender.board.kind == each.board.kind == "unix" and each.udp.bind in (_ANY, host)
-        elif _is_loopback(sender.udp.bind) or _is_loopback(each.udp.bind):
+        if _is_loopback(sender.udp.bind) or _is_loopback(each.udp.bind):
             is_heard = False
         elif each.host == host:
             is_heard = True
@@ -204,6 +207,13 @@ def _hearing(host: str, sender: _Socket, there: Sequence[_Socket]) -> Iterator[i
             is_heard = any(to.rpartition(":")[0] == host for to in each.udp.to) if is_group else _is_broadcast(host, each)
         if is_heard:
             yield each.number
+
+
+def _on_one_computer(host: str, sender: _Socket, there: Sequence[_Socket]) -> Iterator[int]:
+    """Iterate the one process that hears a datagram to its computer itself: of several at one port the system chooses one."""
+    local = [each.number for each in there if each.board.kind == "unix" and each.udp.bind in (_ANY, host)]
+    if sender.board.kind == "unix" and len(local) == 1:
+        yield from local
 
 
 def _is_broadcast(host: str, receiver: _Socket) -> bool:

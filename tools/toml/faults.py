@@ -80,7 +80,9 @@ def faults_of(invalid: ValidationError, data: Any, model: type[BaseModel]) -> It
             yield _fault((*steps, "kind"), error["input"]["kind"], {"type": "literal_error", "ctx": {"expected": expected}})
         elif kind == "extra_forbidden":
             known = _fields(model, loc[:-1])
-            yield Fault(steps, unknown(str(steps[-1]), known, table), instead=close(str(steps[-1]), known))
+            meant = close(str(steps[-1]), known)
+            is_safe = not may_be_secret(steps) or meant in SECRETS  # otherwise a secret could be shown as the value of another field
+            yield Fault(steps, unknown(str(steps[-1]), known, table), instead=meant if is_safe else "")
         else:
             yield _fault(steps, error["input"], error)
 
