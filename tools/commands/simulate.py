@@ -54,7 +54,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("scenario", nargs="?", help="a .toml file, or the name of a scenario that comes along; without it: list those")
     parser.add_argument(
-        "--roster", metavar="FILE", help=f"run the boards of a roster; alone: which deadline {ROSTER_SHARE:.0%} of all starts meet"
+        "--roster", metavar="FILE", help=f"run the boards of a roster; alone: which deadline {ROSTER_SHARE:.0%}% of all starts meet"
     )
     parser.add_argument("--write", action="store_true", help="write the deadline that is found into the roster; its comments stay")
     parser.add_argument("--seed", type=_whole("--seed", 0), metavar="N", help="the seed of the run, or of the first of many (default: 1)")
