@@ -69,6 +69,23 @@ transport = { kind = "uart", uart = 1, tx = 4, rx = 5 }
     + _MORE
 )
 
+
+def _two(kind: str, comment: str = "") -> str:
+    """Return two boards of a kind that have the transport of all boards."""
+    first = f'kind = "{kind}"'
+    return f"""
+[[boards]]
+id = 0                       # another one for each board, from 0 to 1073741823
+name = "north"
+{f"{first:<29}# {comment}" if comment else first}
+
+[[boards]]
+id = 1
+name = "south"
+{first}
+"""
+
+
 # The rosters of boards of one kind.
 EXAMPLES = {
     "esp32": _TOP
@@ -76,18 +93,8 @@ EXAMPLES = {
 [transport]                  # for all boards that have no transport of their own
 kind = "espnow"              # boards on one channel hear each other; no access point is needed
 channel = 6
-
-[[boards]]
-id = 0                       # another one for each board, from 0 to 1073741823
-name = "north"
-kind = "esp32"
-# chip = "esp32c3"           # for the check of pins: esp32, esp32s2, esp32s3, esp32c3 or esp32c6
-
-[[boards]]
-id = 1
-name = "south"
-kind = "esp32"
 """
+    + _two("esp32", 'another ESP32 than the first one also has a line such as: chip = "esp32c3"')
     + _MORE,
     "rp2040": _TOP
     + """\
@@ -103,17 +110,8 @@ rx = 5
 # ssid = "the network"
 # password = "its password"
 # country = "DE"             # where the board is
-
-[[boards]]
-id = 0                       # another one for each board, from 0 to 1073741823
-name = "north"
-kind = "rp2040"              # a Pico, Pico 2, Pico W, or any board with such a chip
-
-[[boards]]
-id = 1
-name = "south"
-kind = "rp2040"
 """
+    + _two("rp2040", "a Pico, Pico 2, Pico W, or any board with such a chip")
     + _MORE,
     "circuitpython": _TOP
     + """\
@@ -127,17 +125,8 @@ rx = "RX"
 # kind = "udp"
 # ssid = "the network"
 # password = "its password"
-
-[[boards]]
-id = 0                       # another one for each board, from 0 to 1073741823
-name = "north"
-kind = "circuitpython"
-
-[[boards]]
-id = 1
-name = "south"
-kind = "circuitpython"
 """
+    + _two("circuitpython")
     + _MORE,
     "unix": _TOP
     + """\
