@@ -124,9 +124,11 @@ def test_a_run_that_never_gets_there_is_later_than_all_others():
     assert made([None, *waits[:59]]).at_most("longest_wait_ms", 0.95) == math.inf
     assert made([None, *waits[:59]]).deadline_ms(0.95) is None
     said = tables.deadline(made([None, *waits[:59]]), 0.95)
-    assert said == "for 95.00% of the starts to succeed: no answer: too many runs never get there: 1 of 60; more runs may tell"
+    assert (
+        said == "for 95.00% of the starts to succeed: no answer: too many runs never get there: 1 of 60, within 600 s; more runs may tell"
+    )
     said = tables.deadline(made([None] * 20 + waits[:40]), 0.95)
-    assert said == "for 95.00% of the starts to succeed: no deadline is long enough: too many runs never get there: 20 of 60"
+    assert said == "for 95.00% of the starts to succeed: no deadline is long enough: too many runs never get there: 20 of 60, within 600 s"
     assert made([None] * 3 + [5.0] * 57).at_most("longest_wait_ms", 0.5) == 5
 
 
@@ -237,6 +239,12 @@ def test_the_answer_says_what_it_is():
     assert re.search(r"\nfor 90.00% of the starts to succeed: deadline_ms = 3_\d00\n$", done.stdout), done.stdout
     assert "\nthe deadline is the longest but 1 of 60 waits, rounded up: 95% certain, for the scenario as simulated, not" in done.stdout
     assert "not all Bootstrapped in 0 of 60 runs; of all that could be run, in 4.9% at most (95% certain)" in done.stdout
+
+
+def test_with_json_the_answer_goes_to_standard_error():
+    done = faction("simulate", "greenhouse", "--confidence", "0.5", "--runs", "5", "--set", "cluster.nodes=2", "--json")
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 5 and all(line.startswith("{") for line in done.stdout.splitlines())
+    assert "for 50.00% of the starts to succeed: deadline_ms = " in done.stderr
 
 
 def test_the_help_names_the_method_and_its_limits():

@@ -144,6 +144,18 @@ def test_a_big_run_shows_its_progress_and_ctrl_c_keeps_it(tmp_path):
     assert "0 of 400 nodes Bootstrapped; " in text and "stopped by ctrl-C at " in text and "concluded" not in text, text
 
 
+def test_progress_rises_with_what_the_nodes_count():
+    """All nodes get their verdicts at the end, but the progress is seen before."""
+    found = []
+    run = Simulation(load("greenhouse", ["cluster.nodes=40"]), 1)
+    run.run(lambda: found.append((run.progress, sum(board.is_concluded for board in run.boards))))
+    assert found[0][0] == 0 and run.progress == 1 and all(0 <= share <= 1 for share, _ in found)
+    before = {round(share, 1) for share, concluded in found if concluded == 0}
+    assert len(before) >= 6, before
+    dark = Simulation(load("greenhouse", ["medium.loss=1.0"]), 1).run()
+    assert dark.progress == 1  # all have timed out
+
+
 def test_many_runs_show_their_progress_and_ctrl_c_keeps_them():
     written, left, code = on_terminal("greenhouse", "--runs", "100000", seconds=6)
     text = "\n".join(left)

@@ -67,7 +67,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--confidence", type=_share, metavar="SHARE", help=CONFIDENCE)
     parser.add_argument("--jobs", type=_whole("--jobs", 1), metavar="N", help="how many processes (default: one for each core)")
     parser.add_argument("--dask", metavar="ADDRESS", help="run on the Dask cluster of this scheduler")
-    parser.add_argument("--json", action="store_true", help="for programs: the outcome of each run, an object on a line")
+    parser.add_argument(
+        "--json", action="store_true", help="for programs: the outcome of each run, an object on a line; a deadline goes to standard error"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -134,7 +136,7 @@ def _check(options: argparse.Namespace) -> None:
     if options.write and not (options.roster and options.confidence):
         raise CommandError("--write: there is no deadline to write; add --roster FILE, and --confidence 0.99 if there are other options")
     if options.write and options.json:
-        raise CommandError("--write and --json cannot work together: --json leaves out the deadline; leave out one of them")
+        raise CommandError("--write and --json cannot work together: one is for people, the other for programs; leave out one of them")
     _check_conflicts([name for name in given if name not in ("scenario", "run", "roster", "write")], options)
     for name, suffixes in (("picture", PICTURES), ("page", PAGES), ("journal", ())):
         if name in given:
@@ -247,10 +249,13 @@ def _noted_interrupts() -> Iterator[list[int]]:
 
 
 def _show_progress(simulation: Simulation, shown: Bar, interrupts: Sequence[int]) -> bool:
-    """Show how much time has been simulated, and how many nodes have a verdict. Tell whether there was an interrupt."""
+    """Show how much time has been simulated, and how many nodes have a verdict. Tell whether there was an interrupt.
+
+    As a rule all nodes get their verdict in the last moment. So the bar shows how many they count as ready on their way there.
+    """
     if shown.is_due:
         concluded = sum(board.is_concluded for board in simulation.boards)
-        shown.show(concluded, f"{simulation.now / 1e6:.1f} s simulated, nodes concluded:")
+        shown.show(concluded, f"{simulation.now / 1e6:.1f} s simulated, nodes concluded:", simulation.progress)
     return bool(interrupts)
 
 
@@ -304,6 +309,8 @@ def _many(loaded: Scenario, options: argparse.Namespace) -> int:
     (done,) = _campaigns([loaded], runs, options)
     if done.outcomes and options.json:
         print("\n".join([json.dumps(each) for each in done.outcomes]))
+        if options.confidence:
+            print(_deadline(done, options.confidence), file=sys.stderr)
     elif done.outcomes:
         _show(done, options)
     if not done.is_complete:
@@ -340,7 +347,7 @@ def _show(done: Campaign, options: argparse.Namespace) -> None:
     for line in tables.verdicts(done, _command(options)):
         _print(line)
     if options.confidence:
-        _print(tables.deadline(done, options.confidence))
+        _print(_deadline(done, options.confidence))
     if options.roster:
         _print(_about_roster(done, options))
 
@@ -361,6 +368,12 @@ def _about_roster(done: Campaign, options: argparse.Namespace) -> str:
         write_deadline(Path(options.roster), deadline_ms)
         told = f"{options.roster}: deadline_ms = {deadline_ms} written, in place of {there_ms}"
     return f"{ASSUMED}\n{told}"
+
+
+def _deadline(done: Campaign, confidence: float) -> str:
+    from ..shown import campaign as tables
+
+    return tables.deadline(done, confidence)
 
 
 def _command(options: argparse.Namespace) -> str:

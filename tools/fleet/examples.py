@@ -72,17 +72,18 @@ transport = { kind = "uart", uart = 1, tx = 4, rx = 5 }
 
 def _two(kind: str, comment: str = "") -> str:
     """Return two boards of a kind that have the transport of all boards."""
-    first = f'kind = "{kind}"'
+    line = f'kind = "{kind}"'
+    first = f"{line:<29}# {comment}" if comment else line
     return f"""
 [[boards]]
 id = 0                       # another one for each board, from 0 to 1073741823
 name = "north"
-{f"{first:<29}# {comment}" if comment else first}
+{first}
 
 [[boards]]
 id = 1
 name = "south"
-{first}
+{line}
 """
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from ..simulator import bounds
-from ..simulator.campaign import Campaign
+from ..simulator.campaign import LIMIT_MS, Campaign
 
 SURE = f"{bounds.CERTAINTY:.0%}"
 COLUMNS = ("", "median", "95th", "99th", "longest")
@@ -121,7 +121,7 @@ def _no_deadline(campaign: Campaign, confidence: float) -> str:
         return "no answer: the runs that were cut short may be the longest"
     if runs < bounds.runs_needed(confidence):
         return f"no answer from {runs:,} runs; it takes {bounds.runs_needed(confidence):,} at least"
-    many = f"too many runs never get there: {never:,} of {runs:,}"
+    many = f"too many runs never get there: {never:,} of {runs:,}, within {LIMIT_MS / 1000:.0f} s"
     if bounds.at_most(never - 1, runs, 1 - confidence) >= bounds.CERTAINTY:
         return f"no deadline is long enough: {many}"
     return f"no answer: {many}; more runs may tell"

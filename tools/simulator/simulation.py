@@ -41,7 +41,7 @@ from .topology import Gap, gaps, neighbours, places
 
 CLUSTER_NAME = "simulated"
 SECRET = b"the secret of the simulated cluster"
-WATCH_EVENTS = 500  # between two looks of the caller
+WATCH_EVENTS = 50  # between two looks of the caller: in a large cluster each may take some ms
 
 
 class Simulation:
@@ -109,6 +109,12 @@ class Simulation:
     def now(self) -> int:
         """Return the microseconds since the start."""
         return self.timeline.now
+
+    @property
+    def progress(self) -> float:
+        """Return how far the nodes are on the way to their verdicts, from 0 to 1: the share of what their quorums need that is ready."""
+        needed = sum(board.quorum for board in self.boards)
+        return sum(_counted(board) for board in self.boards) / needed
 
     @property
     def deliveries(self) -> int:
@@ -209,3 +215,10 @@ class Simulation:
                 self._boot(board)
             elif event.kind == "brownout":
                 self.timeline.at(self.timeline.now + self._draw_us(event.for_ms), self._boot, board)
+
+
+def _counted(board: SimulatedBoard) -> int:
+    """Return how many ready nodes a board counts, of those that it needs."""
+    if board.node is None:
+        return 0
+    return board.quorum if board.is_concluded else min(board.quorum, board.node.machine.collecting.count)
