@@ -36,6 +36,7 @@ compare: $(PACKAGES) $(COMPARE) ## Beside MQTT and ZooKeeper, on a network that 
 	@$(RUN) -m faction_tools.dev.compare $(call pass,TRIES)
 
 dist: $(PACKAGES) ## The files of a release, in dist/: for boards, for mip, for CPython
+	@rm -f dist/faction-*.whl dist/faction-*.tar.gz
 	@$(RUN) -m faction_tools.cli dist
 	@$(RUN) -m build --no-isolation --outdir dist . >/dev/null
 	@ls -1 dist

@@ -18,6 +18,7 @@ import pytest
 from command import FACTION, faction
 from needs import needs_distributed
 
+from faction_tools.fleet.roster import EXAMPLE
 from faction_tools.shown import palette
 from faction_tools.shown.page import TEMPLATE, page
 from faction_tools.simulator import campaign
@@ -279,7 +280,8 @@ def commands():
 
 def test_the_commands_of_the_readme_work(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert len(commands()) == 7
+    (tmp_path / "faction.toml").write_text(EXAMPLE)
+    assert len(commands()) == 9
     for words in commands():
         fewer = {
             "10000": "40",
@@ -291,7 +293,7 @@ def test_the_commands_of_the_readme_work(tmp_path, monkeypatch):
         done = faction(*[fewer.get(word, word) for word in words], *(["--runs", "10"] if "--sweep" in words else []))
         assert done.returncode == 0 and done.stdout, (words, done.stderr)
         assert done.stdout in README or not {"brownout", "tunnel"} & set(words), done.stdout
-    assert {path.name for path in tmp_path.iterdir()} == {"run.html", "run.svg", "loss.svg", "tunnel.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"faction.toml", "run.html", "run.svg", "loss.svg", "tunnel.png"}
 
 
 def test_the_example_of_the_readme_runs():

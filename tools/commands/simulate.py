@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..simulator.simulation import Simulation
 
 INTERRUPTED = 130  # the exit code
+ROSTER_SHARE = 0.99  # of --roster alone: the starts that the deadline is for
 RUNS = 1000  # of --confidence alone; more if the share needs more
 MOST_RUNS = 100_000  # that nobody has asked for
 WORKERS_OF_DASK = 64  # about: they may come and go
@@ -35,6 +36,7 @@ CONFIDENCE = (
     "one of the measured waits in order (an order statistic, by the binomial distribution, whatever the distribution of the waits); "
     f"without --runs: {RUNS:,} runs, or as many as it takes. It holds for the scenario as simulated, not for the real air"
 )
+ALONE = ("runs", "confidence", "sweep", "picture", "page", "journal")  # --roster with none of them looks for a deadline
 MANY = ("runs", "confidence", "sweep")  # each of them asks for many runs
 ONE_RUN = "there is one {name} for one run; choose that run with --seed, and leave out --{other}"
 # (option, options that it cannot work with, why, and what to do)
@@ -51,6 +53,10 @@ CONFLICTS = (
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("scenario", nargs="?", help="a .toml file, or the name of a scenario that comes along; without it: list those")
+    parser.add_argument(
+        "--roster", metavar="FILE", help=f"run the boards of a roster; alone: which deadline {ROSTER_SHARE:.0%}% of all starts meet"
+    )
+    parser.add_argument("--write", action="store_true", help="write the deadline that is found into the roster; its comments stay")
     parser.add_argument("--seed", type=_whole("--seed", 0), metavar="N", help="the seed of the run, or of the first of many (default: 1)")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change the scenario: medium.loss=0.2")
     parser.add_argument("--picture", metavar="FILE", help="draw the run, or the sweep: .svg or .png")
@@ -69,17 +75,27 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Do what the options ask for. Return 0 if all nodes with power are Bootstrapped in every run; of a sweep, always."""
     _check(options)
-    if options.scenario is None:
+    if options.scenario is None and options.roster is None:
         return _list()
-    from ..simulator import scenario
-
-    loaded = scenario.load(options.scenario, options.set)
+    loaded = _load(options, options.set)
     options.seed = 1 if options.seed is None else options.seed
     if options.sweep is not None:
         return _sweep(options)
     if options.runs or options.confidence:
         return _many(loaded, options)
     return _one(loaded, options)
+
+
+def _load(options: argparse.Namespace, changes: list[str]) -> Scenario:
+    """Return the scenario that the options name, or that of their roster, with changes. Raises FileError."""
+    from ..simulator import scenario
+
+    if options.roster is None:
+        return scenario.load(options.scenario, changes)
+    from ..fleet import roster
+    from ..simulator import fleet
+
+    return fleet.scenario_of(roster.load(options.roster), options.roster, changes)
 
 
 # The options
@@ -114,8 +130,14 @@ def _share(text: str) -> float:
 
 def _check(options: argparse.Namespace) -> None:
     """Refuse, before anything runs, options that cannot work together, and files that cannot be written. Raises CommandError."""
+    if options.roster is not None and not any(_is_given(getattr(options, name)) for name in ALONE):
+        options.confidence = ROSTER_SHARE
     given = [name for name in vars(options) if _is_given(getattr(options, name))]
-    _check_conflicts([name for name in given if name not in ("scenario", "run")], options)
+    if options.write and not (options.roster and options.confidence):
+        raise CommandError("--write: there is no deadline to write; add --roster FILE, and --confidence 0.99 if there are other options")
+    if options.write and options.json:
+        raise CommandError("--write and --json cannot work together: one is for people, the other for programs; leave out one of them")
+    _check_conflicts([name for name in given if name not in ("scenario", "run", "roster", "write")], options)
     for name, suffixes in (("picture", PICTURES), ("page", PAGES), ("journal", ())):
         if name in given:
             _check_file(name, Path(getattr(options, name)), suffixes)
@@ -142,8 +164,10 @@ def _is_given(value: object) -> bool:
 
 
 def _check_conflicts(given: Sequence[str], options: argparse.Namespace) -> None:
-    if given and options.scenario is None:
+    if given and options.scenario is None and options.roster is None:
         raise CommandError(f"--{given[0]}: it needs a scenario; faction simulate lists the names")
+    if options.scenario is not None and options.roster is not None:
+        raise CommandError(f"--roster {options.roster}: its boards are the scenario; leave out {options.scenario}")
     for name in ("jobs", "dask"):
         if name in given and not set(MANY) & set(given):
             raise CommandError(f"--{name} {getattr(options, name)}: one run takes one process; add --runs, --confidence or --sweep")
@@ -303,7 +327,7 @@ def _campaigns(variants: Sequence[Scenario], runs: int, options: argparse.Namesp
     workers = WORKERS_OF_DASK if options.dask else options.jobs
     with bar("runs", runs * len(variants)) as shown, _executor(options) as executor:
         for variant in variants:
-            done.append(campaign.run(variant, options.scenario, runs, executor, options.seed, shown.advance, workers))
+            done.append(campaign.run(variant, options.scenario or options.roster, runs, executor, options.seed, shown.advance, workers))
             if not done[-1].is_complete:
                 break
     return done
@@ -324,6 +348,26 @@ def _show(done: Campaign, options: argparse.Namespace) -> None:
         _print(line)
     if options.confidence:
         _print(_deadline(done, options.confidence))
+    if options.roster:
+        _print(_about_roster(done, options))
+
+
+def _about_roster(done: Campaign, options: argparse.Namespace) -> str:
+    """Say what the runs rest on, and what their deadline means for the roster; write it there if that is asked for."""
+    from ..fleet import roster
+    from ..simulator.fleet import ASSUMED
+
+    deadline_ms = done.deadline_ms(options.confidence) if options.confidence else None
+    if deadline_ms is None:
+        return f"{ASSUMED}\n{options.roster}: not changed, as there is no deadline to write" if options.write else ASSUMED
+    there_ms = roster.load(options.roster).deadline_ms
+    told = f"{options.roster} has deadline_ms = {there_ms}: " + ("long enough" if there_ms >= deadline_ms else "too short")
+    if options.write:
+        from ..fleet.writing import write_deadline
+
+        write_deadline(Path(options.roster), deadline_ms)
+        told = f"{options.roster}: deadline_ms = {deadline_ms} written, in place of {there_ms}"
+    return f"{ASSUMED}\n{told}"
 
 
 def _deadline(done: Campaign, confidence: float) -> str:
@@ -335,7 +379,8 @@ def _deadline(done: Campaign, confidence: float) -> str:
 def _command(options: argparse.Namespace) -> str:
     """Return the command that repeats one of the runs, without its seed."""
     changes = "".join(f" --set {shlex.quote(change)}" for change in options.set)
-    return f"faction simulate {shlex.quote(options.scenario)}{changes}"
+    source = f"--roster {shlex.quote(options.roster)}" if options.roster else shlex.quote(options.scenario)
+    return f"faction simulate {source}{changes}"
 
 
 def _sweep(options: argparse.Namespace) -> int:
@@ -364,4 +409,4 @@ def _variants(options: argparse.Namespace) -> tuple[str, list[Any], list[Scenari
     values = [scenario.value_of(text) for text in texts.split(",") if text]
     if not values:
         raise CommandError(f"--sweep {options.sweep}: no values; write it as medium.loss=0,0.1,0.2")
-    return name, values, [scenario.load(options.scenario, [*options.set, f"{name}={value}"]) for value in values]
+    return name, values, [_load(options, [*options.set, f"{name}={value}"]) for value in values]
