@@ -282,7 +282,7 @@ def waver(machine, journal, peer_id):
 
 def test_a_journal_records_without_allocating():
     need_lock()
-    for peers in rosters_of(5) + rosters_of(200):
+    for peers in rosters_of(5) + rosters_of(100):
         gc.collect()
         config = Config(peers[0], peers, len(peers))
         for rejections in (0, 1, 7):
