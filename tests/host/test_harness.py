@@ -124,14 +124,14 @@ def samples(folder, *names):
     return portable
 
 
-def run_pytest(portable, **environment):
-    """Run pytest on a folder as a person would, with these variables; return the process and the results.
+def run_pytest(portable, *options, **environment):
+    """Run pytest on a folder as a person would, with these options and variables; return the process and the results.
 
     A result is the outcome and the text that pytest shows for it, by module, test and runtime: ("noise", "test_fails[cpython]").
     """
     report = portable.parent / "report.xml"
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "conftest", "-c", str(ROOT / "pyproject.toml")]
-    command += ["-o", "device_timeout=%d" % TIMEOUT_S, "--junitxml", str(report), "--rootdir", str(portable.parent), str(portable)]
+    command += ["-o", "device_timeout=%d" % TIMEOUT_S, "--junitxml", str(report), "--rootdir", str(portable.parent), str(portable), *options]
     inherited = {name: value for name, value in os.environ.items() if name != "CI"}
     inherited["PYTHONPATH"] = str(ROOT / "tests")
     done = subprocess.run(command, env={**inherited, **environment}, capture_output=True, text=True, timeout=600)
@@ -150,8 +150,8 @@ def read_results(report):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """What pytest says of all the samples on all runtimes: one run, since it takes its time."""
-    return run_pytest(samples(tmp_path_factory.mktemp("suite"), *SAMPLES))[1]
+    """What pytest says of all the samples on all runtimes: one run, in which the endless loops run side by side."""
+    return run_pytest(samples(tmp_path_factory.mktemp("suite"), *SAMPLES), "-n4", "--dist=loadscope")[1]
 
 
 @pytest.fixture
