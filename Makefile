@@ -2,7 +2,9 @@ PYTHON ?= python3
 
 VENV := .venv
 RUN := $(VENV)/bin/python
+DEMO := $(VENV)/.demo
 PACKAGES := $(VENV)/.installed
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-compile
 RUNTIMES := tests/runtimes
 NODE_MODULES := $(RUNTIMES)/node_modules/.installed
 STUBS := $(VENV)/stubs/.installed
@@ -12,7 +14,7 @@ STUBS := $(VENV)/stubs/.installed
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
 
-demo: $(PACKAGES) ## A cluster of MicroPython processes boots, in four seconds; NODES=5 QUORUM=4 LOSS=0.2 SEED=1 change it
+demo: $(DEMO) ## A cluster of MicroPython processes boots, in four seconds; NODES=5 QUORUM=4 LOSS=0.2 SEED=1 change it
 	@$(RUN) -m faction_tools.dev.demo $(foreach option,NODES QUORUM LOSS SEED,$(call pass,$(option)))
 
 test: $(PACKAGES) node $(STUBS) ## The one suite, on CPython and on every MicroPython; ten minutes
@@ -47,11 +49,16 @@ clean: ## Remove everything that was made
 # $(call pass,NODES) is --nodes=5 where the variable NODES is 5, and nothing where it is not set.
 pass = $(if $($(1)),--$(shell echo $(1) | tr A-Z a-z)='$($(1))')
 
-$(PACKAGES): tools/requirements.txt pyproject.toml
-	@echo "set-up: Python packages, into $(VENV)"
+$(DEMO): tools/requirements-demo.txt pyproject.toml
+	@echo "set-up: what the demo needs, into $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(RUN) -m pip install --quiet --disable-pip-version-check -r tools/requirements.txt
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PIP) -r tools/requirements-demo.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(PACKAGES): tools/requirements.txt $(DEMO)
+	@echo "set-up: Python packages, into $(VENV)"
+	@$(PIP) -r tools/requirements.txt
 	@touch $@
 
 stubs: $(STUBS)
@@ -60,7 +67,7 @@ $(STUBS): tests/stubs.txt | $(PACKAGES)
 	@echo "set-up: types of the boards' firmware, into $(VENV)/stubs"
 	@rm -rf $(VENV)/stubs
 	@grep -v '^#' $< | while read folder packages; do \
-	    $(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --target $(VENV)/stubs/$$folder $$packages || exit 1; \
+	    $(PIP) --no-deps --target $(VENV)/stubs/$$folder $$packages || exit 1; \
 	done
 	@touch $@
 
