@@ -97,6 +97,12 @@ def test_one():
 
 del test_one
 """,
+    "elsewhere": """\
+NOT_ON = ("micropython", "micropython-32bit")
+
+def test_passes():
+    pass
+""",
     "where": """\
 import sys
 import faction
@@ -131,7 +137,16 @@ def run_pytest(portable, *options, **environment):
     """
     report = portable.parent / "report.xml"
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "conftest", "-c", str(ROOT / "pyproject.toml")]
-    command += ["-o", "device_timeout=%d" % TIMEOUT_S, "--junitxml", str(report), "--rootdir", str(portable.parent), str(portable), *options]
+    command += [
+        "-o",
+        "device_timeout=%d" % TIMEOUT_S,
+        "--junitxml",
+        str(report),
+        "--rootdir",
+        str(portable.parent),
+        str(portable),
+        *options,
+    ]
     inherited = {name: value for name, value in os.environ.items() if name != "CI"}
     inherited["PYTHONPATH"] = str(ROOT / "tests")
     done = subprocess.run(command, env={**inherited, **environment}, capture_output=True, text=True, timeout=600)
@@ -228,6 +243,32 @@ def test_a_module_whose_tests_vanish_fails(result):
     outcome, text = result("vanishing", "test_one")
     assert outcome == "failure"
     assert "no test_* function in test_vanishing" in text
+
+
+def test_a_module_says_on_which_runtimes_it_does_not_run(results):
+    assert [test for module, test in results if module == "elsewhere"] == ["test_passes[cpython]", "test_passes[micropython-mpy]"]
+
+
+def test_a_runtime_that_is_not_there_cannot_be_left_out(tmp_path):
+    portable = samples(tmp_path, "elsewhere")
+    path = portable / "test_elsewhere.py"
+    path.write_text(path.read_text().replace("micropython-32bit", "pypy"))
+    done, _ = run_pytest(portable)
+    assert done.returncode != 0 and "NOT_ON: no runtime pypy" in done.stdout
+
+
+@pytest.mark.parametrize("options", [[], ["-n2", "--dist=loadscope"]], ids=["alone", "two workers"])
+def test_a_failure_is_named_when_it_happens(tmp_path, options):
+    (tmp_path / "test_some.py").write_text(
+        "import pytest\n\n@pytest.mark.parametrize('i', range(8))\ndef test_number(i):\n    assert i != 1, 'one is wrong'\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "conftest", "-c", str(ROOT / "pyproject.toml")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    done = subprocess.run([*command, "--rootdir", str(tmp_path), str(tmp_path), *options], env=environment, capture_output=True, text=True)
+    before = done.stdout.partition("= FAILURES =")[0].splitlines()
+    at = before.index("FAILED test_some.py::test_number[1]")
+    assert "one is wrong" in before[at + 1], done.stdout
+    assert "1 failed, 7 passed" in done.stdout
 
 
 PLACES = {

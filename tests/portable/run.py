@@ -149,10 +149,7 @@ def steps(arguments):
 
 def main(arguments):
     """Run the modules named; return the exit code."""
-    code = None
-    for code in steps(arguments):
-        pass
-    return code
+    return list(steps(arguments))[-1]
 
 
 if hasattr(micropython, "alloc_emergency_exception_buf"):

@@ -26,6 +26,8 @@ from faction.observer import Observer, Observers
 from helpers import HOSTILE, MAX_ID, contiguous, shuffled, snapshot, sparse
 from witness import HAS_COUNT, left_behind, locked, need_count, need_gauge, need_lock, spent
 
+NOT_ON = ("micropython",)  # see tests/README.md
+
 COMMANDS = tuple(range(-1, WITHDRAWAL_OBSERVED + 2)) + HOSTILE
 STATES = (INITIAL, PINGING, COLLECTING, BOOTSTRAPPED, TIMED_OUT)
 

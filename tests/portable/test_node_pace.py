@@ -6,6 +6,8 @@ from faction.node import SENT
 from faction.wire import ASKING, READY
 from frames import NO_AGE
 
+NOT_ON = ("micropython", "micropython-32bit")  # see tests/README.md
+
 EIGHTH_MS = INTERVAL_MS // 8 + 1
 QUARTER_MS = INTERVAL_MS // 4
 LONGEST_MS = 8 * INTERVAL_MS

@@ -10,6 +10,8 @@ from faction.wire import ASKING, BEACON, MALFORMED, READY
 from frames import Speaker
 from run import Skip
 
+NOT_ON = ("micropython",)  # see tests/README.md
+
 # 2. A deadline that always ends it
 
 
