@@ -1,6 +1,7 @@
 """The harness itself: a real pytest on modules written for the purpose, and run.py by hand."""
 
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -247,6 +248,14 @@ def test_a_module_whose_tests_vanish_fails(result):
 
 def test_a_module_says_on_which_runtimes_it_does_not_run(results):
     assert [test for module, test in results if module == "elsewhere"] == ["test_passes[cpython]", "test_passes[micropython-mpy]"]
+
+
+def test_the_readme_says_why_a_module_leaves_a_runtime_out():
+    page = (ROOT / "tests/README.md").read_text()
+    rows = [line.split("|")[1:3] for line in page.splitlines() if line.startswith("| `test_") and "`micropython`" in line]
+    told = {name: runtimes.strip() for names, runtimes in rows for name in names.replace("`", "").replace(",", "").split()}
+    found = {path.name: re.search(r"^NOT_ON = \((.+?),?\)", path.read_text(), re.MULTILINE) for path in PORTABLE.glob("test_*.py")}
+    assert told == {name: match[1].replace('"', "`") for name, match in found.items() if match}
 
 
 def test_a_runtime_that_is_not_there_cannot_be_left_out(tmp_path):
