@@ -169,11 +169,11 @@ class SerialBoard:
 
     def look(self, found: Found, paths: list[str]) -> None:
         """Put into found which files are there. Raises CommandError, Stopped."""
-        deep = [OWN, APPLICATION]
-        flat = sorted({_parent(path) for path in paths if not path.startswith((OWN + "/", APPLICATION + "/"))} | {"", "lib"})
-        folders = [(folder, False) for folder in flat] + [(folder, True) for folder in deep]
+        wanted = [path for path in paths if not path.startswith(OWN + "/")]  # there it says everything
+        flat = sorted({_parent(path) for path in wanted if not path.startswith(APPLICATION + "/")} | {"", "lib"})
+        folders = [(folder, False) for folder in flat] + [(folder, True) for folder in (OWN, APPLICATION)]
         found.files, found.folders = {}, set()
-        for path, checksum in self._ask(_HASHED + _LOOK % (OWN, paths, folders), 2):
+        for path, checksum in self._ask(_HASHED + _LOOK % (OWN, wanted, folders), 2):
             if checksum is None:
                 found.folders.add(path)
             else:
