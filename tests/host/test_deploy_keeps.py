@@ -339,6 +339,11 @@ def test_the_folder_of_a_process_is_one_of_ours_from_the_first_file_on(tmp_path)
     (tmp_path / "process").mkdir()
     desk = Bench(tmp_path, Stick(tmp_path / "process"), "unix")
     assert desk.deploy()[1].greeting == ""
+    environment = dict(os.environ, MICROPYPATH="lib:.frozen")  # as the README says
+    done = subprocess.run(
+        [interpreters.micropython(), "main.py"], cwd=desk.flash, env=environment, input="", capture_output=True, text=True
+    )
+    assert done.stdout.startswith("faction: node 0 of 2, quorum 1\n"), done
     desk.put("notes.txt", b"mine")
     desk.put("main.py", b"mine")
     assert desk.deploy()[0] == ["main.py is not of faction, or was changed: it is kept as main.old.py"]
@@ -401,7 +406,7 @@ def test_a_cable_that_is_pulled_anywhere_loses_no_program_of_the_user(tmp_path):
         desk.deploy("node")
         length = desk.board.bytes_to_board - before
         torn = 0
-        for share in (0.3, 0.9, 0.955, 0.96, 0.965, 0.97, 0.975, 0.98, 0.985):
+        for share in (0.3, 0.955, 0.965, 0.975, 0.985):
             desk.deploy("core")
             (desk.flash / "main.old.py").unlink()
             desk.put("main.py", b"# mine")
@@ -415,4 +420,4 @@ def test_a_cable_that_is_pulled_anywhere_loses_no_program_of_the_user(tmp_path):
             time.sleep(0.3)
             assert desk.deploy("node")[1].greeting
             assert desk.read("main.old.py") == b"# mine" and not desk.has("main.old2.py"), share
-        assert torn >= 5
+        assert torn >= 3
