@@ -224,6 +224,33 @@ def test_what_an_earlier_version_brought_is_ours_without_a_record(desk):
     assert notes == [] and desk.read("application.py") == desk.example
 
 
+# The program of an ESP32 as an early version of faction brought it.
+EARLY = b'''"""An ESP32 as a member: reads faction.json, runs the node, and hands over to application.py."""
+
+from application import Application
+from machine import unique_id
+from member import load, make, run
+from wiring import transport
+
+
+def main():
+    settings = load()
+    run(make(settings, transport(settings["transport"]), unique_id()), Application())
+
+
+main()
+'''
+
+
+def test_a_program_of_an_early_version_is_replaced_and_an_edited_one_is_kept(tmp_path):
+    with bench(tmp_path) as desk:
+        desk.put("main.py", EARLY)
+        assert desk.deploy()[0] == [] and not desk.has("main.old.py")
+        desk.put("main.py", EARLY.replace(b"main()\n", b"main()  # mine\n"))
+        desk.deploy()
+        assert b"# mine" in desk.read("main.old.py")
+
+
 def test_code_txt_would_run_in_place_of_ours(tmp_path):
     with drive(tmp_path) as desk:
         desk.put("code.txt", b"print(1)")
