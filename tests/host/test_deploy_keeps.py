@@ -193,7 +193,8 @@ def test_names_of_ours_are_refused_in_a_folder_of_the_user(tmp_path, name):
             (tmp_path / "app" / each).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / "app" / each).write_bytes(MINE)
         desk.fields = 'application = "app"\n'
-        assert refused(desk).startswith(f"{tmp_path}/app/{name}: ")
+        line = refused(desk)
+        assert line.startswith(f"{tmp_path}/app/{name}: ") if name.isprintable() else "rename it" in line
 
 
 def test_a_foreign_program_is_kept_under_the_next_free_name(desk):
