@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import Protocol
 
 from ..serial.repl import Stopped
@@ -25,6 +25,7 @@ from .serial_board import SerialBoard
 __all__ = ["DeployError", "Order", "Outcome", "Progress", "Stopped", "Target", "deploy"]
 
 WAIT_S = 15.0  # how long a board may take to greet
+_BUILDING = Lock()
 
 
 class Target(Protocol):
@@ -117,7 +118,8 @@ def deploy(order: Order, progress: Progress, stop: Event) -> Outcome:
 def _files(order: Order, progress: Progress) -> tuple[dict[str, bytes], list[str] | None]:
     """Return all files of a board, and which of them are the user's; None in their place: the example is among the files."""
     board = order.board
-    files = dict(_built(board.kind, order.slice_name))
+    with _BUILDING:  # several boards at the same time would build the same
+        files = dict(_built(board.kind, order.slice_name))
     configuration = order.roster.configuration(board)
     if "console.py" not in build.SLICES[order.slice_name]:
         configuration["console"] = "off"
