@@ -157,6 +157,30 @@ def test_an_application_of_the_roster_comes_and_an_edited_one_on_the_board_is_ke
     assert desk.read("application.py") == MINE + b"# 3\n" and len(notes) == 1
 
 
+def test_the_application_of_a_kind_and_of_a_board(tmp_path):
+    with drive(tmp_path) as desk:
+        for name in ("all", "kind", "board"):
+            (tmp_path / f"{name}.py").write_bytes(MINE + name.encode())
+        for desk.fields, desk.more, name in (
+            ('application = "all.py"\n', "", "all"),
+            ('application = { circuitpython = "kind.py", esp32 = "all.py" }\n', "", "kind"),
+            ('application = { circuitpython = "kind.py" }\n', 'application = "board.py"\n', "board"),
+        ):
+            assert desk.deploy()[0] == []
+            assert desk.read("application.py") == MINE + name.encode()
+        (tmp_path / "board.py").unlink()
+        assert "board.py" in refused(desk)
+
+
+def test_a_process_runs_no_application_and_says_so(tmp_path):
+    (tmp_path / "process").mkdir()
+    (tmp_path / "mine.py").write_bytes(MINE)
+    desk = Bench(tmp_path, Stick(tmp_path / "process"), "unix")
+    desk.fields = 'application = "mine.py"\n'
+    assert desk.deploy()[0] == ["mine.py stays here: a unix board runs no application"]
+    assert not desk.has("application.py")
+
+
 def test_a_folder_brings_all_its_files(desk):
     mine = {
         "application.py": b"import parts.led\n" + MINE,
