@@ -23,7 +23,7 @@ ENTER_S = 3.0  # how long one try takes
 PATIENCE_S = 8.0  # how long a board may be silent while it writes to its flash; without a limit we would wait for ever
 LIMIT_S = 60.0  # how long one program may take, even if the board prints all the time
 CHUNK = 256  # bytes that one program writes: it has to fit into the memory of the board
-PROMPT_S = 1.0  # how long the prompt of the friendly REPL may take
+PROMPT_S = 3.0  # how long the prompt of the friendly REPL may take
 
 _ENTERED = b"raw REPL; CTRL-B to exit\r\n"
 _PROMPT = b">>> "
@@ -55,7 +55,7 @@ class _Transport(SerialTransport):  # type: ignore[misc]
         self,
         min_num_bytes: int,
         ending: bytes,
-        timeout: float = PATIENCE_S,
+        timeout: float | None = None,
         data_consumer: object = None,
         timeout_overall: float | None = None,
     ) -> bytes:
@@ -63,7 +63,8 @@ class _Transport(SerialTransport):  # type: ignore[misc]
         heard = bytearray()
         start = last = time.monotonic()
         limit = start + (timeout_overall or LIMIT_S)
-        while not heard.endswith(ending) and last - start <= timeout and last < limit:
+        patience = timeout or PATIENCE_S
+        while not heard.endswith(ending) and last - start <= patience and last < limit:
             if self.stop is not None and self.stop.is_set():
                 raise Stopped
             if self.serial.in_waiting:
