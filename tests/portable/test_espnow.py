@@ -4,6 +4,7 @@ import sys
 
 import radio
 from faction import Config
+from faction.clock import Clock
 from faction.node import RECEIVE_FAILED, SEND_FAILED, Node
 from faction.transports import espnow, espnow_driver
 from faction.transports.espnow_circuitpython import CircuitPythonESPNow
@@ -155,7 +156,7 @@ def test_a_radio_that_fails_is_counted_by_the_node():
     other = circuitpython()
     other._radio.peers.remove(other._everybody)
     for failing, failures in ((transport, (SEND_FAILED, RECEIVE_FAILED)), (other, (SEND_FAILED,))):
-        node = Node(Config(0, (0, 1), 2), failing, "x", 5000, 20, seed=1)
+        node = Node(Config(0, (0, 1), 2), failing, "x", 5000, 20, clock=Clock(lambda: 0), seed=1)
         node.complete()
         node.poll()
         # complete polls once before it sends.
