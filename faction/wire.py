@@ -27,6 +27,7 @@ says so.
 """
 
 from array import array
+from struct import pack_into
 from sys import maxsize
 
 try:
@@ -172,33 +173,27 @@ class Checksum:
     def sign(self, buffer: bytearray, end: int, view: memoryview) -> None:
         """Write the CRC of the first end bytes behind them. Allocates nothing."""
         if crc32 is not None and maxsize > _MAX_INT:
-            crc = crc32(view)
-            for i in range(4):
-                _computed[i] = crc >> 8 * i & 0xFF
+            pack_into("<I", buffer, end, crc32(view))
         else:
             compute_crc(buffer, end)
-        for i in range(4):
-            buffer[end + i] = _computed[i]
+            for i in range(4):
+                buffer[end + i] = _computed[i]
 
     def verify(self, buffer: bytearray, end: int, view: "memoryview | None" = None) -> bool:
         """Tell whether the CRC behind the first end bytes is the right one. Allocates nothing for a good frame.
 
         On a 32-bit port a damaged frame takes an int of 16 bytes from the heap. With the heap locked it takes nothing.
         """
-        if crc32 is not None and view is not None:
-            return _is_whole(view)
+        if view is not None and crc32 is not None:
+            try:
+                return crc32(view) == _REMAINDER
+            except MemoryError:  # a big int, and the heap is locked: so the frame is damaged
+                return False
         compute_crc(buffer, end)
         for i in range(4):
             if buffer[end + i] != _computed[i]:
                 return False
         return True
-
-
-def _is_whole(view: memoryview) -> bool:
-    try:
-        return crc32(view) == _REMAINDER
-    except MemoryError:  # a big int, and the heap is locked: so the frame is damaged
-        return False
 
 
 class Wire:
@@ -236,6 +231,8 @@ class Wire:
         self.outbox = bytearray(length)
         self._whole = memoryview(self.inbox)[:length]  # of a frame as long as ours
         self._body = memoryview(self.outbox)[: self._end]
+        self._their_checks = memoryview(self.inbox)[4:12]  # of cluster and expectations
+        self._our_checks = memoryview(self.outbox)[4:12]
         self.outbox[0] = 0xFA
         self.outbox[1] = 0xC7
         self.outbox[2] = _OUR_VERSION
@@ -250,11 +247,9 @@ class Wire:
         """Write the fields, the proof and the seal into the outbox, around its statements. Allocates as the seal does."""
         outbox = self.outbox
         outbox[3] = self.flags
-        put(outbox, 16, self.nonce)
-        put(outbox, 20, self.sequence)
-        put(outbox, 24, self.start)
-        put(outbox, 28, self.run_age << 15 | self.question_age)
-        put(outbox, 32, self.first << 12 | self.room << 4 | self.unit)
+        ages = self.run_age << 15 | self.question_age
+        window = self.first << 12 | self.room << 4 | self.unit
+        pack_into(">5I", outbox, 16, self.nonce, self.sequence, self.start, ages, window)
         at = _STATEMENTS + 2 * self.room
         for i in range(len(self.proof)):
             put(outbox, at + 4 * i, self.proof[i])
@@ -267,37 +262,40 @@ class Wire:
         can have. For BEACON all fields are those of the frame. Allocates as the seal does.
         """
         inbox = self.inbox
-        if length < 3 or length > len(inbox) or inbox[0] != 0xFA or inbox[1] != 0xC7:
+        if length < 3 or length > _MAX_LENGTH + 6 or inbox[0] != 0xFA or inbox[1] != 0xC7:
             return MALFORMED
-        end = length - self.seal.size
-        if inbox[2] == 1 and length == _VERSION_1_LENGTH:
+        version = inbox[2]
+        if version == 1 and length == _VERSION_1_LENGTH:
             self.peer_id = get(inbox, 12)
             return OTHER_VERSION
+        end = length - self.seal.size
         if end < _STATEMENTS or not self.seal.verify(inbox, end, self._whole if end == self._end else None):
             return CORRUPT
         self.peer_id = get(inbox, 12)
-        if inbox[2] != _OUR_VERSION:
+        if version != _OUR_VERSION:
             return OTHER_VERSION
-        for i in range(4, 12):
-            if inbox[i] != self.outbox[i]:
-                return OTHER_CLUSTER if i < 8 else OTHER_EXPECTATIONS
+        if self._their_checks != self._our_checks:
+            for i in range(4, 8):
+                if inbox[i] != self.outbox[i]:
+                    return OTHER_CLUSTER
+            return OTHER_EXPECTATIONS
         return BEACON if self._read(end) else CORRUPT
 
     def _read(self, end: int) -> bool:
         """Read the fields; tell whether they agree with each other and with the roster."""
         inbox = self.inbox
-        self.flags = inbox[3]
-        self.nonce = get(inbox, 16)
-        self.sequence = get(inbox, 20)
-        self.start = get(inbox, 24)
-        ages = get(inbox, 28)
-        window = get(inbox, 32)
-        self.run_age = ages >> 15
-        self.question_age = ages & _NO_AGE
-        self.first = window >> 12
-        self.count = window >> 4 & 0xFF
-        self.unit = window & 15
-        rest = end - _STATEMENTS - 2 * self.count  # the bytes of the proof
-        if self.nonce <= 0 or self.sequence < 0 or self.start < 0 or ages < 0 or window < 0 or rest < 0 or rest & 3:
+        if inbox[16] | inbox[20] | inbox[24] | inbox[28] | inbox[32] > 0x3F:
             return False
-        return self.first + self.count <= self._peers and (rest == 0 or len(self.proof) > 0)
+        self.flags = inbox[3]
+        self.sequence = inbox[20] << 24 | inbox[21] << 16 | inbox[22] << 8 | inbox[23]  # get would take twice as long
+        self.start = inbox[24] << 24 | inbox[25] << 16 | inbox[26] << 8 | inbox[27]
+        self.run_age = inbox[28] << 9 | inbox[29] << 1 | inbox[30] >> 7
+        self.question_age = (inbox[30] & 0x7F) << 8 | inbox[31]
+        self.first = first = inbox[32] << 12 | inbox[33] << 4 | inbox[34] >> 4
+        self.count = count = (inbox[34] & 15) << 4 | inbox[35] >> 4
+        self.unit = inbox[35] & 15
+        self.nonce = nonce = inbox[16] << 24 | inbox[17] << 16 | inbox[18] << 8 | inbox[19]
+        rest = end - _STATEMENTS - 2 * count  # the bytes of the proof
+        if nonce == 0 or first + count > self._peers or rest < 0 or rest & 3:
+            return False
+        return rest == 0 or len(self.proof) > 0
