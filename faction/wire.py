@@ -185,15 +185,19 @@ class Checksum:
         On a 32-bit port a damaged frame takes an int of 16 bytes from the heap. With the heap locked it takes nothing.
         """
         if view is not None and crc32 is not None:
-            try:
-                return crc32(view) == _REMAINDER
-            except MemoryError:  # a big int, and the heap is locked: so the frame is damaged
-                return False
+            return _is_whole(view)
         compute_crc(buffer, end)
         for i in range(4):
             if buffer[end + i] != _computed[i]:
                 return False
         return True
+
+
+def _is_whole(view: memoryview) -> bool:
+    try:
+        return crc32(view) == _REMAINDER
+    except MemoryError:  # a big int, and the heap is locked: so the frame is damaged
+        return False
 
 
 class Wire:
@@ -231,29 +235,27 @@ class Wire:
         self.outbox = bytearray(length)
         self._whole = memoryview(self.inbox)[:length]  # of a frame as long as ours
         self._body = memoryview(self.outbox)[: self._end]
-        self._their_checks = memoryview(self.inbox)[4:12]  # of cluster and expectations
-        self._our_checks = memoryview(self.outbox)[4:12]
+        self._theirs = memoryview(self.inbox)[4:12]  # of cluster and expectations
+        self._ours = memoryview(self.outbox)[4:12]
         self.outbox[0] = 0xFA
         self.outbox[1] = 0xC7
         self.outbox[2] = _OUR_VERSION
         self.roster_check = digest(list(config.peers) + [config.quorum])
-        put(self.outbox, 4, digest(cluster.encode()))
-        put(self.outbox, 8, self.roster_check)
-        put(self.outbox, 12, config.peer_id)
+        pack_into(">III", self.outbox, 4, digest(cluster.encode()), self.roster_check, config.peer_id)
         self.flags = self.peer_id = self.nonce = self.sequence = self.start = 0
         self.run_age = self.question_age = self.first = self.count = self.unit = 0
 
     def encode(self) -> None:
         """Write the fields, the proof and the seal into the outbox, around its statements. Allocates as the seal does."""
-        outbox = self.outbox
-        outbox[3] = self.flags
+        self.outbox[3] = self.flags
+        pack_into(">III", self.outbox, 16, self.nonce, self.sequence, self.start)  # put would take three times as long
         ages = self.run_age << 15 | self.question_age
-        window = self.first << 12 | self.room << 4 | self.unit
-        pack_into(">5I", outbox, 16, self.nonce, self.sequence, self.start, ages, window)
+        at = self.first << 12 | self.room << 4 | self.unit
+        pack_into(">II", self.outbox, 28, ages, at)
         at = _STATEMENTS + 2 * self.room
         for i in range(len(self.proof)):
-            put(outbox, at + 4 * i, self.proof[i])
-        self.seal.sign(outbox, self._end, self._body)
+            put(self.outbox, at + 4 * i, self.proof[i])
+        self.seal.sign(self.outbox, self._end, self._body)
 
     def decode(self, length: int) -> int:
         """Judge the first length bytes of the inbox: return BEACON, or what is wrong with them.
@@ -264,38 +266,33 @@ class Wire:
         inbox = self.inbox
         if length < 3 or length > _MAX_LENGTH + 6 or inbox[0] != 0xFA or inbox[1] != 0xC7:
             return MALFORMED
-        version = inbox[2]
-        if version == 1 and length == _VERSION_1_LENGTH:
+        end = length - self.seal.size
+        if inbox[2] == 1 and length == _VERSION_1_LENGTH:
             self.peer_id = get(inbox, 12)
             return OTHER_VERSION
-        end = length - self.seal.size
         if end < _STATEMENTS or not self.seal.verify(inbox, end, self._whole if end == self._end else None):
             return CORRUPT
         self.peer_id = get(inbox, 12)
-        if version != _OUR_VERSION:
+        if inbox[2] != _OUR_VERSION:
             return OTHER_VERSION
-        if self._their_checks != self._our_checks:
+        if self._theirs != self._ours:
             for i in range(4, 8):
                 if inbox[i] != self.outbox[i]:
                     return OTHER_CLUSTER
             return OTHER_EXPECTATIONS
-        return BEACON if self._read(end) else CORRUPT
-
-    def _read(self, end: int) -> bool:
-        """Read the fields; tell whether they agree with each other and with the roster."""
-        inbox = self.inbox
         if inbox[16] | inbox[20] | inbox[24] | inbox[28] | inbox[32] > 0x3F:
-            return False
+            return CORRUPT
         self.flags = inbox[3]
-        self.sequence = inbox[20] << 24 | inbox[21] << 16 | inbox[22] << 8 | inbox[23]  # get would take twice as long
+        self.nonce = inbox[16] << 24 | inbox[17] << 16 | inbox[18] << 8 | inbox[19]  # get would take twice as long
+        self.sequence = inbox[20] << 24 | inbox[21] << 16 | inbox[22] << 8 | inbox[23]
         self.start = inbox[24] << 24 | inbox[25] << 16 | inbox[26] << 8 | inbox[27]
         self.run_age = inbox[28] << 9 | inbox[29] << 1 | inbox[30] >> 7
         self.question_age = (inbox[30] & 0x7F) << 8 | inbox[31]
-        self.first = first = inbox[32] << 12 | inbox[33] << 4 | inbox[34] >> 4
-        self.count = count = (inbox[34] & 15) << 4 | inbox[35] >> 4
+        self.first = inbox[32] << 12 | inbox[33] << 4 | inbox[34] >> 4
+        self.count = (inbox[34] & 15) << 4 | inbox[35] >> 4
         self.unit = inbox[35] & 15
-        self.nonce = nonce = inbox[16] << 24 | inbox[17] << 16 | inbox[18] << 8 | inbox[19]
-        rest = end - _STATEMENTS - 2 * count  # the bytes of the proof
-        if nonce == 0 or first + count > self._peers or rest < 0 or rest & 3:
-            return False
-        return rest == 0 or len(self.proof) > 0
+        end -= _STATEMENTS + 2 * self.count  # the bytes of the proof
+        # The fields must agree with each other and with the roster.
+        if self.nonce and self.first + self.count <= self._peers and end >= 0 and end & 3 == 0 and (end == 0 or len(self.proof)):
+            return BEACON
+        return CORRUPT
