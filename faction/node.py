@@ -33,9 +33,9 @@ import os
 from array import array
 
 # ruff: isort: off
-from .wire import Checksum, Wire, digest, mix, stir  # in this order they take 450 bytes less of a 32-bit heap: make size
-from .peers import Peers
+from .peers import Peers  # in this order they take 450 bytes less of a 32-bit heap: make size
 from .machine import Faction, _check
+from .wire import Checksum, Wire, digest, mix, stir
 from .clock import system_clock
 
 # ruff: isort: on
@@ -221,8 +221,8 @@ class Node:
             self.unit += 1
         self._credit = frames_per_minute * _MINUTE_MS  # for frames of the budget; _send limits it
         self.counters = array("I", bytes(4 * _COUNTERS))
-        self.offenders = array("i", [-1] * _CONFLICTS)
-        self._reported = array("i", [_FREE] * (_CONFLICTS * _OFFENDERS))  # the offenders that the observer was told of
+        self.offenders = [-1] * _CONFLICTS
+        self._reported = [_FREE] * (_CONFLICTS * _OFFENDERS)  # the offenders that the observer was told of
         self._times = [0] * _TIMES  # what is planned, and what is past
         # Of two generators only jitter shows the one, and nothing the other: a nonce does not give the next one away.
         self._random = seed
@@ -596,9 +596,8 @@ class Node:
 
         0: something is due now, or waits for the budget of frames. Allocates nothing; interrupt handlers may call it.
         """
-        if self.machine.is_concluded or self._flags & _ALONE and self.deadline_from_contact:
-            return _MAX_MS if self._due == _FAR else max(0, self._due - self.now)
-        return max(0, min(self._due - self.now, self.remaining_ms))
+        ms = _FAR if self._due == _FAR else max(0, self._due - self.now)
+        return ms if self.machine.is_concluded or self._flags & _ALONE and self.deadline_from_contact else min(ms, self.remaining_ms)
 
     def each_missing(self, callback: "Callable[[int, bool], object]") -> None:
         """Call callback(peer_id, is_known) for each peer that is not known to be ready, in ascending order.

@@ -127,20 +127,14 @@ class Peers:
 
     def judge(self, length: int) -> int:
         """Return the verdict on the frame that wire has just decoded: BEACON if it counts. length: its bytes. Allocates nothing."""
-        index = self.index = self.config.index(self.wire.peer_id)
+        wire = self.wire
+        index = self.index = self.config.index(wire.peer_id)
         if index < 0:
             return _STRANGER
-        if index == self.own and self.wire.nonce == self.nonce:
-            return _ECHO
-        return self._judge_run(index, length)
-
-    def _judge_run(self, index: int, length: int) -> int:
-        """Return the verdict on a frame of a member. It depends on the run and the sequence of the frame."""
-        wire = self.wire
         if wire.nonce == self._nonces[index]:
             return _BEACON if wire.sequence > self._sequences[index] or self._returns(index, _DOUBT_CURRENT) else _STALE
         if index == self.own:
-            return _STALE if wire.nonce == self._others[index] else _SAME_ID
+            return _ECHO if wire.nonce == self.nonce else _STALE if wire.nonce == self._others[index] else _SAME_ID
         return _STALE if wire.nonce == self._others[index] and not self._returns(index, 0) else _BEACON
 
     def _returns(self, index: int, flags: int) -> bool:

@@ -106,10 +106,10 @@ def compute_crc(buffer: "bytes | bytearray", end: int) -> None:
         low = (low >> 4 | (high & 15) << 12) ^ _TABLE[x + 2] << 8 ^ _TABLE[x + 3]
         high = high >> 4 ^ _TABLE[x] << 8 ^ _TABLE[x + 1]
         i += 1
-    _computed[0] = low & 0xFF ^ 0xFF
-    _computed[1] = low >> 8 ^ 0xFF
-    _computed[2] = high & 0xFF ^ 0xFF
-    _computed[3] = high >> 8 ^ 0xFF
+    low ^= 0xFFFF
+    high ^= 0xFFFF
+    pack_into("<H", _computed, 0, low)
+    pack_into("<H", _computed, 2, high)
 
 
 def mix(x: int) -> int:
@@ -145,10 +145,7 @@ def digest(values: "Iterable[int]") -> int:
 
 def put(buffer: bytearray, at: int, value: int) -> None:
     """Write value, from 0 to 2**30 - 1, as 4 bytes. Allocates nothing."""
-    buffer[at] = value >> 24
-    buffer[at + 1] = value >> 16 & 0xFF
-    buffer[at + 2] = value >> 8 & 0xFF
-    buffer[at + 3] = value & 0xFF
+    pack_into(">I", buffer, at, value)
 
 
 def get(buffer: "bytes | bytearray", at: int) -> int:
@@ -248,10 +245,10 @@ class Wire:
     def encode(self) -> None:
         """Write the fields, the proof and the seal into the outbox, around its statements. Allocates as the seal does."""
         self.outbox[3] = self.flags
-        pack_into(">III", self.outbox, 16, self.nonce, self.sequence, self.start)  # put would take three times as long
+        pack_into(">III", self.outbox, 16, self.nonce, self.sequence, self.start)
         ages = self.run_age << 15 | self.question_age
         at = self.first << 12 | self.room << 4 | self.unit
-        pack_into(">II", self.outbox, 28, ages, at)
+        pack_into(">III", self.outbox, 24, self.start, ages, at)
         at = _STATEMENTS + 2 * self.room
         for i in range(len(self.proof)):
             put(self.outbox, at + 4 * i, self.proof[i])
@@ -267,25 +264,20 @@ class Wire:
         if length < 3 or length > _MAX_LENGTH + 6 or inbox[0] != 0xFA or inbox[1] != 0xC7:
             return MALFORMED
         end = length - self.seal.size
-        if inbox[2] == 1 and length == _VERSION_1_LENGTH:
-            self.peer_id = get(inbox, 12)
-            return OTHER_VERSION
-        if end < _STATEMENTS or not self.seal.verify(inbox, end, self._whole if end == self._end else None):
-            return CORRUPT
+        if inbox[2] != 1 or length != _VERSION_1_LENGTH:
+            if end < _STATEMENTS or not self.seal.verify(inbox, end, self._whole if end == self._end else None):
+                return CORRUPT
         self.peer_id = get(inbox, 12)
         if inbox[2] != _OUR_VERSION:
             return OTHER_VERSION
         if self._theirs != self._ours:
-            for i in range(4, 8):
-                if inbox[i] != self.outbox[i]:
-                    return OTHER_CLUSTER
-            return OTHER_EXPECTATIONS
+            return OTHER_EXPECTATIONS if get(inbox, 4) == get(self.outbox, 4) else OTHER_CLUSTER
         if inbox[16] | inbox[20] | inbox[24] | inbox[28] | inbox[32] > 0x3F:
             return CORRUPT
         self.flags = inbox[3]
-        self.nonce = inbox[16] << 24 | inbox[17] << 16 | inbox[18] << 8 | inbox[19]  # get would take twice as long
+        self.nonce = inbox[16] << 24 | inbox[17] << 16 | inbox[18] << 8 | inbox[19]  # get takes twice as long
         self.sequence = inbox[20] << 24 | inbox[21] << 16 | inbox[22] << 8 | inbox[23]
-        self.start = inbox[24] << 24 | inbox[25] << 16 | inbox[26] << 8 | inbox[27]
+        self.start = get(inbox, 24)
         self.run_age = inbox[28] << 9 | inbox[29] << 1 | inbox[30] >> 7
         self.question_age = (inbox[30] & 0x7F) << 8 | inbox[31]
         self.first = inbox[32] << 12 | inbox[33] << 4 | inbox[34] >> 4
