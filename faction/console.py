@@ -221,22 +221,25 @@ class Answers:
 
     def missing(self, as_json: bool) -> "Iterator[str]":
         """Name the peers of whom nobody has heard in this run, and those that are there but not known to be ready."""
-        known = bytearray(len(self._node.config.peers))  # each peer is judged once, so it is in one of the lists at most
+        # Each peer is judged once, so it is in one of the lists at most. A bit for each: a large piece of the heap may not be there.
+        known = bytearray((len(self._node.config.peers) + 7) >> 3)
         yield '{"faction": "missing", "unheard": [' if as_json else "never heard of: "
         yield from self._list(self._unheard(known), as_json)
         yield '], "unready": [' if as_json else "\r\nthere, not ready: "
         peers = self._node.config.peers
-        yield from self._list((peers[i] if known[i] else NO_PEER for i in range(len(peers))), as_json)
+        yield from self._list((peers[i] if known[i >> 3] >> (i & 7) & 1 else NO_PEER for i in range(len(peers))), as_json)
         yield "]}\r\n" if as_json else "\r\n"
 
     def _unheard(self, known: bytearray) -> "Iterator[int]":
         """Iterate over the peers as Node.each_missing does, and give NO_PEER for all but those unheard. Mark those that are there."""
         node = self._node
-        for i in range(len(known)):
+        for i in range(len(node.config.peers)):
             peer_id = node.config.peers[i]
             is_missing = not node.machine.collecting.has(peer_id)
-            known[i] = is_missing and (node.age_cs(peer_id, False) >= 0 or peer_id == node.config.peer_id)
-            yield peer_id if is_missing and not known[i] else NO_PEER
+            is_known = node.age_cs(peer_id, False) >= 0 or peer_id == node.config.peer_id
+            if is_missing and is_known:
+                known[i >> 3] |= 1 << (i & 7)
+            yield peer_id if is_missing and not is_known else NO_PEER
 
     def _list(self, peer_ids: "Iterable[int]", as_json: bool) -> "Iterator[str]":
         """Give ids, or in words their labels, with commas between. For NO_PEER it gives an empty piece."""
@@ -423,6 +426,7 @@ class Console:
         self._last_key = 0  # CR LF ends one line, not two
         self.interrupts = 0
         self._interrupted_cs = 0  # the uptime at the first of them
+        self._second_cs = 0  # the uptime at the second one, if there are two
         self._typed_cs = -_QUIET_CS  # the uptime when a character was typed last
         self._is_knocked = False  # ctrl-C and Enter came on a quiet line
         self._no_memory = _NO_MEMORY
@@ -549,11 +553,14 @@ class Console:
 
     def _count_interrupt(self) -> None:
         now_cs = self._node.uptime_cs
-        if now_cs - self._interrupted_cs & _MAX_CS > _SECOND_CS:
-            self.interrupts = 0
+        for _ in range(2):  # those that are too old leave the row: the first one, or both
+            if self.interrupts and now_cs - self._interrupted_cs & _MAX_CS > _SECOND_CS:
+                self.interrupts = 1 if self.interrupts == 2 else 0
+                self._interrupted_cs = self._second_cs
         if not self.interrupts:
             self._interrupted_cs = now_cs
         self.interrupts += 1
+        self._second_cs = now_cs
 
     def _is_knock(self) -> bool:
         """Tell whether a ctrl-C has just come on a quiet line."""

@@ -278,6 +278,8 @@ class Key:
 
         More of them help where many boards start at once and frames are rare. Raises ValueError. Allocates.
         """
+        if not isinstance(secret, (bytes, bytearray)):  # the message must not show it
+            raise ValueError("secret of type %s: must be bytes" % type(secret).__name__)
         if len(secret) < _LEAST:
             raise ValueError("secret of %d bytes: must have at least %d" % (len(secret), _LEAST))
         if type(quotes) is not int or not _LEAST_QUOTES <= quotes <= _MOST_QUOTES:

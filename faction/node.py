@@ -278,8 +278,7 @@ class Node:
             while ticks and self._receive():
                 ticks -= 1
         finally:  # time has passed, whatever a transport or an observer raises
-            if ms or self.now >= self._due:
-                self._finish(ms)
+            self._finish(ms)
         return self.machine.state
 
     def _finish(self, ms: int) -> None:

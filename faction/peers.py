@@ -146,10 +146,10 @@ class Peers:
         """
         marks = self.marks[index]
         sequence = self.wire.sequence
-        is_next = sequence > self._doubted[index]
-        if marks & _DOUBT_CURRENT != flags or (flags and not is_next):
+        doubted = self._doubted[index]
+        if marks & _DOUBT_CURRENT != flags or (flags and sequence < doubted):
             marks = marks & ~(7 * _DOUBT | _DOUBT_CURRENT) | flags | _DOUBT
-        elif is_next:
+        elif sequence > doubted:
             marks += _DOUBT
         else:
             return False

@@ -128,8 +128,10 @@ def stir(x: int, value: int) -> int:
     Allocates nothing; interrupt handlers may call it.
     """
     x = mix(x ^ value)
-    high = x >> 15
-    return x ^ high * high >> 7 & 0x7FFF  # without it a pair of differences would cancel out in every roster
+    for _ in range(2):  # two rounds of a Feistel network: with fewer, some pairs of differences cancel out in every roster
+        high = x >> 15
+        x = ((x ^ high * high >> 7) & 0x7FFF) << 15 | high
+    return x
 
 
 def digest(values: "Iterable[int]") -> int:
@@ -285,6 +287,6 @@ class Wire:
         self.unit = inbox[35] & 15
         end -= _STATEMENTS + 2 * self.count  # the bytes of the proof
         # The fields must agree with each other and with the roster.
-        if self.nonce and self.first + self.count <= self._peers and end >= 0 and end & 3 == 0 and (end == 0 or len(self.proof)):
+        if self.nonce and self.first + self.count <= self._peers and end >= 0 and end & 3 == 0 and (len(self.proof) or not end):
             return BEACON
         return CORRUPT

@@ -1,17 +1,20 @@
-"""Attacks on a cluster with a key: each was found on a version of the package that it broke. None gets through now."""
+"""Attacks on a cluster with a key, and abuse that needs none: each broke a version of the package. None gets through now."""
 
 import statistics
 
 import pytest
 
 from faction_tools.dev import convergence
-from faction_tools.dev.verify import attacks
+from faction_tools.dev.verify import abuse, attacks
 from faction_tools.dev.verify.attacks import ATTACKS, Attack
 
 SEEDS = range(101, 104)
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=[each.name for each in ATTACKS])
+ALL = ATTACKS + abuse.ATTACKS
+
+
+@pytest.mark.parametrize("attack", ALL, ids=[each.name for each in ALL])
 def test_an_attack_does_not_get_through(attack):
     assert [reached for reached in map(attack.reach, SEEDS) if reached > attack.budget] == []
 

@@ -113,6 +113,8 @@ def test_tags_are_those_of_the_standard():
 def test_keys_and_quotes_that_make_no_sense():
     for secret, quotes, named in (
         (b"short", 8, "secret of 5 bytes: must have at least 16"),
+        ("a text that is long enough", 8, "secret of type str: must be bytes"),
+        (None, 8, "secret of type NoneType: must be bytes"),
         (SECRET, 3, "quotes 3: must be an int, 4 to 24"),
         (SECRET, 25, "quotes 25: must be an int, 4 to 24"),
     ):

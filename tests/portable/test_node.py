@@ -126,7 +126,7 @@ def test_ages_of_peers_direct_and_relayed():
 
 def test_a_seed_gives_the_same_run_on_every_port():
     nonces = [Node(Config(0, (0, 1), 2), Hub().join(), "x", 1000, seed=seed).nonce for seed in (1, 2, 0x3FFFFFFF)]
-    assert nonces == [785131724, 793430581, 181756827]
+    assert nonces == [797286488, 596539909, 718567273]
 
 
 def test_boards_that_are_given_no_seed_draw_different_nonces():

@@ -328,3 +328,26 @@ def test_a_sequence_that_damage_put_far_ahead_does_not_shut_a_member_out():
     cluster.complete()
     cluster.run(40 * INTERVAL_MS, cluster.bootstrapped)
     assert cluster.bootstrapped() and cluster.nodes[0].counters[STALE] >= 6
+
+
+def test_it_is_believed_again_where_each_frame_comes_twice():
+    """As on two bridged airs: the copy of a frame in doubt does not begin the count anew."""
+    _, node, show = alone()
+    sender = Forger()
+    show(sender.frame(9, 0x3FFFFFFF, flags=ASKING))
+    for sequence in range(1, 7):
+        show(sender.frame(9, sequence))
+        show(sender.frame(9, sequence))
+    assert received(node) == {BEACON: 1, STALE: 12} and not node.machine.collecting.has(1)
+    show(sender.frame(9, 7))
+    assert node.machine.collecting.has(1)
+
+
+def test_one_frame_that_comes_again_and_again_is_not_believed():
+    _, node, show = alone()
+    sender = Forger()
+    show(sender.frame(9, 100, flags=ASKING))
+    for sequence in (50, 51):
+        for _ in range(20):
+            show(sender.frame(9, sequence))
+    assert received(node) == {BEACON: 1, STALE: 40} and not node.machine.collecting.has(1)

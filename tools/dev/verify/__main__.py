@@ -15,7 +15,7 @@ from .promela import NOT_CHECKED
 STAGES = (
     (("Every state of small clusters", "exhaustive"), ("The formal model", "promela")),
     (("Storms", "storms"),),
-    (("Attacks on a key", "attacks"), ("Frames of every kind", "fuzz")),
+    (("Attacks on a key", "attacks"), ("Abuse", "abuse"), ("Frames of every kind", "fuzz")),
     (("Deliberate bugs", "mutants"),),
 )
 

@@ -141,6 +141,7 @@ MUTANTS = (
         "return _STALE if wire.nonce == self._others[index] and not self._returns(index, 0) else _BEACON",
         "return _BEACON",
     ),
+    Mutant("a copy of a frame in doubt ends the count", "peers.py", "(flags and sequence < doubted)", "(flags and sequence <= doubted)"),
     Mutant("a run that goes on is never heard again", "peers.py", "        return marks >= 7 * _DOUBT\n", "        return False\n"),
     Mutant("every beacon counts as ready", "peers.py", "age = (wire.flags & _READY) << 14", "age = _READY_BIT"),
     Mutant("readiness is never taken in", "peers.py", "age = (wire.flags & _READY) << 14", "age = 0"),
@@ -282,7 +283,18 @@ MUTANTS = (
         "        if end < _STATEMENTS:\n",
     ),
     Mutant("another quorum is no matter", "wire.py", "digest(list(config.peers) + [config.quorum])", "digest(config.peers)"),
+    Mutant("a count goes on beyond a small int", "node.py", "    if counters[i] < _MAX_MS:  #", "    if True:  #"),
+    Mutant("each of many offenders is reported", "node.py", "        if i % _OFFENDERS == _OFFENDERS - 1:", "        if False:"),
+    Mutant(
+        "the time left is ended after the observer was told",
+        "node.py",
+        "            self.remaining_ms = 0  # before an observer may call restart\n            self._due = self.now\n        return",
+        "            self._due = self.now\n            result = self.machine.process(_DEADLINE_EXPIRED)\n"
+        "            self.remaining_ms = 0\n            return result\n        return",
+    ),
+    Mutant("a quote is of nobody", "key.py", "        put(self._data, 0, self.config.peers[index])\n", ""),
     Mutant("another cluster is no matter", "wire.py", "digest(cluster.encode())", "7"),
+    Mutant("pairs of differences cancel out in every roster", "wire.py", "    for _ in range(2):  # two", "    for _ in range(1):  # two"),
     Mutant("ticks that wrap are not seen", "clock.py", "            ms &= mask\n", "            pass\n"),
     Mutant("a journal forgets the peer", "journal.py", "records[at + 1] = index & 0xFF", "records[at + 1] = 0"),
     Mutant("a full journal leaves out later records, too", "journal.py", "if at <= last and records", "if records"),
@@ -313,6 +325,7 @@ CHECKS = (
     ("exhaustive", ("machine.py",), ["-m", "faction_tools.dev.verify.exhaustive", "--quick"]),
     ("storms", NODE_FILES, ["-m", "faction_tools.dev.verify.storms", "--runs", "250", "--no-shrink"]),
     ("node tests", NODE_FILES, [str(PORTABLE / "run.py"), *NODE_TESTS]),
+    ("abuse", (*NODE_FILES, "console.py"), ["-m", "faction_tools.dev.verify.abuse", "--runs", "1"]),
     ("key tests", ("key.py",), [str(PORTABLE / "run.py"), "test_key"]),
 )
 
