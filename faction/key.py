@@ -74,7 +74,7 @@ else:  # CircuitPython
 
 
 class ProvenPeers(Peers):
-    """Peers whose runs count only after they have proved that they are alive now. All attributes, such as ``found``, are as in Peers."""
+    """Peers whose runs count only after they have proved that they are alive now. All, as ``found`` and ``index``, is as in Peers."""
 
     def __init__(self, machine: "Faction", wire: "Wire", presence_ms: "int | None", recent_ms: int) -> None:
         """See Peers. Allocates all that is needed."""
