@@ -275,7 +275,7 @@ class Answers:
     def config(self, as_json: bool) -> "Iterator[str]":
         """Give our identity, and what we expect of the others. Boards whose "roster" differs do not count each other.
 
-        It never shows the key.
+        It never shows the key, only whether there is one.
         """
         node = self._node
         pairs = (
@@ -291,6 +291,8 @@ class Answers:
             ("start_after_ms", node.start_after_ms),
             ("presence_ms", node.peers.presence_ms % _FOR_EVER),  # 0: for ever
             ("frames_per_minute", node.frames_per_minute),
+            ("protocol", node.wire.outbox[2]),
+            ("has_key", len(node.wire.proof) > 0),
         )
         if as_json:
             yield from _object("config", *pairs)

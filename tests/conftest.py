@@ -1,12 +1,17 @@
 """One suite, several interpreters: every test of a module in a folder named portable runs on each of RUNTIMES.
 
 pytest never imports these modules. It reads the names of their tests. When the first test of a module is due, the module
-runs in a process of the runtime. device_timeout, in seconds, is an option of the configuration file.
+runs in a process of the runtime. device_timeout, in seconds, is an option of the configuration file. A module with a line
+NOT_ON = ("micropython-32bit",) is not run on these runtimes.
+
+With xdist, what shares a set-up stays together, and what takes long begins first. A failure is named when it happens.
 """
 
 from __future__ import annotations
 
 import ast
+import functools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +20,18 @@ import pytest
 
 from host.needs import require
 from runtimes import RUNTIMES, ModuleRun, Report, Runtime
+
+# Files of which a test takes ten seconds or more. They begin first, so that no core is idle while the last of them runs.
+LONG = (
+    "test_harness.py",
+    "test_board_types.py",
+    "test_exhaustive.py",
+    "test_build.py",
+    "test_simulate_command.py",
+    "test_probe.py",
+    "test_simulate.py",
+    "test_promela.py",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,6 +42,50 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the mark known that host/needs.py puts on tests."""
     config.addinivalue_line("markers", "needs(missing): skip, or fail in CI, where something is missing; see host/needs.py")
+    config.pluginmanager.register(NamedFailures(config))
+
+
+class NamedFailures:
+    """Names a test when it has failed. pytest shows the whole of the failures only when all tests are done."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._plugins = config.pluginmanager
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Print the name of the test and its last words; in a worker of xdist nothing: there is no terminal."""
+        terminal = self._plugins.get_plugin("terminalreporter")
+        if report.failed and terminal is not None:
+            words = [line for line in report.longreprtext.splitlines() if line.startswith("E ")] or report.longreprtext.splitlines()[-3:]
+            terminal.write_line("\nFAILED %s" % report.nodeid, red=True)
+            terminal.write_line("\n".join(words[:5]))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the files that take long in front."""
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONG)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Return what deals out the tests to the workers of xdist: one by one, but together those that share a set-up."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path, _, test = nodeid.partition("::")
+            if path.rpartition("/")[0].endswith("portable"):
+                return path + test[test.rfind("[") :]
+            return path if has_shared_fixture(config.rootpath / path) else nodeid
+
+    config.option.loadscopereorder = False  # the files that take long stay in front
+    return Scheduler(config, log)
+
+
+@functools.cache
+def has_shared_fixture(path: Path) -> bool:
+    """Tell whether tests of a file share a fixture."""
+    return re.search(r"fixture\(.*scope=", path.read_text(encoding="utf-8")) is not None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -51,7 +112,13 @@ class PortableModule(pytest.File):
         tests = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
         if not tests:
             raise self.CollectError("%s: no test_* function" % self.path)
+        elsewhere = _constant(tree, "NOT_ON")
+        unknown = set(elsewhere) - {runtime.name for runtime in RUNTIMES}
+        if unknown:
+            raise self.CollectError("%s: NOT_ON: no runtime %s" % (self.path, ", ".join(sorted(unknown))))
         for runtime in RUNTIMES:
+            if runtime.name in elsewhere:
+                continue
             for test in tests:
                 name = "%s[%s]" % (test.name, runtime.name)
                 yield PortableTest.from_parent(self, name=name, test=test.name, line=test.lineno, runtime=runtime)
@@ -63,6 +130,14 @@ class PortableModule(pytest.File):
             timeout_s = float(self.config.getini("device_timeout"))
             run = self._runs[runtime.name] = ModuleRun(runtime, self.path, timeout_s)
         return run.report(test)
+
+
+def _constant(tree: ast.Module, name: str) -> tuple[str, ...]:
+    """Return the names in the tuple that a module assigns to a name; none if there is no such line."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return tuple(ast.literal_eval(node.value))
+    return ()
 
 
 class DeviceFailure(Exception):

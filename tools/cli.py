@@ -23,6 +23,7 @@ COMMANDS = {
     "build": "build the files for each kind of board",
     "dist": "make the release bundle",
     "deploy": "bring a board's files and configuration onto it",
+    "boards": "list what is plugged in: port, kind, firmware, hardware id, name",
     "probe": "ask boards how they are, over their serial lines",
     "replay": "tell what journals hold: when a board learned what",
     "simulate": "run a cluster on the desk, every fault on demand",
@@ -34,13 +35,13 @@ exit codes:
   1    probe, simulate: not all boards are Bootstrapped
   2    something is wrong with what was asked for, or could not be done;
        probe: a board timed out, or boards are in conflict
-  3    probe: a board gives no answer
+  3    probe, boards: a board gives no answer
   130  ended by ctrl-C
   141  the program that read the output has closed it
 """
 # The extra of the package that brings a library.
 _EXTRAS = {"distributed": "dask"}
-_LIBRARIES = ("matplotlib", "mpremote", "pydantic", "python_minifier", "rich", "serial", "tomli")
+_LIBRARIES = ("matplotlib", "mpremote", "pydantic", "python_minifier", "rich", "serial", "tomli", "tomlkit")
 
 
 def parser(chosen: str | None = None) -> argparse.ArgumentParser:

@@ -116,7 +116,7 @@ def main(path="faction.json"):
         transport = Lossy(join(sockets), settings.get("loss", 0), settings.get("seed", 1))
         terminal = Terminal()
         speak_on(terminal)
-        node, console = serve(settings, transport, terminal)
+        node, console = serve(settings, transport, None if settings.get("console") == "off" else terminal)
     except (ValueError, OSError) as error:
         print("faction: %s" % error)
         sys.exit(1)

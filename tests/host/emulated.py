@@ -1,7 +1,8 @@
 """A board at the end of a serial line: the unix port of MicroPython on a pseudo terminal, with a folder as its flash.
 
 Like a board it runs main.py when it is switched on or reset, and shows its REPL when main.py ends. A second pseudo terminal
-is the cable. It can be pulled, and the board loses its power with it.
+is the cable. It can be pulled, and the board loses its power with it. The board is a unix board; or, to every program that asks
+it, another one of FIRMWARES: device/firmware/ makes that.
 """
 
 import fcntl
@@ -16,10 +17,19 @@ import time
 import tty
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
+from pathlib import Path
 
 from faction_tools.dev import interpreters, microbit
 from faction_tools.dev.cluster import local
 from faction_tools.fleet import build
+
+FIRMWARE = Path(__file__).parent / "device" / "firmware"
+# sys.platform, and what the board says of its machine.
+FIRMWARES = {
+    "esp32": "esp32:Generic ESP32 module with ESP32",
+    "rp2040": "rp2:Raspberry Pi Pico W with RP2040",
+    "esp8266": "esp8266:ESP module with ESP8266",
+}
 
 
 class Board:
@@ -33,8 +43,14 @@ class Board:
     ``pull_at``         the cable is pulled after so many of them; None: it stays
     """
 
-    def __init__(self, flash):
+    def __init__(self, flash, kind="unix", hardware_id="", fault=""):
+        """fault: a program that breaks something of the board before main.py runs; not for a unix board."""
         self.flash = flash
+        self._environment = dict(os.environ, MICROPYPATH=f"{flash / 'lib'}:.frozen")
+        self._is_unix = kind == "unix"
+        if not self._is_unix:
+            self._environment["MICROPYPATH"] = f"{FIRMWARE}:{flash / 'lib'}:.frozen"
+            self._environment |= {"EMULATED": FIRMWARES[kind], "EMULATED_ID": hardware_id, "EMULATED_FAULT": fault}
         self.said = bytearray()
         self._lock = threading.Lock()
         self._host = self._keep = None
@@ -90,10 +106,12 @@ class Board:
             mode[3] |= termios.ISIG  # ctrl-C interrupts
             termios.tcsetattr(self._console, termios.TCSANOW, mode)
             program = ["-i", "main.py"] if (self.flash / "main.py").exists() else []
+            if not self._is_unix:
+                program = ["-i", str(FIRMWARE / "start.py")]
             self.process = subprocess.Popen(
                 [interpreters.micropython(), *program],
                 cwd=self.flash,
-                env=dict(os.environ, MICROPYPATH=f"{self.flash / 'lib'}:.frozen"),
+                env=self._environment,
                 stdin=self._console,
                 stdout=self._console,
                 stderr=self._console,
@@ -132,7 +150,9 @@ class Board:
 
 def furnish(flash, settings, program="unix"):
     """Put on a flash what faction deploy puts there: the program of a kind of board, and its configuration."""
-    build.write({**_files(program), "faction.json": json.dumps(settings).encode()}, flash)
+    for name, content in {**_files(program), "faction.json": json.dumps(settings).encode()}.items():
+        (flash / name).parent.mkdir(parents=True, exist_ok=True)
+        (flash / name).write_bytes(content)
 
 
 _files = cache(build.board)

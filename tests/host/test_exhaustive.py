@@ -364,8 +364,9 @@ def test_a_node_that_still_claims_after_its_deadline_is_caught() -> None:
 def test_members_as_they_are_pass_where_the_broken_ones_are_caught() -> None:
     parts = Parts(machine=broken(MACHINE).Faction, peers=broken(PEERS).Peers)
     assert check(parts).states == check(Parts()).states
-    for cluster in (ROUNDED, STAGGERED, RESTARTED, replace(RESTARTED, edges=TRIANGLE)):
-        check_cluster(cluster)
+    check_cluster(RESTARTED)
+    # make verify looks at these, and at the shipped members in the largest of them.
+    assert {ROUNDED, STAGGERED, replace(RESTARTED, edges=TRIANGLE)} <= set(exhaustive.USUAL)
 
 
 @pytest.mark.skipif(not os.environ.get("FULL"), reason="FULL=1: a minute")

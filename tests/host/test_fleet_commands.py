@@ -42,7 +42,7 @@ def test_new_never_writes_over_anything(desk):
     assert content(desk) == before
     other = faction(desk, "new", "other.toml")
     assert other.stdout == "other.toml: written; edit it, then run: faction check other.toml\n"
-    assert faction(desk, "check", "other.toml").stdout == "other.toml: good: 3 boards, quorum 2\n"
+    assert faction(desk, "check", "other.toml").stdout.startswith("other.toml: good: 3 boards, quorum 2\n┏")
 
 
 def test_new_leaves_nothing_of_a_roster_that_does_not_fit_on_the_disk(tmp_path):
@@ -76,11 +76,10 @@ def test_a_folder_or_a_file_in_the_way(desk):
 
 def test_a_disk_that_gets_full_leaves_the_old_files(desk):
     assert faction(desk, "build", "faction.toml").returncode == 0
-    (desk / "build/esp32/main.py").write_text("of an earlier build")
     before = content(desk)
     program = (
         "import resource, sys; from faction_tools import cli; from faction_tools.fleet import build; from pathlib import Path\n"
-        "files = build.board('esp32'); build.board = lambda *_: files\n"
+        "files = {**build.board('esp32'), 'main.py': b'of a later build'}; build.board = lambda *_: files\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
         "sys.exit(cli.main(['build', 'faction.toml']))"
     )
@@ -90,12 +89,38 @@ def test_a_disk_that_gets_full_leaves_the_old_files(desk):
 
 
 def test_a_build_replaces_an_earlier_one_and_leaves_nothing_of_it(desk):
-    for folder in ("lib/faction/gone", ".new-1/lib"):
-        (desk / "build/esp32" / folder).mkdir(parents=True)
-        (desk / "build/esp32" / folder / "old.mpy").write_bytes(b"old")
+    program = (
+        "import os, sys; from faction_tools import cli; from faction_tools.fleet import build\n"
+        "build.board = lambda *_: {'lib/faction/gone/old.mpy': b'old', 'main.py': b'old'}\n"
+        "sys.exit(cli.main(['build', 'faction.toml']))"
+    )
+    assert subprocess.run([FACTION[0], "-c", program], cwd=desk, capture_output=True).returncode == 0
+    assert content(desk / "build/esp32") == {"lib/faction/gone/old.mpy": b"old", "main.py": b"old"}
+    (desk / "build/esp32/.faction-new-1/lib").mkdir(parents=True)
+    (desk / "build/esp32/.faction-new-1/lib/torn.mpy").write_bytes(b"of a run that was cut short")
     assert faction(desk, "build", "faction.toml").returncode == 0
     assert content(desk / "build/esp32") == build.board("esp32")
     assert {path.name for path in (desk / "build/esp32").iterdir() if path.is_dir()} == {"lib"}
+    assert not (desk / "build/esp32/lib/faction/gone").exists()
+
+
+@pytest.mark.parametrize("words", [["build", "faction.toml", "--out"], ["dist", "--out"]], ids=lambda words: words[0])
+@pytest.mark.parametrize("out", [".", "..", "home", "link"])
+def test_a_folder_of_the_user_is_refused_and_loses_nothing(tmp_path, words, out):
+    home = tmp_path if out == ".." else tmp_path / "home"
+    desk = home if out == "." else tmp_path / "desk"
+    for folder in (home, desk):
+        folder.mkdir(exist_ok=True)
+    assert faction(desk, "new").returncode == 0
+    (home / "thesis.txt").write_text("years of work")
+    (home / "esp32").mkdir()
+    (home / "esp32/main.py").write_text("mine, with a name of yours")
+    (desk / "link").symlink_to(tmp_path / "home")
+    before = content(tmp_path)
+    done = faction(desk, *words, "../home" if out == "home" else out)
+    assert done.returncode == 2 and done.stdout == "" and len(done.stderr.splitlines()) == 1, done
+    assert content(tmp_path) == before
+    assert not list(tmp_path.rglob(".faction*"))
 
 
 def test_what_cannot_work_together_is_refused(desk):

@@ -1,6 +1,7 @@
 """The harness itself: a real pytest on modules written for the purpose, and run.py by hand."""
 
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -97,6 +98,12 @@ def test_one():
 
 del test_one
 """,
+    "elsewhere": """\
+NOT_ON = ("micropython", "micropython-32bit")
+
+def test_passes():
+    pass
+""",
     "where": """\
 import sys
 import faction
@@ -124,14 +131,23 @@ def samples(folder, *names):
     return portable
 
 
-def run_pytest(portable, **environment):
-    """Run pytest on a folder as a person would, with these variables; return the process and the results.
+def run_pytest(portable, *options, **environment):
+    """Run pytest on a folder as a person would, with these options and variables; return the process and the results.
 
     A result is the outcome and the text that pytest shows for it, by module, test and runtime: ("noise", "test_fails[cpython]").
     """
     report = portable.parent / "report.xml"
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "conftest", "-c", str(ROOT / "pyproject.toml")]
-    command += ["-o", "device_timeout=%d" % TIMEOUT_S, "--junitxml", str(report), "--rootdir", str(portable.parent), str(portable)]
+    command += [
+        "-o",
+        "device_timeout=%d" % TIMEOUT_S,
+        "--junitxml",
+        str(report),
+        "--rootdir",
+        str(portable.parent),
+        str(portable),
+        *options,
+    ]
     inherited = {name: value for name, value in os.environ.items() if name != "CI"}
     inherited["PYTHONPATH"] = str(ROOT / "tests")
     done = subprocess.run(command, env={**inherited, **environment}, capture_output=True, text=True, timeout=600)
@@ -150,8 +166,8 @@ def read_results(report):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """What pytest says of all the samples on all runtimes: one run, since it takes its time."""
-    return run_pytest(samples(tmp_path_factory.mktemp("suite"), *SAMPLES))[1]
+    """What pytest says of all the samples on all runtimes: one run, in which the endless loops run side by side."""
+    return run_pytest(samples(tmp_path_factory.mktemp("suite"), *SAMPLES), "-n4", "--dist=loadscope")[1]
 
 
 @pytest.fixture
@@ -228,6 +244,40 @@ def test_a_module_whose_tests_vanish_fails(result):
     outcome, text = result("vanishing", "test_one")
     assert outcome == "failure"
     assert "no test_* function in test_vanishing" in text
+
+
+def test_a_module_says_on_which_runtimes_it_does_not_run(results):
+    assert [test for module, test in results if module == "elsewhere"] == ["test_passes[cpython]", "test_passes[micropython-mpy]"]
+
+
+def test_the_readme_says_why_a_module_leaves_a_runtime_out():
+    page = (ROOT / "tests/README.md").read_text()
+    rows = [line.split("|")[1:3] for line in page.splitlines() if line.startswith("| `test_") and "`micropython`" in line]
+    told = {name: runtimes.strip() for names, runtimes in rows for name in names.replace("`", "").replace(",", "").split()}
+    found = {path.name: re.search(r"^NOT_ON = \((.+?),?\)", path.read_text(), re.MULTILINE) for path in PORTABLE.glob("test_*.py")}
+    assert told == {name: match[1].replace('"', "`") for name, match in found.items() if match}
+
+
+def test_a_runtime_that_is_not_there_cannot_be_left_out(tmp_path):
+    portable = samples(tmp_path, "elsewhere")
+    path = portable / "test_elsewhere.py"
+    path.write_text(path.read_text().replace("micropython-32bit", "pypy"))
+    done, _ = run_pytest(portable)
+    assert done.returncode != 0 and "NOT_ON: no runtime pypy" in done.stdout
+
+
+@pytest.mark.parametrize("options", [[], ["-n2", "--dist=loadscope"]], ids=["alone", "two workers"])
+def test_a_failure_is_named_when_it_happens(tmp_path, options):
+    (tmp_path / "test_some.py").write_text(
+        "import pytest\n\n@pytest.mark.parametrize('i', range(8))\ndef test_number(i):\n    assert i != 1, 'one is wrong'\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "conftest", "-c", str(ROOT / "pyproject.toml")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    done = subprocess.run([*command, "--rootdir", str(tmp_path), str(tmp_path), *options], env=environment, capture_output=True, text=True)
+    before = done.stdout.partition("= FAILURES =")[0].splitlines()
+    at = before.index("FAILED test_some.py::test_number[1]")
+    assert "one is wrong" in before[at + 1], done.stdout
+    assert "1 failed, 7 passed" in done.stdout
 
 
 PLACES = {

@@ -45,7 +45,7 @@ ROOMS = {
     "fleet": {"errors", "toml", "serial"},
     "journals": {"errors"},
     "simulator": {"errors", "toml", "fleet", "journals"},
-    "shown": {"errors", "serial", "journals", "simulator"},
+    "shown": {"errors", "fleet", "serial", "journals", "simulator"},
     "commands": {"errors", "toml", "fleet", "serial", "journals", "simulator", "shown"},
     "cli": {"errors", "commands"},
 }

@@ -29,6 +29,7 @@ class Interrupter:
         self._number = number
         self._branched = set()  # frames whose latest step was a branch
         self.passed = 0
+        self.has_raised = False
 
     def __call__(self, frame, event, argument):
         if not frame.f_code.co_filename.startswith(PACKAGE):
@@ -48,6 +49,7 @@ class Interrupter:
         if was_branch:
             self.passed += 1
             if self.passed == self._number:
+                self.has_raised = True
                 sys.settrace(None)
                 raise KeyboardInterrupt
         return self._trace
@@ -91,7 +93,7 @@ def go(number):
         if turn > 25 and node.has_started:
             return True
         assert turn < 250, "it is not at the start"
-        if turn < 30:
+        if turn < 30 and not interrupter.has_raised:
             sys.settrace(interrupter)
         return False
 

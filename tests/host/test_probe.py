@@ -141,8 +141,10 @@ def test_boards_in_conflict(tmp_path):
         assert done.returncode == 2, done.stdout + done.stderr
         text = shown(done, boards)
         assert "! PORT0 and PORT3 both have the id 0; deploy one of them again, with an id of its own" in text, text
-        assert "! 2 (east): another roster or quorum, " in text and "! 0 (north) hears another board with its own id 0" in text, text
-        assert "! 1 (south) hears a board with another roster or quorum, id 2" in text, text
+        assert "! 2 (east): quorum 2, others 4; deploy again\n" in text and "! 0 (north) hears another board with its own id 0\n" in text, (
+            text
+        )
+        assert "! 0 (north), 1 (south) hear a board with another roster or quorum, id 2\n" in text, text
         assert "timed out, or in conflict" in text
         kinds = {finding["kind"] for finding in json.loads(faction("probe", "--json", *ports(boards)).stdout)["findings"]}
         assert {"clone", "roster"} <= kinds

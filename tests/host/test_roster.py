@@ -131,9 +131,9 @@ def test_a_fault_of_the_pace(tmp_path, old, new, said):
         ("transports = [{ kind = 'espnow', bus = 'hall' }]", "transports[0].bus: no such field; delete it, or choose from channel"),
         ("transports = [{ kind = 'espnow' }, { kind = 'espnow' }]", f'transports[1].kind: "espnow": transports[0].kind {ONCE}'),
         ("transports = [{ kind = 'udp' }, { kind = 'udp' }]", f"transports[1].port: 47000: transports[0].port {ONCE}"),
-        ("transports = [{ kind = 'uart' }, { kind = 'uart' }]", f"transports[1].uart: 1: transports[0].uart {ONCE}"),
+        ("transports = [{ kind = 'uart', uart = 2 }, { kind = 'uart', uart = 2 }]", f"transports[1].uart: 2: transports[0].uart {ONCE}"),
         (
-            "transports = [{ kind = 'uart', tx = 4, rx = 5 }, { kind = 'uart', uart = 2, tx = 6, rx = 7, direction = 4 }]",
+            "transports = [{ kind = 'uart', tx = 4, rx = 5 }, { kind = 'uart', uart = 2, tx = 18, rx = 19, direction = 4 }]",
             f"transports[1].direction: 4: transports[0].tx {ONCE}",
         ),
         ("transport = { kind = 'uart', tx = 4, rx = 4 }", f"transport.rx: 4: transport.tx {ONCE}"),
@@ -160,7 +160,7 @@ def test_what_a_kind_of_board_has_not(tmp_path):
     assert faults(tmp_path, 'kind = "rp2040"', 'kind = "unix"') == [f':51: boards[2].kind: "unix": has no UART{own}']
     both = f'"south"\nkind = "unix"\n{SEVERAL}\n\n[[boards]]\nid = 3\nname = "east"'
     assert faults(tmp_path, '"south"', both) == [f':45: boards[1].kind: "unix": has no {lacks}{own}' for lacks in ("ESP-NOW", "UART")]
-    pins = "transports = [{ kind = 'uart' }, { kind = 'uart' }]"
+    pins = "transports = [{ kind = 'uart', bus = 'hall' }, { kind = 'uart', bus = 'hall' }]"
     stick = f'"south"\nkind = "circuitpython"\n{pins}\n\n[[boards]]\nid = 3\nname = "east"'
     assert faults(tmp_path, '"south"', stick) == [f':46: boards[1].transports[1].kind: "TX": transports[0].kind {ONCE}']
 
@@ -209,6 +209,7 @@ def test_a_roster_in_json(tmp_path):
     assert str(caught.value).splitlines() == [
         f"{path}: interval_ms: 0: must be 1 or more",
         f'{path}: boards[0].id: "a": must be a whole number',
+        f"{path}: boards[0].transport: missing, and there is none for all boards; add [transport]",
     ]
     board = {"id": 5, "name": "n", "kind": "esp32", "transport": {"kind": "espnow"}}
     path.write_text(json.dumps({"cluster": "x", "boards": [board]}))
@@ -235,6 +236,9 @@ def test_the_configuration_of_a_board(tmp_path):
         "transports": [{"kind": "uart", "uart": 1, "baudrate": 115200, "tx": 4, "rx": 5, "direction": None}],
         "console": "repl",
         "console_control": False,
+        "watchdog_s": None,
+        "led": None,
+        "led_inverted": False,
         "peers": [0, 1, 2],
         "names": ["north", "south", "door"],
         "peer_id": 2,
@@ -252,7 +256,7 @@ def test_all_boards_may_have_several_transports(tmp_path):
     path = tmp_path / "faction.toml"
     path.write_text("""
 cluster = "x"
-transports = [{ kind = "espnow" }, { kind = "uart", bus = "hall" }]
+transports = [{ kind = "espnow" }, { kind = "uart", tx = 17, rx = 16, bus = "hall" }]
 boards = [{ id = 0, name = "a", kind = "esp32" }, { id = 1, name = "b", kind = "esp32", transport = { kind = "espnow" } }]
 """)
     checked = roster.load(path)
@@ -293,6 +297,6 @@ def test_the_command(tmp_path):
 
     assert faction("check").stderr == "faction.toml: does not exist; check the name; faction new writes an example\n"
     assert faction("new").returncode == 0
-    assert faction("check").stdout == "faction.toml: good: 3 boards, quorum 2\n"
+    assert faction("check").stdout.startswith("faction.toml: good: 3 boards, quorum 2\n┏")
     again = faction("new")
     assert again.returncode == 2 and again.stderr == "faction.toml: already exists; choose another name or delete it\n"

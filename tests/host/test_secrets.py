@@ -45,6 +45,8 @@ BROKEN = {
     "password a table": ("", f'kind = "udp"\nssid = "barn"\npassword = {{ a = "{LONG}" }}', ""),
     "password misspelt": ("", f'kind = "udp"\nssid = "barn"\npasword = "{LONG}"', ""),
     "password by another name": ("", f'kind = "udp"\nssid = "barn"\nwpa_psk = "{LONG}"', ""),
+    "password that is like a port": ("", f'{WIFI}\npsk_port = "{LONG}"', ""),
+    "password that is like a network": ("", f'{WIFI}\nnetpasswork = "{LONG}"', ""),
     "password of a radio": ("", f'kind = "espnow"\npassword = "{LONG}"', ""),
     "password of a line": ("", f'kind = "uart"\npassword = "{LONG}"', ""),
     "password of a board": ("", WIFI, f'password = "{LONG}"'),

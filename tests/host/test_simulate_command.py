@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,10 +18,12 @@ import pytest
 from command import FACTION, faction
 from needs import needs_distributed
 
+from faction_tools.fleet.roster import EXAMPLE
 from faction_tools.shown import palette
 from faction_tools.shown.page import TEMPLATE, page
+from faction_tools.simulator import campaign
 from faction_tools.simulator.history import history
-from faction_tools.simulator.scenario import shipped
+from faction_tools.simulator.scenario import load, shipped
 from faction_tools.simulator.simulation import Simulation
 
 # A run that takes some ten seconds.
@@ -120,13 +123,19 @@ def test_brackets_and_dollars_in_names_are_only_text(tmp_path):
     assert many.returncode == 0 and "[bold]a." in many.stdout.replace("\n", ""), many.stdout + many.stderr
 
 
-def on_terminal(*words, seconds=0.0, columns=80):
-    """Run the command on a terminal, with ctrl-C after some seconds; return (all it wrote, the lines that are left, exit code)."""
+def on_terminal(*words, until="", seconds=0.0, columns=80):
+    """Run the command on a terminal, with ctrl-C so many seconds after it wrote until, a pattern.
+
+    Return (all it wrote, the lines that are left, exit code).
+    """
     child = pexpect.spawn(FACTION[0], [*FACTION[1:], "simulate", *words], dimensions=(40, columns), timeout=300)
-    if seconds:
+    written = b""
+    if until:
+        child.expect(until)
+        written = child.before + child.after
         time.sleep(seconds)
         child.sendintr()
-    written = child.read()
+    written += child.read()
     child.close()
     screen = pyte.Screen(columns, 40)
     pyte.ByteStream(screen).feed(written)
@@ -134,15 +143,29 @@ def on_terminal(*words, seconds=0.0, columns=80):
 
 
 def test_a_big_run_shows_its_progress_and_ctrl_c_keeps_it(tmp_path):
-    written, left, code = on_terminal(*BIG, "--set", "medium.access=free", "--page", str(tmp_path / "run.html"), seconds=4)
+    written, left, code = on_terminal(
+        *BIG, "--set", "medium.access=free", "--page", str(tmp_path / "run.html"), until="s simulated", seconds=3
+    )
     assert re.search(r"\d\.\d s simulated, nodes concluded:", written) and "0/400" in written, written[-2000:]
     assert code == 130 and (tmp_path / "run.html").stat().st_size > 100_000
     text = "\n".join(left)
     assert "0 of 400 nodes Bootstrapped; " in text and "stopped by ctrl-C at " in text and "concluded" not in text, text
 
 
+def test_progress_rises_with_what_the_nodes_count():
+    """All nodes get their verdicts at the end, but the progress is seen before."""
+    found = []
+    run = Simulation(load("greenhouse", ["cluster.nodes=40"]), 1)
+    run.run(lambda: found.append((run.progress, sum(board.is_concluded for board in run.boards))))
+    assert found[0][0] == 0 and run.progress == 1 and all(0 <= share <= 1 for share, _ in found)
+    before = {round(share, 1) for share, concluded in found if concluded == 0}
+    assert len(before) >= 6, before
+    dark = Simulation(load("greenhouse", ["medium.loss=1.0"]), 1).run()
+    assert dark.progress == 1  # all have timed out
+
+
 def test_many_runs_show_their_progress_and_ctrl_c_keeps_them():
-    written, left, code = on_terminal("greenhouse", "--runs", "100000", seconds=6)
+    written, left, code = on_terminal("greenhouse", "--runs", "100000", until=r"[1-9]\d*/100000")
     text = "\n".join(left)
     assert "/100000" in written and code == 130
     assert "greenhouse: " in text and " runs of 100,000" in text and "all Bootstrapped in 100.00% of the runs" in text, text
@@ -151,14 +174,14 @@ def test_many_runs_show_their_progress_and_ctrl_c_keeps_them():
 
 def test_ctrl_c_during_a_sweep_ends_all_of_it():
     begin = time.monotonic()
-    written, left, code = on_terminal("greenhouse", "--sweep", "medium.loss=0,0.1,0.2", "--runs", "50000", seconds=6)
+    written, left, code = on_terminal("greenhouse", "--sweep", "medium.loss=0,0.1,0.2", "--runs", "50000", until=r"[1-9]\d*/150000")
     text = "\n".join(left)
     assert code == 130 and "sweep of medium.loss" in text and "of 150,000 runs" in text, text
     assert time.monotonic() - begin < 30
 
 
 def test_ctrl_c_before_the_first_run_is_done_is_one_line():
-    _, left, code = on_terminal(*BIG, "--runs", "4", seconds=3)
+    _, left, code = on_terminal(*BIG, "--runs", "4", until="0/4", seconds=2)
     lines = [line for line in left if line]
     assert code == 130 and lines[-1] == "stopped by ctrl-C after 0 of 4 runs" and len(lines) <= 2, lines
 
@@ -265,13 +288,20 @@ def commands():
 
 def test_the_commands_of_the_readme_work(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert len(commands()) == 7
+    (tmp_path / "faction.toml").write_text(EXAMPLE)
+    assert len(commands()) == 9
     for words in commands():
-        fewer = {"10000": "20", "200": "10", "cluster.nodes=300": "cluster.nodes=10", "medium.reach=0.25": "medium.reach=2.0"}
+        fewer = {
+            "10000": "40",
+            "0.999": "0.9",
+            "200": "10",
+            "cluster.nodes=300": "cluster.nodes=10",
+            "medium.reach=0.25": "medium.reach=2.0",
+        }
         done = faction(*[fewer.get(word, word) for word in words], *(["--runs", "10"] if "--sweep" in words else []))
         assert done.returncode == 0 and done.stdout, (words, done.stderr)
         assert done.stdout in README or not {"brownout", "tunnel"} & set(words), done.stdout
-    assert {path.name for path in tmp_path.iterdir()} == {"run.html", "run.svg", "loss.svg", "tunnel.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"faction.toml", "run.html", "run.svg", "loss.svg", "tunnel.png"}
 
 
 def test_the_example_of_the_readme_runs():
@@ -287,3 +317,53 @@ def test_the_page_has_the_colours_of_the_palette():
     run = page(history(Simulation("greenhouse", 1, record=True).run()))
     colours = {*palette.COLOURS.values(), palette.OFF_COLOUR}
     assert colours <= set(COLOUR.findall(run)) and not colours & set(COLOUR.findall(TEMPLATE.read_text()))
+
+
+class Watched(ProcessPoolExecutor):
+    """Workers that note when they begin and end each task, in a file."""
+
+    def __init__(self, path, workers):
+        super().__init__(workers)
+        self.path = str(path)
+
+    def submit(self, call, *words):
+        return super().submit(noted, self.path, call, *words)
+
+
+def noted(path, call, *words):
+    begin = time.monotonic()
+    result = call(*words)
+    with open(path, "a") as file:
+        file.write(f"{os.getpid()} {begin} {time.monotonic()}\n")
+    return result
+
+
+def idle_share(path, runs):
+    """Return the share of the time in which a worker had no run to do, from the first begin to the last end, and who has worked.
+
+    It is measured in the workers. So other programs, which take time from all of them, do not matter.
+    """
+    with Watched(path, 2) as pool:
+        done = campaign.run(load("greenhouse", ["cluster.nodes=4"]), "greenhouse", runs, pool, workers=2)
+    assert [each["seed"] for each in done.outcomes] == list(range(1, runs + 1))
+    spans = [(pid, float(begin), float(end)) for pid, begin, end in map(str.split, path.read_text().splitlines())]
+    whole = 2 * (max(end for *_, end in spans) - min(begin for _, begin, _ in spans))
+    return 1 - sum(end - begin for _, begin, end in spans) / whole, {pid for pid, *_ in spans}
+
+
+def test_all_cores_work_until_the_end(tmp_path):
+    shares = []
+    while len(shares) < 3 and min(shares, default=1) >= 0.1:  # a busy computer may let one of them wait
+        share, workers = idle_share(tmp_path / str(len(shares)), 1500)
+        assert len(workers) == 2
+        shares.append(share)
+    assert min(shares) < 0.1, shares
+
+
+@pytest.mark.parametrize(("runs", "nodes", "workers"), [(1, 4, 2), (10_000, 12, 2), (1000, 12, 64), (50, 400, 8), (7, 4, 100)])
+def test_the_last_chunks_are_small_and_nothing_is_left_out(runs, nodes, workers):
+    chunks = list(campaign._chunks(range(5, 5 + runs), nodes, workers))
+    assert [seed for chunk in chunks for seed in chunk] == list(range(5, 5 + runs))
+    sizes = [len(chunk) for chunk in chunks]
+    assert sizes == sorted(sizes, reverse=True) and sizes[0] <= campaign.CHUNK
+    assert len(sizes) >= min(runs, campaign.CHUNKS * workers) and sizes[-min(runs, workers) :] == [1] * min(runs, workers)

@@ -183,12 +183,28 @@ def test_every_deliberate_bug_fits_the_sources():
     assert len(mutants.MUTANTS) >= 20 and len({mutant.name for mutant in mutants.MUTANTS}) == len(mutants.MUTANTS)
     for mutant in mutants.MUTANTS:
         assert (mutants.PACKAGE / mutant.file).read_text().count(mutant.old) == 1 and mutant.new != mutant.old, mutant.name
-        assert any(mutant.file in files for _, files, _ in mutants.CHECKS), mutant.file
+        assert any(mutant.file in each.files for each in mutants.CHECKS), mutant.file
 
 
 def test_a_bug_is_caught_and_no_bug_is_not():
     harmless = mutants.Mutant("a comment", "machine.py", "# States:\n", "# The states:\n")
-    assert mutants.check(harmless) == []
-    assert mutants.check(mutants.MUTANTS[0]) == ["machine tests", "exhaustive"]
+    patience_s = dict.fromkeys((each.name for each in mutants.CHECKS), mutants.ENOUGH_S)
+    assert mutants.check(harmless, patience_s) == ""
+    assert mutants.check(mutants.MUTANTS[0], patience_s) == "test_machine"
+    for name in ("exhaustive", "storms", "abuse"):
+        tried = [each for each in mutants.alone(patience_s) if each[2][0].name == name]
+        assert len(tried) > 2 and mutants.check(*tried[0]) == name
     with pytest.raises(ValueError, match="nowhere: machine.py has its text 0 times, not once; adapt it"):
-        mutants.check(mutants.Mutant("nowhere", "machine.py", "no such line", ""))
+        mutants.check(mutants.Mutant("nowhere", "machine.py", "no such line", ""), patience_s)
+
+
+def test_a_check_that_hangs_has_caught_the_bug():
+    hangs = mutants.Check("hangs", (), ("-c", "while True: pass"))
+    assert not mutants.passes(hangs, str(mutants.ROOT), 0.5)
+    assert mutants.passes(mutants.Check("ends", (), ("-c", "pass")), str(mutants.ROOT), mutants.ENOUGH_S)
+
+
+def test_a_check_that_fails_without_a_bug_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(mutants, "CHECKS", (mutants.Check("fails", ("machine.py",), ("-c", "raise SystemExit(1)")),))
+    assert mutants.main(["quorum"]) == 1
+    assert capsys.readouterr().err == "fails: fails without any bug\n"

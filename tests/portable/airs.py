@@ -184,11 +184,11 @@ class Lone:
             assert decode(self._ear, buffer) == 0
             self.said.append(Said(self.cluster.ms, self._ear))
 
-    def run(self, ms):
-        """Let time pass; return the frames that the node sends in it."""
+    def run(self, ms, step_ms=1):
+        """Let time pass; return the frames that the node sends in it. step_ms: between two polls of a node that cannot sleep."""
         before, end = len(self.said), self.ms + ms
         while self.ms < end:
-            self.cluster.ms += max(1, min(self.node.idle_ms(), end - self.ms))
+            self.cluster.ms += min(max(step_ms, self.node.idle_ms()), end - self.ms)
             self.node.poll()
         return self.said[before:]
 

@@ -36,7 +36,7 @@ class Run:
         self.passed = self.failed = self.skipped = 0
 
     def module(self, name):
-        """Run the tests of a module in the order of its source. One that cannot be imported, or has no test, failed."""
+        """Run the tests of a module in the order of its source, one each turn. One that cannot be imported, or has no test, failed."""
         try:
             module = __import__(name)
             tests = test_names(module)
@@ -47,6 +47,7 @@ class Run:
             return
         for test in tests:
             self._test(name + "." + test, getattr(module, test))
+            yield
 
     def _test(self, name, test):
         try:
@@ -127,8 +128,11 @@ def unlock_heap():
     return bool(locked)
 
 
-def main(arguments):
-    """Run the modules named; return the exit code."""
+def steps(arguments):
+    """Run the modules named, one test each turn: yield None after each, and in the end the exit code.
+
+    The WebAssembly port collects garbage only between two calls from JavaScript: there each turn is a call.
+    """
     prefix = ""
     names = []
     for argument in arguments:
@@ -138,8 +142,14 @@ def main(arguments):
             names.append(argument)
     run = Run(prefix)
     for name in names:
-        run.module(name)
-    return run.finish()
+        for _ in run.module(name):
+            yield None
+    yield run.finish()
+
+
+def main(arguments):
+    """Run the modules named; return the exit code."""
+    return list(steps(arguments))[-1]
 
 
 if hasattr(micropython, "alloc_emergency_exception_buf"):

@@ -281,6 +281,8 @@ def test_config_never_shows_the_key():
         ("start_after_ms", 2000),
         ("presence_ms", 16000),
         ("frames_per_minute", 0),
+        ("protocol", 2),
+        ("has_key", True),
     )
     version, *lines = desk.ask("config")
     assert version.startswith("version: ") and lines == ["%s: %s" % pair for pair in expected]

@@ -40,6 +40,8 @@ from helpers import (
     strangers,
 )
 
+NOT_ON = ("micropython",)  # see tests/README.md
+
 
 def _recorded(config, commands, rejections=0):
     """Return a machine to which the commands have happened, and its journal."""

@@ -8,6 +8,8 @@ from faction.transports.ring import Ring
 from faction.wire import ASKING
 from run import Skip
 
+NOT_ON = ("micropython", "micropython-32bit")  # see tests/README.md
+
 
 def test_all_bootstrap_within_one_delivery_of_the_last_completion():
     for count in (1, 2, 5):

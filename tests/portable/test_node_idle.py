@@ -7,6 +7,8 @@ from faction.wire import ASKING, READY
 from test_node_memory import node_in
 from witness import need_lock_or_count, watched
 
+NOT_ON = ("micropython",)  # see tests/README.md
+
 FOREVER = 0x3FFFFFFF
 
 

@@ -9,6 +9,8 @@ from faction.wire import ASKING, READY, Checksum, Wire, compute_crc
 from frames import Speaker, decode, frame, sealed
 from witness import need_count, need_lock_or_count, watched
 
+NOT_ON = ("micropython",)  # see tests/README.md
+
 
 class Ticks:
     """A clock that each reading moves on, without an allocation."""

@@ -6,6 +6,8 @@ from faction.node import RESTART
 from faction.wire import ASKING, READY
 from frames import START_ZERO
 
+NOT_ON = ("micropython", "micropython-32bit")  # see tests/README.md
+
 AFTER_MS = 4 * INTERVAL_MS
 UNIT_MS = 8
 

@@ -31,39 +31,42 @@ def run(options: argparse.Namespace) -> int:
     from rich.table import Table
 
     from ..fleet import build, roster
+    from ..fleet.output import check_root
     from ..shown.progress import bar
     from ..shown.terminal import terminal
 
     slice_name = options.slice or "full"
     kinds = sorted(build.PROGRAMS if options.roster is None else {board.kind for board in roster.load(options.roster).boards})
     out = Path(options.out)
+    check_root(out)
     table = Table("board", "slice", "files", "bytes", title=f"built in {out}")
     tables = [table]
     with bar("building", len(kinds) + options.native * len(build.ARCHITECTURES)) as shown:
         for kind in kinds:
             files = build.board(kind, slice_name)
-            build.write(files, out / kind)
+            build.write(files, out, kind)
             table.add_row(kind, slice_name, str(len(files)), f"{sum(map(len, files.values())):,}")
             shown.advance(1)
         if options.native:
-            tables.append(_native(out / "native", shown.advance))
+            tables.append(_native(out, shown.advance))
     for each in tables:
         terminal().print(each)
     return 0
 
 
 def _native(out: Path, advance: Callable[[int], object]) -> Table:
-    """Build native code for every architecture; return a table of sizes. advance is called after each one, with 1."""
+    """Build native code for every architecture, in out/native; return a table of sizes. advance is called after each one, with 1."""
     from rich.table import Table
 
     from ..fleet import build
     from ..fleet.compile import PACKAGE, compile_package
+    from ..fleet.output import filled
 
-    table = Table("file", "bytecode", *build.ARCHITECTURES, title=f"native code, bytes, in {out}")
-    with TemporaryDirectory() as plain:
+    table = Table("file", "bytecode", *build.ARCHITECTURES, title=f"native code, bytes, in {out / 'native'}")
+    with TemporaryDirectory() as plain, filled(out, "native") as fresh:
         columns = [compile_package(PACKAGE, plain)]
         for architecture in build.ARCHITECTURES:
-            columns.append(build.native(architecture, out / architecture))
+            columns.append(build.native(architecture, fresh / architecture))
             advance(1)
         for row in zip(*columns):
             table.add_row(row[0].relative_to(plain).as_posix(), *[f"{path.stat().st_size:,}" for path in row])

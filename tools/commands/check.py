@@ -13,10 +13,21 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Say that a roster is good. Otherwise load raises RosterError, with a line for each fault."""
+    """Say that a roster is good, and who hears whom. Otherwise load raises RosterError, with a line for each fault."""
     from ..fleet import roster
+    from ..shown.fleet import advice, table
+    from ..shown.terminal import terminal
 
     checked = roster.load(options.roster)
     boards = len(checked.boards)
-    print(f"{options.roster}: good: {boards} board{'s' if boards > 1 else ''}, quorum {checked.quorum_count()}")
+    fleet = checked.fleet()
+    console = terminal()
+    console.print(
+        f"{options.roster}: good: {boards} board{'s' if boards > 1 else ''}, quorum {checked.quorum_count()}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(table(fleet), highlight=False)
+    for line in advice(checked, fleet):
+        console.print(line, highlight=False, soft_wrap=True)
     return 0

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
-from pathlib import Path
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from threading import Event
 from typing import TYPE_CHECKING
 
 from ..errors import CommandError
 from . import ROSTER
 
 if TYPE_CHECKING:
-    from ..fleet.deploy import Drive, Plan, SerialBoard
-    from ..fleet.roster import BoardEntry, Roster
+    from ..fleet.deploy import Order, Outcome
+    from ..fleet.plan import Plan
+    from ..fleet.roster import BoardEntry
+    from ..shown.progress import Bar
 
 WAIT_SECONDS = 15
 
@@ -27,25 +30,89 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--roster", default=ROSTER, metavar="FILE", help=f"a TOML or JSON file (default: {ROSTER})")
     parser.add_argument("--slice", choices=SLICES, default="full", help="how much of the package (default: full)")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    parser.add_argument("--replace", action="store_true", help="go on if the board was another one of the roster, or of another cluster")
     parser.add_argument("--wait", metavar="SECONDS", help=f"how long to wait for the board's first words (default: {WAIT_SECONDS})")
 
 
 def run(options: argparse.Namespace) -> int:
     """Copy what has changed, remove what is left over, and start the board."""
     from ..fleet import roster
-    from ..shown.progress import busy
+    from ..fleet.deploy import Order
 
     checked = roster.load(options.roster)
     board = checked.board(options.board)
     seconds = _seconds(options, board)
-    with busy(f"{board.name}: building its files"):
-        files = _files(checked, board, options.slice)
-    with busy(f"{board.name}: asking what is on the board"):
-        target = _target(options.port, board)
-    try:
-        return _deploy(target, board.name, files, seconds, options.dry_run)
-    finally:
-        target.close()
+    order = Order(checked, board, options.port, options.slice, options.dry_run, options.replace, seconds)
+    with _Shown(board.name) as shown:
+        outcome = _work(order, shown)
+    _tell(order, outcome)
+    return 0
+
+
+def _work(order: Order, shown: _Shown) -> Outcome:
+    """Deploy in a thread. Ctrl-C asks it to end: so it never cuts off what the board is doing."""
+    from ..fleet.deploy import Stopped, deploy
+
+    stop = Event()
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(deploy, order, shown, stop)
+        try:
+            return _result(future, stop)
+        except Stopped:
+            raise KeyboardInterrupt from None
+
+
+def _result(future: Future[Outcome], stop: Event) -> Outcome:
+    while True:
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            if future.done():
+                raise
+            stop.set()
+
+
+class _Shown:
+    """Shows one deployment, as a context: its present stage on a terminal, and its notes."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._stage = ExitStack()
+        self._bar: Bar | None = None
+
+    def __enter__(self) -> _Shown:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stage.close()
+
+    def stage(self, what: str, done: int = 0, total: int = 0) -> None:
+        """Show what is being done."""
+        from ..shown.progress import bar, busy
+
+        words = f"{self._name}: {what}"
+        if total and self._bar is not None:
+            self._bar.show(done, words)
+            return
+        self._stage.close()
+        self._bar = None
+        if total:
+            self._bar = self._stage.enter_context(bar(words, total))
+        else:
+            self._stage.enter_context(busy(words))
+
+    def note(self, text: str) -> None:
+        """Print a note."""
+        self._say(f"{self._name}: {text}")
+
+    def copied(self, made: Plan) -> None:
+        """Print what was copied."""
+        self._say(_summary(self._name, "copied", made))
+
+    def _say(self, text: str) -> None:
+        self._stage.close()
+        self._bar = None
+        print(text, flush=True)
 
 
 def _seconds(options: argparse.Namespace, board: BoardEntry) -> float:
@@ -68,51 +135,22 @@ def _seconds(options: argparse.Namespace, board: BoardEntry) -> float:
     return seconds
 
 
-def _files(checked: Roster, board: BoardEntry, slice_name: str) -> dict[str, bytes]:
-    """Return all files of a board, with its configuration."""
-    from ..fleet import build
-
-    files = build.board(board.kind, slice_name)
-    configuration = checked.configuration(board)
-    if "console.py" not in build.SLICES[slice_name]:
-        configuration["console"] = "off"
-    files[build.CONFIGURATION] = json.dumps(configuration, indent=1).encode()
-    return files
-
-
-def _target(port: str, board: BoardEntry) -> SerialBoard | Drive:
-    """Return where the files go. Raises CommandError if the place does not fit the kind of board, or does not answer."""
-    from ..fleet.deploy import Drive, SerialBoard
-
-    is_folder = Path(port).is_dir()
-    if board.kind == "circuitpython" and not is_folder:
-        raise CommandError(f"{port}: is no folder, and {board.name} runs CircuitPython; name the folder of its drive, CIRCUITPY")
-    if board.kind in ("esp32", "rp2040") and is_folder:
-        raise CommandError(f"{port}: is a folder, and {board.name} runs MicroPython; name its serial port")
-    if not is_folder:
-        return SerialBoard(port)
-    return Drive(Path(port), "run main.py there" if board.kind == "unix" else "CircuitPython restarts by itself")
-
-
-def _deploy(target: SerialBoard | Drive, name: str, files: dict[str, bytes], seconds: float, dry_run: bool) -> int:
-    from ..shown.progress import bar, busy
-
-    with busy(f"{name}: asking what is on the board"):
-        made = target.compare(files)
-    if dry_run:
+def _tell(order: Order, outcome: Outcome) -> None:
+    """Print what was done."""
+    name, made = order.board.name, outcome.plan
+    if order.is_dry:
         print(_summary(name, "would copy", made))
-        print("\n".join(["  + " + path for path in made.copied] + ["  - " + path for path in made.removed]))
-        return 0
-    with bar(f"{name}: copying", len(made.copied)) as shown:
-        target.copy(made, files, lambda done, path: shown.show(done, f"{name}: {path}"))
-    print(_summary(name, "copied", made), flush=True)
-    if "main.py" not in files and "code.py" not in files:
-        print(f"{name}: this slice starts nothing by itself; import faction in a program of your own")
-        return 0
-    with busy(f"{name}: waiting for its first words, {seconds:.0f} s at most"):
-        words = target.restart(seconds)
-    print(f"{name}: {words}")
-    return 0
+        renamed = [f"  ~ {path} -> {new}" for path, new in made.kept.items()]
+        print("\n".join(["  + " + path for path in made.copied] + renamed + ["  - " + path for path in made.removed]))
+        return
+    print(f"{name}: {outcome.greeting or _how_it_starts(order)}")
+
+
+def _how_it_starts(order: Order) -> str:
+    """Say how a program starts that was not started here."""
+    if order.slice_name == "core":
+        return "this slice starts nothing by itself; import faction in a program of your own"
+    return "run main.py there" if order.board.kind == "unix" else "CircuitPython restarts by itself"
 
 
 def _summary(name: str, verb: str, made: Plan) -> str:

@@ -11,17 +11,20 @@ from . import ROSTER
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
+    from ..fleet.examples import EXAMPLES
+
     parser.add_argument("roster", nargs="?", default=ROSTER, help=f"the file to write (default: {ROSTER})")
+    parser.add_argument("--kind", choices=EXAMPLES, help="for boards of one kind (default: three boards, of two kinds)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Write an example roster, but never over a file that exists. Nothing is left of a roster that could not be written."""
-    from ..fleet import roster
+    from ..fleet.examples import EXAMPLE, EXAMPLES
 
     path = Path(options.roster)
     with named(path), path.open("x", encoding="utf-8") as file:
         try:
-            file.write(roster.EXAMPLE)
+            file.write(EXAMPLES.get(options.kind, EXAMPLE))
             file.flush()
         except OSError:
             path.unlink()

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from ..errors import CommandError, named
 
 if TYPE_CHECKING:
-    from ..serial.survey import Report, Survey, Watch
+    from ..serial.report import Report
+    from ..serial.survey import Survey, Watch
 
 JOURNAL = ("probe", "peers", "journal")  # the commands whose answers a file of records is made of
 NO_PORT = "no serial port on USB found; use a data cable, install the driver of its chip (CP210x or CH340), or name a port"
@@ -88,7 +89,7 @@ def _again_and_again(watch: Watch, as_json: bool, pause: float) -> Survey:
     from rich.live import Live
 
     from ..serial.survey import Survey
-    from ..shown.survey import picture
+    from ..shown.survey import Picture
     from ..shown.terminal import terminal
 
     survey = Survey([])
@@ -99,7 +100,7 @@ def _again_and_again(watch: Watch, as_json: bool, pause: float) -> Survey:
             if live is None:
                 _show(survey, as_json)
             else:
-                live.update(picture(survey), refresh=True)
+                live.update(Picture(survey, live.console.height - 1), refresh=True)
             time.sleep(pause)
     return survey
 

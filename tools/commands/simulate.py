@@ -24,10 +24,19 @@ if TYPE_CHECKING:
     from ..simulator.simulation import Simulation
 
 INTERRUPTED = 130  # the exit code
-RUNS = 1000  # of --confidence alone
-RUNS_OF_A_VALUE = 200  # of --sweep alone
+ROSTER_SHARE = 0.99  # of --roster alone: the starts that the deadline is for
+RUNS = 1000  # of --confidence alone; more if the share needs more
+MOST_RUNS = 100_000  # that nobody has asked for
+WORKERS_OF_DASK = 64  # about: they may come and go
+RUNS_OF_A_VALUE = 300  # of --sweep alone: one more than an upper bound of the 99th percentile takes
 PICTURES = (".svg", ".png")
 PAGES = (".html", ".htm")
+CONFIDENCE = (
+    "answer, with a certainty of 95 %%, which deadline so large a share of all starts meets: the upper bound of that quantile, "
+    "one of the measured waits in order (an order statistic, by the binomial distribution, whatever the distribution of the waits); "
+    f"without --runs: {RUNS:,} runs, or as many as it takes. It holds for the scenario as simulated, not for the real air"
+)
+ALONE = ("runs", "confidence", "sweep", "picture", "page", "journal")  # --roster with none of them looks for a deadline
 MANY = ("runs", "confidence", "sweep")  # each of them asks for many runs
 ONE_RUN = "there is one {name} for one run; choose that run with --seed, and leave out --{other}"
 # (option, options that it cannot work with, why, and what to do)
@@ -44,6 +53,10 @@ CONFLICTS = (
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("scenario", nargs="?", help="a .toml file, or the name of a scenario that comes along; without it: list those")
+    parser.add_argument(
+        "--roster", metavar="FILE", help=f"run the boards of a roster; alone: which deadline {ROSTER_SHARE:.0%}% of all starts meet"
+    )
+    parser.add_argument("--write", action="store_true", help="write the deadline that is found into the roster; its comments stay")
     parser.add_argument("--seed", type=_whole("--seed", 0), metavar="N", help="the seed of the run, or of the first of many (default: 1)")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change the scenario: medium.loss=0.2")
     parser.add_argument("--picture", metavar="FILE", help="draw the run, or the sweep: .svg or .png")
@@ -51,26 +64,38 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--journal", metavar="FILE", help="save the record of every node in a new file, for faction replay")
     parser.add_argument("--runs", type=_whole("--runs", 1), metavar="N", help="run N seeds, and show the distribution")
     parser.add_argument("--sweep", metavar="FIELD=VALUE,VALUE,...", help=f"run many seeds for each value of a field ({RUNS_OF_A_VALUE})")
-    parser.add_argument("--confidence", type=_share, metavar="SHARE", help=f"the deadline that this share of {RUNS} runs meets")
+    parser.add_argument("--confidence", type=_share, metavar="SHARE", help=CONFIDENCE)
     parser.add_argument("--jobs", type=_whole("--jobs", 1), metavar="N", help="how many processes (default: one for each core)")
     parser.add_argument("--dask", metavar="ADDRESS", help="run on the Dask cluster of this scheduler")
-    parser.add_argument("--json", action="store_true", help="for programs: the outcome of each run, an object on a line")
+    parser.add_argument(
+        "--json", action="store_true", help="for programs: the outcome of each run, an object on a line; a deadline goes to standard error"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Do what the options ask for. Return 0 if all nodes with power are Bootstrapped in every run; of a sweep, always."""
     _check(options)
-    if options.scenario is None:
+    if options.scenario is None and options.roster is None:
         return _list()
-    from ..simulator import scenario
-
-    loaded = scenario.load(options.scenario, options.set)
+    loaded = _load(options, options.set)
     options.seed = 1 if options.seed is None else options.seed
     if options.sweep is not None:
         return _sweep(options)
     if options.runs or options.confidence:
         return _many(loaded, options)
     return _one(loaded, options)
+
+
+def _load(options: argparse.Namespace, changes: list[str]) -> Scenario:
+    """Return the scenario that the options name, or that of their roster, with changes. Raises FileError."""
+    from ..simulator import scenario
+
+    if options.roster is None:
+        return scenario.load(options.scenario, changes)
+    from ..fleet import roster
+    from ..simulator import fleet
+
+    return fleet.scenario_of(roster.load(options.roster), options.roster, changes)
 
 
 # The options
@@ -98,14 +123,21 @@ def _share(text: str) -> float:
     except ValueError:
         share = 0.0
     if not 0 < share < 1:
-        raise CommandError(f"--confidence {text}: not a share between 0 and 1; write, for example, --confidence 0.999")
+        example = share / 100 if 50 <= share < 100 else 0.999  # perhaps it is meant in percent
+        raise CommandError(f"--confidence {text}: not a share between 0 and 1; write, for example, --confidence {example:.6g}")
     return share
 
 
 def _check(options: argparse.Namespace) -> None:
     """Refuse, before anything runs, options that cannot work together, and files that cannot be written. Raises CommandError."""
+    if options.roster is not None and not any(_is_given(getattr(options, name)) for name in ALONE):
+        options.confidence = ROSTER_SHARE
     given = [name for name in vars(options) if _is_given(getattr(options, name))]
-    _check_conflicts([name for name in given if name not in ("scenario", "run")], options)
+    if options.write and not (options.roster and options.confidence):
+        raise CommandError("--write: there is no deadline to write; add --roster FILE, and --confidence 0.99 if there are other options")
+    if options.write and options.json:
+        raise CommandError("--write and --json cannot work together: one is for people, the other for programs; leave out one of them")
+    _check_conflicts([name for name in given if name not in ("scenario", "run", "roster", "write")], options)
     for name, suffixes in (("picture", PICTURES), ("page", PAGES), ("journal", ())):
         if name in given:
             _check_file(name, Path(getattr(options, name)), suffixes)
@@ -113,13 +145,29 @@ def _check(options: argparse.Namespace) -> None:
         raise CommandError(f"--journal {options.journal}: already exists; choose another name or delete it")
 
 
+def _runs_for(confidence: float, runs: int | None) -> int:
+    """Return how many runs are to be made for such an answer. runs: as the options say. Raises CommandError if they are too few."""
+    from ..simulator import bounds
+
+    needed = bounds.runs_needed(confidence)
+    if runs is None and needed <= MOST_RUNS:
+        return max(RUNS, needed)
+    if runs is None or runs < needed:
+        said = f"--confidence {confidence:.15g}" + (f" --runs {runs}" if runs else "")
+        remedy = f"write --runs {needed}, or ask for a smaller share"
+        raise CommandError(f"{said}: too few runs for an answer; {needed:,} are needed at least: {remedy}")
+    return runs
+
+
 def _is_given(value: object) -> bool:
     return value is not None and value is not False and value != []
 
 
 def _check_conflicts(given: Sequence[str], options: argparse.Namespace) -> None:
-    if given and options.scenario is None:
+    if given and options.scenario is None and options.roster is None:
         raise CommandError(f"--{given[0]}: it needs a scenario; faction simulate lists the names")
+    if options.scenario is not None and options.roster is not None:
+        raise CommandError(f"--roster {options.roster}: its boards are the scenario; leave out {options.scenario}")
     for name in ("jobs", "dask"):
         if name in given and not set(MANY) & set(given):
             raise CommandError(f"--{name} {getattr(options, name)}: one run takes one process; add --runs, --confidence or --sweep")
@@ -201,10 +249,13 @@ def _noted_interrupts() -> Iterator[list[int]]:
 
 
 def _show_progress(simulation: Simulation, shown: Bar, interrupts: Sequence[int]) -> bool:
-    """Show how much time has been simulated, and how many nodes have a verdict. Tell whether there was an interrupt."""
+    """Show how much time has been simulated, and how many nodes have a verdict. Tell whether there was an interrupt.
+
+    As a rule all nodes get their verdict in the last moment. So the bar shows how many they count as ready on their way there.
+    """
     if shown.is_due:
         concluded = sum(board.is_concluded for board in simulation.boards)
-        shown.show(concluded, f"{simulation.now / 1e6:.1f} s simulated, nodes concluded:")
+        shown.show(concluded, f"{simulation.now / 1e6:.1f} s simulated, nodes concluded:", simulation.progress)
     return bool(interrupts)
 
 
@@ -251,12 +302,15 @@ def _many(loaded: Scenario, options: argparse.Namespace) -> int:
     """Run many seeds, and show what they say."""
     from ..simulator import campaign
 
-    runs = options.runs or RUNS
+    runs = options.runs
     if options.confidence:
+        runs = _runs_for(options.confidence, runs)
         loaded = campaign.without_deadline(loaded)
     (done,) = _campaigns([loaded], runs, options)
     if done.outcomes and options.json:
         print("\n".join([json.dumps(each) for each in done.outcomes]))
+        if options.confidence:
+            print(_deadline(done, options.confidence), file=sys.stderr)
     elif done.outcomes:
         _show(done, options)
     if not done.is_complete:
@@ -270,9 +324,10 @@ def _campaigns(variants: Sequence[Scenario], runs: int, options: argparse.Namesp
     from ..simulator import campaign
 
     done: list[Campaign] = []
+    workers = WORKERS_OF_DASK if options.dask else options.jobs
     with bar("runs", runs * len(variants)) as shown, _executor(options) as executor:
         for variant in variants:
-            done.append(campaign.run(variant, options.scenario, runs, executor, options.seed, shown.advance))
+            done.append(campaign.run(variant, options.scenario or options.roster, runs, executor, options.seed, shown.advance, workers))
             if not done[-1].is_complete:
                 break
     return done
@@ -292,13 +347,40 @@ def _show(done: Campaign, options: argparse.Namespace) -> None:
     for line in tables.verdicts(done, _command(options)):
         _print(line)
     if options.confidence:
-        _print(tables.deadline(done, options.confidence))
+        _print(_deadline(done, options.confidence))
+    if options.roster:
+        _print(_about_roster(done, options))
+
+
+def _about_roster(done: Campaign, options: argparse.Namespace) -> str:
+    """Say what the runs rest on, and what their deadline means for the roster; write it there if that is asked for."""
+    from ..fleet import roster
+    from ..simulator.fleet import ASSUMED
+
+    deadline_ms = done.deadline_ms(options.confidence) if options.confidence else None
+    if deadline_ms is None:
+        return f"{ASSUMED}\n{options.roster}: not changed, as there is no deadline to write" if options.write else ASSUMED
+    there_ms = roster.load(options.roster).deadline_ms
+    told = f"{options.roster} has deadline_ms = {there_ms}: " + ("long enough" if there_ms >= deadline_ms else "too short")
+    if options.write:
+        from ..fleet.writing import write_deadline
+
+        write_deadline(Path(options.roster), deadline_ms)
+        told = f"{options.roster}: deadline_ms = {deadline_ms} written, in place of {there_ms}"
+    return f"{ASSUMED}\n{told}"
+
+
+def _deadline(done: Campaign, confidence: float) -> str:
+    from ..shown import campaign as tables
+
+    return tables.deadline(done, confidence)
 
 
 def _command(options: argparse.Namespace) -> str:
     """Return the command that repeats one of the runs, without its seed."""
     changes = "".join(f" --set {shlex.quote(change)}" for change in options.set)
-    return f"faction simulate {shlex.quote(options.scenario)}{changes}"
+    source = f"--roster {shlex.quote(options.roster)}" if options.roster else shlex.quote(options.scenario)
+    return f"faction simulate {source}{changes}"
 
 
 def _sweep(options: argparse.Namespace) -> int:
@@ -327,4 +409,4 @@ def _variants(options: argparse.Namespace) -> tuple[str, list[Any], list[Scenari
     values = [scenario.value_of(text) for text in texts.split(",") if text]
     if not values:
         raise CommandError(f"--sweep {options.sweep}: no values; write it as medium.loss=0,0.1,0.2")
-    return name, values, [scenario.load(options.scenario, [*options.set, f"{name}={value}"]) for value in values]
+    return name, values, [_load(options, [*options.set, f"{name}={value}"]) for value in values]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from itertools import chain
 from typing import Any
 
 from faction.node import SLOW
@@ -29,6 +30,7 @@ CHUNK = 5  # runs that a worker does at a time
 LINES = ((9600, None, None), (19200, 60, 30))  # RS-485: baud, and budget and aim of 20 boards with a key, in seconds
 LINE_RUNS = 50
 ATTACK_RUNS = 10
+EMPTY_CALLS = 200_000  # of a round
 WAIT_S = 20  # that four ready nodes wait for a fifth
 BEGUN_S = 60  # after this time all but the straggler have long concluded
 
@@ -65,39 +67,50 @@ def scenario(nodes: int, loss: float, start_up_ms: float = 3000.0, topology: str
 
 
 def figures(runs: int) -> list[Figure]:
-    """Return the convergence of clusters, their frames and their common start, over so many runs of each, on all cores."""
-    found = []
+    """Return the convergence of clusters, their frames and their common start, over so many runs of each, on all cores.
+
+    All is started before the first result is waited for: so no core is idle between two figures.
+    """
     with ProcessPoolExecutor() as pool:
-        for name, nodes, loss, topology, median, percentile in CONVERGENCE:
-            done = _run(pool, outcomes, scenario(nodes, loss, topology=topology), runs)
-            found += _rows(name, nodes, done, median, percentile)
-        found.append(_median("straggler to 20 concluded, 30% loss: frames of all", _run(pool, stragglers, None, runs), 26, 35))
-        found.append(_median(f"4 ready nodes wait {WAIT_S} s for a fifth: frames of all", _run(pool, waits, None, runs), 40, 60))
-        found += [_crowd(), _returns(_run(pool, returns, None, runs))]
-        found += _keyed(pool, runs)
-    return found
+        crowded = pool.submit(_crowd)  # one run, and the longest
+        keyed = _start_keyed(pool, runs)
+        converged = [
+            (name, nodes, _start(pool, outcomes, scenario(nodes, loss, topology=topology), runs), median, percentile)
+            for name, nodes, loss, topology, median, percentile in CONVERGENCE
+        ]
+        joined, waited, returned = (_start(pool, call, None, runs) for call in (stragglers, waits, returns))
+        found = [figure for name, nodes, done, *limits in converged for figure in _rows(name, nodes, list(done), *limits)]
+        found.append(_median("straggler to 20 concluded, 30% loss: frames of all", list(joined), 26, 35))
+        found.append(_median(f"4 ready nodes wait {WAIT_S} s for a fifth: frames of all", list(waited), 40, 60))
+        return [*found, crowded.result(), _returns(list(returned)), *_keyed(keyed)]
 
 
-def _keyed(pool: ProcessPoolExecutor, runs: int) -> list[Figure]:
+def _start_keyed(pool: ProcessPoolExecutor, runs: int) -> list[Iterator[Any]]:
+    """Start what _keyed shows: the runs of a cluster, meetings with a key and without one, the lines, and the talks."""
+    return [
+        _start(pool, outcomes, scenario(20, 0.2, key=True), runs),
+        *(_start(pool, meetings, key, runs) for key in (True, False)),
+        *(_start(pool, lines, baud, min(runs, LINE_RUNS)) for baud, *_ in LINES),
+        _start(pool, talks, None, min(runs, ATTACK_RUNS)),
+    ]
+
+
+def _keyed(started: list[Iterator[Any]]) -> list[Figure]:
     """Return what a key costs: until two lone boards meet, until a cluster has started, and after that, under attack."""
-    name = "20 nodes with a key, 20% loss"
-    found = _rows(name, 20, _run(pool, outcomes, scenario(20, 0.2, key=True), runs), (0.07, 0.2), (0.2, 0.6))
-    for name, key in (("with a key", True), ("without one", False)):
-        met = _run(pool, meetings, key, runs)
+    cluster, with_key, without_key, *waits_of_lines, talk = (list(each) for each in started)
+    found = _rows("20 nodes with a key, 20% loss", 20, cluster, (0.07, 0.2), (0.2, 0.6))
+    for name, met in (("with a key", with_key), ("without one", without_key)):
         found.append(Figure(f"two lone boards {name} meet: median", statistics.median(met), "intervals", 1.0, 0.9))
         found.append(Figure(f"two lone boards {name} meet: 99th percentile", _percentile(met), "intervals", 1.5, 1.2))
-    for baud, budget, aim in LINES:
-        waits = _run(pool, lines, baud, min(runs, LINE_RUNS))
-        found.append(Figure(f"20 boards with a key on a line of {baud} baud: 99th percentile", _percentile(waits), "s", budget, aim))
-    talk = _run(pool, talks, None, min(runs, ATTACK_RUNS))
+    for (baud, budget, aim), waited in zip(LINES, waits_of_lines):
+        found.append(Figure(f"20 boards with a key on a line of {baud} baud: 99th percentile", _percentile(waited), "s", budget, aim))
     return [*found, Figure(f"20 concluded with a key, {QUESTIONS} old questions: frames of all", max(talk), "frames", 300, 150)]
 
 
-def _run(pool: ProcessPoolExecutor, call: Callable[..., Iterable[Any]], what: Any, runs: int) -> list[Any]:
-    """Return what call(what, seeds), or call(seeds), makes of so many seeds."""
+def _start(pool: ProcessPoolExecutor, call: Callable[..., Iterable[Any]], what: Any, runs: int) -> Iterator[Any]:
+    """Start call(what, seeds), or call(seeds), for so many seeds; iterate over what it makes of them, when that is done."""
     seeds = [range(start, min(start + CHUNK, runs + 1)) for start in range(1, runs + 1, CHUNK)]
-    chunks = pool.map(call, seeds) if what is None else pool.map(call, [what] * len(seeds), seeds)
-    return [each for chunk in chunks for each in chunk]
+    return chain.from_iterable(pool.map(call, seeds) if what is None else pool.map(call, [what] * len(seeds), seeds))
 
 
 def _rows(name: str, nodes: int, runs: list[dict[str, Any]], median: tuple[float, float], percentile: tuple[float, float]) -> list[Figure]:
@@ -238,14 +251,32 @@ def talks(seeds: Iterable[int]) -> list[int]:
 
 
 def speed(rounds: int) -> list[Figure]:
-    """Return what a delivered frame costs the simulator, and whether that stays so in longer runs."""
-    short = [_cost(scenario(20, 0.1, 30_000.0), seed) for seed in range(1, rounds + 1)]
+    """Return what a delivered frame costs the simulator, also beside an empty call, and whether that stays so in longer runs."""
+    short, calls = [], []
+    for seed in range(1, rounds + 1):
+        calls.append(_empty_call())
+        short.append(_cost(scenario(20, 0.1, 30_000.0), seed))
     long = [_cost(scenario(20, 0.1, 120_000.0), seed) for seed in range(1, max(3, rounds // 5) + 1)]
     ratio = statistics.median(long) / statistics.median(short)
     return [
-        from_rounds("simulator, 20 nodes: a delivered frame", short, "µs", 50, 25),
+        from_rounds("simulator, 20 nodes: a delivered frame", short, "µs", 50, 12),
+        from_rounds("simulator, 20 nodes: a delivered frame", [frame / call for frame, call in zip(short, calls)], "empty calls", 900, 350),
         Figure("simulator: a frame in a run four times as long", ratio, "times", 1.3, 1.1, 0.3),
     ]
+
+
+class _Empty:
+    def call(self, value: int) -> None:
+        """Do nothing."""
+
+
+def _empty_call() -> float:
+    """Return what a call of a method that does nothing takes on this interpreter, with its part of a loop, in microseconds."""
+    call = _Empty().call
+    start = time.process_time()
+    for value in range(EMPTY_CALLS):
+        call(value)
+    return (time.process_time() - start) / EMPTY_CALLS * 1e6
 
 
 def _cost(cluster: Scenario, seed: int) -> float:

@@ -76,10 +76,7 @@ class Microbit:
             + ["-serial", f"unix:{line},server=on,wait=off", "-icount", "shift=6,align=off,sleep=off"],
             stdin=subprocess.DEVNULL,
         )
-        limit = time.monotonic() + _PATIENCE_S
-        while not line.exists() and time.monotonic() < limit:
-            time.sleep(0.02)
-        self._socket.connect(str(line))
+        self._connect(str(line))
         self._socket.settimeout(0.05)
         self._enter_raw_repl()
         return self
@@ -96,6 +93,17 @@ class Microbit:
             self.run("import gc\ngc.collect()")
             self.run(piece)
         return int(self.run("gc.collect()\nprint(gc.mem_free())"))
+
+    def _connect(self, line: str) -> None:
+        """Connect as soon as the emulator listens: the line's file is there a moment before that."""
+        limit = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                return self._socket.connect(line)
+            except (FileNotFoundError, ConnectionRefusedError):
+                if time.monotonic() > limit:
+                    raise
+                time.sleep(0.02)
 
     def _enter_raw_repl(self) -> None:
         limit = time.monotonic() + _PATIENCE_S

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +12,8 @@ from tempfile import TemporaryDirectory
 from faction import __version__
 
 from .compile import BOARDS, PACKAGE, compile_package
+from .found import CONFIGURATION as CONFIGURATION
 from .output import filled
-
-CONFIGURATION = "faction.json"  # the file on a board that says which board it is
 
 # How much of the package: the names of its modules.
 _NODE = ("__init__.py", "machine.py", "clock.py", "wire.py", "peers.py", "node.py", "wait.py", "key.py")
@@ -53,8 +51,6 @@ ARCHITECTURES = {
 }
 RELEASE_STEPS = len(PROGRAMS) + len(ARCHITECTURES) + 1
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the time of all files in a zip file: the earliest that is possible, so that it is always the same
-# The files that a release consists of, and the two that make dist adds.
-_RELEASED = re.compile(r"faction-[^/]+\.(zip|whl|tar\.gz)|SHA256SUMS|mip/package\.json|mip/faction/.+\.mpy")
 
 
 def sources(kind: str, slice_name: str = "full") -> list[Path]:
@@ -107,21 +103,13 @@ def native(architecture: str, folder: Path) -> list[Path]:
     return compile_package(PACKAGE, folder, f"-march={architecture}", "-X", "emit=native")
 
 
-def write(files: dict[str, bytes], folder: Path) -> None:
-    """Write the files of a board to a folder, and remove those of an earlier build.
-
-    Raises CommandError if the folder holds a file that no build has made, OSError if it cannot be written.
-    """
-    with filled(folder, _is_of_board) as fresh:
+def write(files: dict[str, bytes], root: Path, part: str = "") -> None:
+    """Write the files of a board to root/part, and remove those of an earlier build. Raises as output.filled does."""
+    with filled(root, part) as fresh:
         for name, content in files.items():
             path = fresh / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-
-
-def _is_of_board(name: str) -> bool:
-    """Tell whether a path is that of a file on a board."""
-    return name.startswith("lib/faction/") or name == CONFIGURATION or any(name in programs for programs in PROGRAMS.values())
 
 
 def zip_files(files: dict[str, bytes], path: Path) -> None:
@@ -148,10 +136,9 @@ def source_package() -> str:
 def release(folder: Path, advance: Callable[[int], object] = lambda count: None) -> list[Path]:
     """Fill a folder with what a release has for boards: zip files, a tree for mip, checksums. Return the files.
 
-    advance is called RELEASE_STEPS times, with 1. Raises CommandError if the folder holds a file that no release has, OSError
-    if it cannot be written, and what compile_package raises.
+    advance is called RELEASE_STEPS times, with 1. Raises as output.filled and compile_package do.
     """
-    with filled(folder, lambda name: bool(_RELEASED.fullmatch(name))) as fresh:
+    with filled(folder) as fresh:
         for kind in PROGRAMS:
             zip_files(board(kind), fresh / f"faction-{__version__}-{kind}.zip")
             advance(1)

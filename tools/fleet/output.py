@@ -1,33 +1,49 @@
-"""Folders that a command fills. Afterwards a folder is whole; if something fails, it is as it was."""
+"""Folders that a command fills. It removes and replaces only what it wrote itself, and what nobody has changed since.
+
+What it wrote is in a record, in the folder that was named. A run that was cut short at any moment leaves a record that is true.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ..errors import CommandError
+from .found import digest
 
-_FRESH = ".new-"  # how the name of the folder begins in which the new files are made
+RECORD = ".faction-files.json"  # {path in the folder: [the SHA-256 of each content that may be there]}
+_FRESH = ".faction-new-"  # how the name of the folder begins in which the new files are made
+_REMEDY = "choose another folder or delete it"
+
+
+def check_root(root: Path) -> None:
+    """Refuse a folder that holds files, but none of an earlier run. Raises CommandError."""
+    if root.is_dir() and not (root / RECORD).is_file():
+        for path in sorted(root.iterdir()):
+            if not path.is_dir() and not path.name.startswith(RECORD):
+                raise CommandError(f"{root}: holds {path.name}, and nothing that faction has made; choose another folder")
 
 
 @contextmanager
-def filled(folder: Path, is_ours: Callable[[str], bool]) -> Iterator[Path]:
-    """Give an empty folder to write into. When the context ends, its files take the place of those in folder.
+def filled(root: Path, part: str = "") -> Iterator[Path]:
+    """Give an empty folder to write into. When the context ends, its files take the place of those of an earlier run.
 
-    is_ours tells of a path within the folder whether an earlier run has made it. Raises CommandError if the folder holds
-    another file, because it would be lost; OSError with the name of the folder if it cannot be written.
+    They go into the folder root, or into root/part. What an earlier run has written there, and this one does not, is removed;
+    other files stay. Raises CommandError if a file would be lost, or nothing in the folder is of an earlier run; OSError with
+    the name of the folder if it cannot be written. Then everything is as it was.
     """
+    folder = root / part
     fresh = folder / f"{_FRESH}{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        old = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()}
-        _refuse_strangers(folder, old, is_ours)
+        filling = _Filling(root, part)
         fresh.mkdir()
         yield fresh
-        _swap(fresh, folder, old)
+        filling.finish(fresh)
     except OSError as error:
         if error.errno is not None:
             error.filename = os.fspath(folder)  # not the name of a file in a folder that nobody knows
@@ -36,23 +52,95 @@ def filled(folder: Path, is_ours: Callable[[str], bool]) -> Iterator[Path]:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _refuse_strangers(folder: Path, names: set[str], is_ours: Callable[[str], bool]) -> None:
-    for name in sorted(names):
-        if not (is_ours(name) or name.startswith(_FRESH)):
-            raise CommandError(f"{folder}: holds {name}, which would be lost; choose another folder or delete it")
+class _Filling:
+    """What is in a folder, and how the new files get there."""
+
+    def __init__(self, root: Path, part: str) -> None:
+        """Raises CommandError if the folder holds files, but none of an earlier run, or one that has been changed since."""
+        self._root, self._part = root, part
+        self._folder = root / part
+        self._record = _load(root / RECORD)
+        names = sorted(_files(self._folder))
+        self._ours = {name for name in names if self._key(name) in self._record}
+        self._others = set(names) - self._ours
+        if self._others and not self._ours:
+            raise CommandError(f"{self._folder}: holds {min(self._others)}, which would be lost; {_REMEDY}")
+        for name in sorted(self._ours):
+            if _digest(self._folder / name) not in self._record[self._key(name)]:
+                text = "has been changed since faction wrote it, and that would be lost; move it to another folder"
+                raise CommandError(f"{self._folder / name}: {text}")
+
+    def _key(self, name: str) -> str:
+        return (PurePosixPath(self._part) / name).as_posix()
+
+    def finish(self, fresh: Path) -> None:
+        """Move the new files to their places, and remove what an earlier run has left."""
+        names = {path.relative_to(fresh).as_posix() for path in fresh.rglob("*") if not path.is_dir()}
+        self._refuse(names)
+        new = {self._key(name): [_digest(fresh / name)] for name in names}
+        before = {key: [*new.get(key, ()), *known] for key, known in self._record.items()}
+        _save(self._root / RECORD, {**new, **before})  # whatever happens now, both the old files and the new ones are ours
+        for name in sorted(names):
+            (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(fresh / name, self._folder / name)
+        for name in self._ours - names:
+            self._remove(name)
+        gone = {self._key(name) for name in self._ours - names}
+        _save(self._root / RECORD, {**{key: known for key, known in self._record.items() if key not in gone}, **new})
+        for stale in self._folder.glob(f"{_FRESH}*"):  # of a run that was cut short
+            shutil.rmtree(stale, ignore_errors=True)
+
+    def _refuse(self, names: set[str]) -> None:
+        """Raise CommandError if something is in the way that is not ours."""
+        for name in sorted(names):
+            if (self._folder / name).is_dir():
+                raise CommandError(f"{self._folder / name}: is a folder where a file has to be; {_REMEDY}")
+            if name in self._others:
+                raise CommandError(f"{self._folder / name}: is not of faction, and would be lost; {_REMEDY}")
+            for parent in list(PurePosixPath(name).parents)[:-1]:
+                path = self._folder / parent
+                if path.is_symlink() or (path.exists() and not path.is_dir()):
+                    raise CommandError(f"{path}: has to be a folder; {_REMEDY}")
+
+    def _remove(self, name: str) -> None:
+        """Remove a file, and the folders that are empty then."""
+        (self._folder / name).unlink(missing_ok=True)
+        for parent in list(PurePosixPath(name).parents)[:-1]:
+            with suppress(OSError):  # it holds files
+                (self._folder / parent).rmdir()
 
 
-def _swap(fresh: Path, folder: Path, old: set[str]) -> None:
-    """Move the new files to their places, and remove what an earlier run has left."""
-    names = [path.relative_to(fresh) for path in fresh.rglob("*") if not path.is_dir()]
-    for name in names:
-        if (folder / name).is_dir():
-            raise CommandError(f"{folder / name}: is a folder where a file has to be; choose another folder or delete it")
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(fresh / name, folder / name)
-    for stale in old - {name.as_posix() for name in names}:
-        (folder / stale).unlink(missing_ok=True)
-    for path in sorted((path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink()), reverse=True):
-        with suppress(OSError):  # it holds files
-            path.rmdir()
+def _files(folder: Path) -> Iterator[str]:
+    """Iterate the names of what is in a folder and in those below it, but for folders and what is ours by its name."""
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if (path.is_symlink() or not path.is_dir()) and not name.startswith((_FRESH, RECORD)):
+            yield name
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file; empty for a link, which is never ours."""
+    return "" if path.is_symlink() else digest(path.read_bytes())
+
+
+def _load(path: Path) -> dict[str, list[str]]:
+    """Return a record; {} if there is none. Raises CommandError if it is damaged."""
+    try:
+        record = json.loads(path.read_bytes())
+        return {str(key): [str(each) for each in known] for key, known in record.items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise CommandError(
+            f"{path}: damaged, so nobody knows what faction wrote here; choose another folder or delete {path.parent}"
+        ) from None
+
+
+def _save(path: Path, record: dict[str, list[str]]) -> None:
+    """Write a record. The old one is there until the new one is whole."""
+    fresh = path.with_name(path.name + ".new")
+    try:
+        fresh.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)

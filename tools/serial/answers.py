@@ -27,11 +27,12 @@ class Probe(BaseModel):
     start_ms: int = -1
     started: bool = False
     started_late_ms: int = 0
+    last_error: Optional[str] = None
 
 
 def _whole(row: Any) -> Any:
     """Return a row of a peer without what later versions add, and with said_cs, which earlier ones do not know."""
-    return [*row[:7], *row[4:5]][:7] if isinstance(row, list) else row
+    return tuple([*row[:7], *row[4:5]][:7]) if isinstance(row, list) else row
 
 
 Row = Annotated[tuple[int, Optional[str], int, int, int, int, int], BeforeValidator(_whole)]
@@ -53,6 +54,12 @@ class Configuration(BaseModel):
     quorum: int
     roster: str
     interval_ms: int
+    deadline_ms: Optional[int] = None
+    start_after_ms: Optional[int] = None
+    presence_ms: Optional[int] = None
+    frames_per_minute: Optional[int] = None
+    protocol: Optional[int] = None
+    has_key: Optional[bool] = None
 
 
 class Stats(BaseModel):
@@ -78,7 +85,7 @@ _MODELS: dict[str, type[BaseModel]] = {
 def check(command: str, answer: dict[str, Any], port: str) -> None:
     """Check the answer that came from a port. Raises LineError."""
     try:
-        _MODELS[command].model_validate(answer)
+        _MODELS[command].model_validate(answer, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(step) for step in first["loc"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -127,7 +128,7 @@ class BoardLine:
                 return self._ask_repl(command)
             if self._stop.is_set():
                 break
-        raise LineError(f"{self.port}: {_without_answer(heard)}")
+        raise LineError(f"{self.port}: {without_answer(heard)}")
 
     def _listen(self, command: str) -> tuple[dict[str, Any] | None, bytes]:
         """Return the answer, None if it does not come in time, and all that the board has sent. Notice a prompt of a REPL."""
@@ -188,12 +189,12 @@ def _of_machine(said: str) -> dict[str, dict[str, Any]]:
     return {"probe": {"faction": "probe", **probe}, "peers": {"faction": "peers", "peers": rows}}
 
 
-def _without_answer(heard: bytes) -> str:
-    """Say what it means that no answer came."""
+def without_answer(heard: bytes, fault: str = "no answer", remedy: str = _REMEDY) -> str:
+    """Say what it means that no answer came; heard: what came instead."""
     if not heard.strip():
-        return f"no answer; {_REMEDY}"
+        return f"{fault}; {remedy}"
     last = heard.decode(errors="replace").strip().splitlines()[-1][-60:]
-    return f"no answer, but it prints {last!r}; {_REMEDY}"
+    return f"{fault}, but it prints {last!r}; {remedy}"
 
 
 def _answer(heard: bytes, command: str) -> dict[str, Any] | None:
@@ -236,5 +237,19 @@ def _choice() -> str:
 
 
 def found() -> list[str]:
-    """Return the serial ports of this computer that are on USB."""
-    return sorted(port.device for port in list_ports.comports() if port.vid is not None)
+    """Return the serial ports of this computer that are on USB, those with numbers in their order."""
+    return sorted(usb_numbers(), key=_in_order)
+
+
+def usb_numbers() -> dict[str, str]:
+    """Return the serial ports that are on USB, each with the serial number that its device tells there, in hexadecimal; "": none.
+
+    A board with a USB port of its own tells the number of its chip; a converter chip on the board tells its own number.
+    """
+    ports = [port for port in list_ports.comports() if port.vid is not None]
+    return {port.device: re.sub("[^0-9a-f]", "", (port.serial_number or "").lower()) for port in ports}
+
+
+def _in_order(port: str) -> list[tuple[int, str]]:
+    """Return a key by which ttyACM10 comes behind ttyACM2."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", port)]

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from itertools import combinations
+from collections.abc import Iterable, Sequence
 from threading import Event
 from typing import Any
 
@@ -15,82 +11,16 @@ from faction import BOOTSTRAPPED, TIMED_OUT
 from faction.names import state_name
 
 from .answers import check
+from .findings import CONFLICTS, findings
 from .line import BoardLine, LineError
+from .report import Report
+from .together import together
 
 COMMANDS = ("probe", "peers", "missing", "config", "stats")
-CONFLICTS = ("clone", "roster", "cluster", "other_version")  # the kinds of Finding that lead to an exit code of 2
+NEEDED = ("probe", "peers")  # every board that runs faction has an answer to these
+STILL_SECONDS = 1.0  # a node whose time does not go on for so long is not polled
 
 ALL_BOOTSTRAPPED, NOT_YET, BAD, NO_ANSWER = range(4)  # exit codes
-
-_EXPECTATIONS = (("cluster", "another cluster"), ("roster", "another roster or quorum"), ("version", "another version"))
-# The beacons of another cluster on the same channel are not a fault, so "other_cluster" is not here.
-_OFFENCES = {
-    "same_id": ("clone", "hears another board with its own id"),
-    "other_expectations": ("roster", "hears a board with another roster or quorum, id"),
-    "other_version": ("other_version", "hears a board that speaks another version of the protocol; deploy to all boards. It has the id"),
-}
-
-
-def board_name(peer_id: int, name: str | None) -> str:
-    """Return a board's id, and its name if it has one: "0 (north)"."""
-    return str(peer_id) if name is None else f"{peer_id} ({name})"
-
-
-@dataclass
-class Report:
-    """What one board has answered.
-
-    ``answers``     the answer to each command, as faction.console gives it to programs
-    ``is_at_repl``  whether its program was interrupted, so that it sits at its REPL
-    ``taken``       when the last answer came, in seconds since 1970
-    ``fault``       why there is no answer; empty if there is one
-    """
-
-    port: str
-    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
-    is_at_repl: bool = False
-    taken: float = 0.0
-    fault: str = ""
-
-    @property
-    def peer_id(self) -> int:
-        """Return the id that the board says it has."""
-        return int(self.answers["probe"]["id"])
-
-    @property
-    def name(self) -> str:
-        """Return its id, and its name if it has one."""
-        return board_name(self.peer_id, self.answers["probe"].get("name"))
-
-    @property
-    def state(self) -> int:
-        """Return its state code."""
-        return int(self.answers["probe"]["state"])
-
-    @property
-    def peers(self) -> dict[int, list[Any]]:
-        """Return the rows [id, name, heard, ready, age_cs, restarts, said_cs] by id; see faction.console.
-
-        A board of an earlier version gives no said_cs. It knows only what it hears itself, so said_cs is age_cs.
-        """
-        return {row[0]: [*row[:7], row[4]][:7] for row in self.answers["peers"]["peers"]}
-
-    def hears(self, peer_id: int) -> bool:
-        """Return whether a frame of this peer itself has come in this run."""
-        return bool(self.peers[peer_id][2])
-
-    def is_told_of(self, peer_id: int) -> bool:
-        """Return whether it knows this peer through others alone."""
-        *_, said_cs = self.peers[peer_id]
-        return not self.hears(peer_id) and said_cs >= 0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something on which boards disagree. ``kind``: one of CONFLICTS, one_way, readiness, verdict, version."""
-
-    kind: str
-    text: str
 
 
 class Survey:
@@ -104,7 +34,7 @@ class Survey:
     def __init__(self, reports: Iterable[Report]) -> None:
         self.reports = list(reports)
         self.boards = sorted((report for report in self.reports if not report.fault), key=lambda report: report.peer_id)
-        self.findings = list(_findings(self.boards))
+        self.findings = list(findings(self.boards))
 
     @property
     def exit_code(self) -> int:
@@ -129,71 +59,8 @@ class Survey:
 def _as_json(report: Report) -> dict[str, Any]:
     if report.fault:
         return {"port": report.port, "fault": report.fault}
-    return {"port": report.port, "state": state_name(report.state), "is_at_repl": report.is_at_repl, **report.answers}
-
-
-def _findings(boards: Sequence[Report]) -> Iterator[Finding]:
-    yield from _clones(boards)
-    yield from _other_expectations(boards)
-    for board in boards:
-        yield from _heard_of(board)
-    for one, other in combinations(boards, 2):
-        if one.peer_id != other.peer_id and other.peer_id in one.peers and one.peer_id in other.peers:
-            yield from _between(one, other)
-            yield from _between(other, one)
-    yield from _split_verdict(boards)
-
-
-def _clones(boards: Sequence[Report]) -> Iterator[Finding]:
-    """Name the boards that have the same id."""
-    for peer_id, count in Counter(board.peer_id for board in boards).items():
-        if count > 1:
-            ports = " and ".join(board.port for board in boards if board.peer_id == peer_id)
-            yield Finding("clone", f"{ports} both have the id {peer_id}; deploy one of them again, with an id of its own")
-
-
-def _other_expectations(boards: Sequence[Report]) -> Iterator[Finding]:
-    """Name the boards whose configuration differs from that of most boards."""
-    asked = [board for board in boards if "config" in board.answers]
-    for kind, difference in _EXPECTATIONS:
-        values = Counter(board.answers["config"][kind] for board in asked).most_common()
-        for value, _ in values[1:]:
-            names = ", ".join(board.name for board in asked if board.answers["config"][kind] == value)
-            yield Finding(kind, f"{names}: {difference}, {value} where the others have {values[0][0]}; deploy again")
-
-
-def _heard_of(board: Report) -> Iterator[Finding]:
-    """Name the boards with a wrong configuration that this board has heard. They need not be among the boards asked."""
-    for offence, peer_id in board.answers.get("stats", {}).get("offenders", {}).items():
-        if offence in _OFFENCES:
-            kind, text = _OFFENCES[offence]
-            yield Finding(kind, f"{board.name} {text} {peer_id}")
-
-
-def _between(one: Report, other: Report) -> Iterator[Finding]:
-    """Compare what one board knows of another with what the other says itself."""
-    if one.hears(other.peer_id) and not other.hears(one.peer_id):
-        text = f"{one.name} hears {other.name}, but not the other way round; check antennas, channel and transmit pins"
-        if other.is_told_of(one.peer_id):
-            text += f", unless frames are often lost; {other.name} knows {one.name} through others"
-        yield Finding("one_way", text)
-    if one.peers[other.peer_id][3] and not other.answers["probe"]["complete"]:
-        yield Finding("readiness", _stale_readiness(one, other))
-
-
-def _stale_readiness(one: Report, other: Report) -> str:
-    """Say that a board counts another one which is not ready. Before its verdict a board takes that back by itself."""
-    text = f"{other.name} has restarted since, and is not ready yet"
-    if one.state in (BOOTSTRAPPED, TIMED_OUT):
-        return f"{one.name} counted {other.name} as ready in its verdict, but {text}"
-    return f"{one.name} counts {other.name} as ready, but {text}; {one.name} withdraws that when it hears of it"
-
-
-def _split_verdict(boards: Sequence[Report]) -> Iterator[Finding]:
-    """Name both sides if some boards are Bootstrapped and others timed out."""
-    bootstrapped, timed_out = (", ".join(board.name for board in boards if board.state == state) for state in (BOOTSTRAPPED, TIMED_OUT))
-    if bootstrapped and timed_out:
-        yield Finding("verdict", f"bootstrapped: {bootstrapped}; timed out: {timed_out}; restart those that timed out")
+    state = {"state": state_name(report.state), "is_at_repl": report.is_at_repl, "stands_still": report.stands_still}
+    return {"port": report.port, **state, **report.answers}
 
 
 class Watch:
@@ -216,12 +83,7 @@ class Watch:
     def survey(self, commands: Sequence[str] = COMMANDS) -> Survey:
         """Ask all boards at the same time. A board that does not answer has a fault in its report. Ctrl-C ends it at once."""
         self._stop.clear()
-        with ThreadPoolExecutor(max(1, len(self._ports))) as pool:
-            try:
-                return Survey(pool.map(lambda port: self._report(port, commands), self._ports))
-            except KeyboardInterrupt:
-                self._stop.set()  # otherwise the pool waits for every answer
-                raise
+        return Survey(together(lambda port: self._report(port, commands), self._ports, self._stop))
 
     def _report(self, port: str, commands: Sequence[str]) -> Report:
         report = Report(port)
@@ -231,16 +93,25 @@ class Watch:
             line = self._lines[port]
             for command in commands:
                 answer = line.ask(command)
-                if answer:
+                if answer or command in NEEDED:
                     check(command, answer, port)
                     report.answers[command] = answer
             report.taken = time.time()
             report.is_at_repl = line.is_at_repl
+            report.stands_still = line.is_at_repl or self._stands_still(line, report.answers["probe"])
         except LineError as error:
             report.fault = str(error)
             if not self._stop.is_set():
                 self._drop(port)
         return report
+
+    def _stands_still(self, line: BoardLine, probe: dict[str, Any]) -> bool:
+        """Tell whether a node is not polled, although its board answers: ask until its time has gone on. Raises LineError."""
+        limit = time.monotonic() + STILL_SECONDS
+        while line.ask("probe").get("uptime_cs") == probe["uptime_cs"]:
+            if time.monotonic() > limit or self._stop.wait(0.1):
+                return not self._stop.is_set()
+        return False
 
     def _drop(self, port: str) -> None:
         """Close a line that failed; the next survey opens it again."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from .terminal import terminal
 
@@ -19,21 +19,28 @@ class Bar:
     def __init__(self, progress: Progress, what: str, total: int) -> None:
         self._progress = progress
         self._due = 0.0
-        self._task = progress.add_task(what, total=total)
+        self._done = 0
+        self._total = total
+        self._task = progress.add_task(what, total=total, count=f"0/{total}")
 
     def advance(self, count: int) -> None:
         """Show that so many more are done."""
-        self._progress.advance(self._task, count)
+        self._done += count
+        self._progress.update(self._task, completed=self._done, count=f"{self._done}/{self._total}")
 
     @property
     def is_due(self) -> bool:
         """Tell whether somebody sees the bar, and it was not shown just now."""
         return not self._progress.disable and time.monotonic() >= self._due
 
-    def show(self, done: int, what: str) -> None:
-        """Show how many are done, and other words before them."""
+    def show(self, done: int, what: str, share: float | None = None) -> None:
+        """Show how many are done, and other words before them.
+
+        share: how far the work is, for the bar and the time that is left; None: as far as what is done.
+        """
         self._due = time.monotonic() + PAUSE_SECONDS
-        self._progress.update(self._task, completed=done, description=what)
+        far = done if share is None else share * self._total
+        self._progress.update(self._task, completed=far, description=what, count=f"{done}/{self._total}")
 
 
 @contextmanager
@@ -43,7 +50,7 @@ def bar(what: str, total: int) -> Iterator[Bar]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[count]}", markup=False),
         TimeElapsedColumn(),
         TextColumn("left:"),
         TimeRemainingColumn(),

@@ -17,11 +17,14 @@ from faction.wire import READY
 
 from ..simulator.campaign import Campaign
 from ..simulator.history import DIRECT, RELAYED, convergence, tellers
+from .campaign import SURE
 from .figure import mosaic, save, stack
 from .graph import draw_graph, height_of
 from .palette import COLOURS, OFF_COLOUR, OWN_COLOUR, START_COLOUR, WAY_COLOURS
 
 WIDTH = 10  # inches
+QUANTILES = {"median": 0.5, "99th percentile": 0.99}  # of a sweep
+ARROW = "An arrow: no upper bound, because the runs are too few or some never get there"
 MOST_NAMED = 40  # nodes of which each is named, and each teller
 LEGEND: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "frameon": False}
 
@@ -111,12 +114,38 @@ def _draw_through(axis: Any, run: dict[str, Any]) -> None:
 
 
 def draw_sweep(name: str, campaigns: Sequence[tuple[Any, Campaign]], path: Path) -> None:
-    """Draw times over the values of a field, in s; a time that does not exist leaves a gap."""
-    figure, (axis,) = stack(7, [4])
-    values = [str(value) for value, _ in campaigns]
-    for label, share in (("median", 0.5), ("99th", 0.99)):
-        times = [campaign.quantile("ready_ms", share) for _, campaign in campaigns]
-        axis.plot(values, [math.nan if time is None else time / 1000 for time in times], marker="o", label=label)
-    axis.set(xlabel=name, ylabel="until the last is Bootstrapped, s", ylim=(0, None))
+    """Draw times over the values of a field, in s, with their bounds; a time that does not exist leaves a gap."""
+    figure, (axis,) = stack(7, [4.4])
+    done = [campaign for _, campaign in campaigns]
+    runs = min(len(campaign.outcomes) for campaign in done)
+    measured = [campaign.quantile("ready_ms", share) or 0.0 for campaign in done for share in QUANTILES.values()]
+    top = 1.15 * (max(measured) / 1000 or 1.0)
+    for position, (label, share) in enumerate(QUANTILES.items()):
+        _draw_quantile(axis, label, [_interval(campaign, share) for campaign in done], top, 0.06 * position)
+    axis.set_xticks(range(len(done)), [str(value) for value, _ in campaigns])
+    axis.set_title(f"{runs:,} runs or more for each value. Bars: {SURE} certain not below, {SURE} certain not above\n{ARROW}")
+    axis.set(xlabel=name, ylabel="until the last is Bootstrapped, s", ylim=(0, top))
     axis.legend(frameon=False)
     save(figure, path)
+
+
+def _interval(campaign: Campaign, share: float) -> tuple[float, float, float]:
+    """Return (lower bound, measured, upper bound) of a quantile, in s; what there is not is 0, not a number, or infinity."""
+    low, high = campaign.at_least("ready_ms", share), campaign.at_most("ready_ms", share)
+    return (low or 0.0) / 1000, _seconds(campaign.quantile("ready_ms", share)), (math.inf if high is None else high) / 1000
+
+
+def _draw_quantile(axis: Any, label: str, found: Sequence[tuple[float, float, float]], top: float, shift: float) -> None:
+    """Draw the measured values as points, and their bounds as bars; as an arrow to the top where there is no upper bound."""
+    places = [place + shift for place in range(len(found))]
+    (line,) = axis.plot(places, [value for _, value, _ in found], marker="o", markersize=4, label=label)
+    for place, (low, value, high) in zip(places, found):
+        if not math.isnan(value):
+            ways = [[value - low], [min(high, top) - value]]
+            axis.errorbar(place, value, ways, color=line.get_color(), capsize=4, linewidth=1)
+            if high == math.inf:
+                axis.plot(place, 0.985 * top, marker="^", color=line.get_color(), markersize=7, clip_on=False)
+
+
+def _seconds(milliseconds: float | None) -> float:
+    return math.nan if milliseconds is None else milliseconds / 1000

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
-from rich.console import Console, Group, RenderableType
+from rich.box import HEAVY_HEAD
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from faction import BOOTSTRAPPED
 from faction.names import state_name
 
-from ..serial.survey import ALL_BOOTSTRAPPED, BAD, NO_ANSWER, NOT_YET, Report, Survey, board_name
+from ..serial.report import Report, board_name
+from ..serial.survey import ALL_BOOTSTRAPPED, BAD, NO_ANSWER, NOT_YET, Survey
+from .hearing import heading, hearing, marks, text_of
 from .palette import STYLES
 
-LEGEND = "· silent  ○ heard  ● ready  ◌ ◍ told by others  ✗ one-way"
+HARMLESS = ("one_way", "settings", "unreadable")  # kinds of findings
+_FRAME = 6  # lines of a table that are not boards, with what stands around it
 VERDICTS = {
     ALL_BOOTSTRAPPED: "all bootstrapped",
     NOT_YET: "not yet",
@@ -23,32 +30,62 @@ VERDICTS = {
 }
 
 
-def picture(survey: Survey) -> RenderableType:
-    """Return what people see of a survey: a page or a table, the findings, the faults, the verdict."""
-    parts: list[RenderableType] = []
-    if len(survey.reports) == 1 and survey.boards:
-        parts += page(survey.boards[0])
-    elif survey.boards:
-        parts.append(matrix(survey))
-    parts += [Text("! " + finding.text, "bold red" if finding.kind != "one_way" else "yellow") for finding in survey.findings]
-    parts += [Text("! " + report.fault, "bold red") for report in survey.reports if report.fault]
-    return Group(*parts, Text(_verdict(survey), "bold"))
+class Picture:
+    """What people see of a survey: a page or a table, the findings, the faults, the verdict. It fits the width of the terminal."""
+
+    def __init__(self, survey: Survey, height: int | None = None) -> None:
+        """height: the lines that there are, for something that cannot scroll; then boards with nothing to say are left out."""
+        self._survey = survey
+        self._height = height
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        survey = self._survey
+        below = self._fitting([*_below(survey)], console, options)
+        if len(survey.reports) == 1 and survey.boards:
+            yield from page(survey.boards[0])
+        elif survey.boards:
+            room = None if self._height is None else self._height - _lines(below, console, options)
+            yield from matrix(survey, console, options, room)
+        yield from below
+
+    def _fitting(self, below: list[RenderableType], console: Console, options: ConsoleOptions) -> list[RenderableType]:
+        """Return what stands below the table, the verdict at its end, in half of the height."""
+        *found, verdict = below
+        kept = list(found)
+        while self._height is not None and len(kept) > 1 and _lines([*kept, verdict], console, options) >= self._height // 2:
+            kept.pop()
+        more = [Text(f"! and {len(found) - len(kept)} more", "bold red")] if len(kept) < len(found) else []
+        return [*kept, *more, verdict]
+
+
+def _lines(parts: Iterable[RenderableType], console: Console, options: ConsoleOptions) -> int:
+    """Return how many lines of a terminal something takes."""
+    return len(console.render_lines(Group(*parts), options))
+
+
+def _below(survey: Survey) -> Iterator[RenderableType]:
+    for finding in survey.findings:
+        yield Text("! " + finding.text, "yellow" if finding.kind in HARMLESS else "bold red")
+    for report in survey.reports:
+        if report.fault:
+            yield Text("! " + report.fault, "bold red")
+    yield Text(_verdict(survey), "bold")
 
 
 def _verdict(survey: Survey) -> str:
     text = VERDICTS[survey.exit_code]
     if survey.exit_code == NOT_YET:
-        waited = sorted({name for board in survey.boards for name in _waited_for(board)})
-        text += f"; waiting for {', '.join(waited)}" if waited else ""
+        waited = sorted({peer for board in survey.boards for peer in _waited_for(board)})
+        text += f"; waiting for {', '.join([name for _, name in waited])}" if waited else ""
     return text
 
 
-def _waited_for(board: Report) -> Iterator[str]:
-    """Iterate the peers that a board still waits for."""
+def _waited_for(board: Report) -> Iterator[tuple[int, str]]:
+    """Iterate the ids and names of the peers that a board still waits for."""
     if board.state != BOOTSTRAPPED:
         for peer_id, name, _, ready, *_ in board.peers.values():
             if not ready:
-                yield board_name(peer_id, name)
+                yield peer_id, board_name(peer_id, name)
 
 
 def page(board: Report) -> list[RenderableType]:
@@ -63,6 +100,8 @@ def page(board: Report) -> list[RenderableType]:
     parts: list[RenderableType] = [head]
     if board.is_at_repl:
         parts.append(Text("at its REPL: its node stands still until the board is reset", "yellow"))
+    elif board.stands_still:
+        parts.append(Text("its node stands still", "bold red"))
     if config:
         text = "cluster {cluster}, quorum {quorum} of {peers}, roster check {roster}, interval {interval_ms} ms, faction {version}"
         parts.append(Text(text.format(**config)))
@@ -104,54 +143,60 @@ def _counters(board: Report) -> Iterator[Text]:
             yield Text(f"{title}: {', '.join(counted)}")
 
 
-def matrix(survey: Survey) -> Table:
-    """Return the table of several boards: who hears whom, and who is ready."""
-    peers = sorted({peer_id for board in survey.boards for peer_id in board.peers})
-    table = Table(title=f"{LEGEND}, of {_ranges(peers)}", title_justify="left")
+def matrix(survey: Survey, console: Console, options: ConsoleOptions, room: int | None) -> Iterator[RenderableType]:
+    """Iterate the table of several boards, and who hears whom: in the table if that fits, else below it.
+
+    room: how many lines there are; None: as many as it takes.
+    """
+    wide = _table(survey, survey.boards, is_wide=True)
+    if Measurement.get(console, options.update(max_width=sys.maxsize), wide).maximum <= options.max_width:
+        is_wide, under = True, []
+    else:
+        is_wide, under = False, [Text(heading(survey)), *hearing(survey, options.max_width)]
+    boards = survey.boards
+    if room is not None and len(boards) + _FRAME + len(under) > room:
+        under = []
+        boards = _noteworthy(survey, max(1, room - _FRAME - 1))
+    yield _table(survey, boards, is_wide)
+    if len(boards) < len(survey.boards):
+        shown = {id(board) for board in boards}
+        rest = [board for board in survey.boards if id(board) not in shown]
+        yield Text(f"and {len(rest)} more: {_states(rest)}", "dim")
+    yield from under
+
+
+def _noteworthy(survey: Survey, count: int) -> list[Report]:
+    """Return so many boards, in their order: before all others those that are not Bootstrapped, stand still, or failed."""
+    by_worth = sorted(survey.boards, key=lambda board: (board.state == BOOTSTRAPPED, not (board.stands_still or board.last_error)))
+    chosen = {id(board) for board in by_worth[:count]}
+    return [board for board in survey.boards if id(board) in chosen]
+
+
+def _states(boards: Iterable[Report]) -> str:
+    """Say how many boards are in which state."""
+    states = Counter(board.state for board in boards)
+    return ", ".join([f"{states[state]} {state_name(state)}" for state in sorted(states)])
+
+
+def _table(survey: Survey, boards: Sequence[Report], is_wide: bool) -> Table:
+    """Return the table of some boards. is_wide: with a character for each peer; otherwise with how many are heard, and little else."""
+    table = Table(box=HEAVY_HEAD if is_wide else None, title=heading(survey) if is_wide else None, title_justify="left", pad_edge=is_wide)
     for name in ("board", "port", "state", "hears", "ready", "time"):
-        table.add_column(name, justify="right" if name == "time" else "left")
-    for board in survey.boards:
+        table.add_column(name, justify="right" if name == "time" else "left", overflow="fold")
+    rows = {id(board): text_of(row) for board, row in zip(survey.boards, marks(survey))} if is_wide else {}
+    for board in boards:
         probe = board.answers["probe"]
         table.add_row(
             board.name,
             board.port + (", REPL" if board.is_at_repl else ""),
             Text(state_name(board.state), STYLES[board.state]),
-            _marks(survey, board, peers),
+            rows.get(id(board), f"{probe['heard']} of {probe['peers'] - 1}"),
             f"{probe['ready']} of {probe['required']}",
-            time_of(board),
+            Text("stands still", "bold red") if board.stands_still else time_of(board),
         )
     return table
 
 
-def _marks(survey: Survey, board: Report, peers: list[int]) -> Text:
-    """Return a character for each peer: what the board knows of it."""
-    heard_by = {each.peer_id for each in survey.boards if board.peer_id in each.peers and each.hears(board.peer_id)}
-    text = Text()
-    for peer_id in peers:
-        _, _, heard, ready, _, _, said_cs = board.peers.get(peer_id, [peer_id, None, 0, 0, -1, 0, -1])
-        style = STYLES[BOOTSTRAPPED] if ready else ""
-        if heard or peer_id == board.peer_id:
-            text.append("●" if ready else "○", style)
-        elif peer_id in heard_by:
-            text.append("✗", "bold red")
-        elif ready or said_cs >= 0:
-            text.append("◍" if ready else "◌", style)
-        else:
-            text.append("·")
-    return text
-
-
-def _ranges(ids: list[int]) -> str:
-    """Write ids in short: 0-4, 7."""
-    runs: list[list[int]] = []
-    for each in ids:
-        if runs and runs[-1][-1] == each - 1:
-            runs[-1].append(each)
-        else:
-            runs.append([each])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
-
-
 def show(survey: Survey, console: Console) -> None:
-    """Print a survey."""
-    console.print(picture(survey), highlight=False, soft_wrap=True)
+    """Print a survey. On a terminal it breaks long lines between words; into a file or a pipe it does not."""
+    console.print(Picture(survey), highlight=False, soft_wrap=not console.is_terminal)

@@ -12,6 +12,7 @@ from .distributions import Distribution, draw
 from .scenario import ClusterSettings, NodeSettings
 from .timeline import NEVER, US, Timeline
 
+_TICK = US * 1_000_000  # of a clock: see SimulatedBoard.ticks
 LONGEST_IDLE_MS = 1 << 29  # of Node.idle_ms: nothing to do until a frame arrives
 
 
@@ -45,10 +46,14 @@ class Radio:
         inbox = self.inbox
         if not inbox or inbox[0][0] > self._timeline.now:
             return -1
-        frame = heappop(inbox)[2]
-        length = min(len(frame), len(buffer))
-        buffer[:length] = frame[:length]
-        self.board.received += 1
+        board = self.board
+        frame = board.latest = heappop(inbox)[2]
+        board.received += 1
+        length = len(frame)
+        if length > len(buffer):
+            length = len(buffer)
+            frame = frame[:length]
+        buffer[:length] = frame
         return length
 
 
@@ -59,11 +64,13 @@ class SimulatedBoard:
     ``peer_id``   the id of its node: the index, except for a clone
     ``node``      its Node, or None without power
     ``radios``    its places on the media
+    ``latest``    the frame that it has received last
     ``changes``   (microseconds, state code, or None without power) of each change
     ``boots``     how often it was powered on; ``retries``: attempts since then that followed a timeout
     ``sent``      frames since the start, on each medium; ``received``: since the power came on
     ``lost``, ``collided``  frames that should have reached it and did not
     ``booted_at``, ``completed_at``, ``concluded_at``  microseconds, each the latest
+    ``longest_wait``  from a power-on to a verdict, or until the power went off, in microseconds of its own clock
     ``started_at``  when it went on together with the others, in microseconds; None: it has not
     ``wake``      when it polls next, in microseconds
     """
@@ -81,16 +88,19 @@ class SimulatedBoard:
         self.index = index
         self.node: Node | None = None
         self.radios: list[Radio] = []
+        self.latest = b""
         self.changes: list[tuple[int, int | None]] = []
         self.boots = self.retries = self.sent = self.received = self.lost = self.collided = 0
-        self.booted_at = self.completed_at = self.concluded_at = 0
+        self.booted_at = self.completed_at = self.concluded_at = self.longest_wait = 0
         self.started_at: int | None = None
         self.wake = self.completes_at = NEVER
+        self._planned: set[int] = set()  # the times of all polls on the timeline: of those that are needless by now, too
         self._timeline = timeline
         self._check = check
         self._most_retries = cluster.retries
         self._poll_us = cluster.poll_ms * US
         self.last_tick = (1 << cluster.tick_bits) - 1
+        self._longest_sleep_ms = self.last_tick >> 2  # a clock has to be read within half its period
         self.phase = int(random() * self._poll_us)
         self.drift_ppm = (2 * random() - 1) * draw(cluster.drift_ppm, random)
         before_wrap = cluster.ticks_before_wrap_ms
@@ -100,6 +110,7 @@ class SimulatedBoard:
         self.start_up_ms: Distribution = cluster.start_up_ms
         for settings in own:
             self._differ(settings)
+        self._rate = 1_000_000 + self.drift_ppm  # what its clock counts while a second passes, in microseconds
 
     def _differ(self, settings: NodeSettings) -> None:
         """Take over what is different about this board."""
@@ -122,7 +133,7 @@ class SimulatedBoard:
 
     def ticks(self) -> int:
         """Return what its clock shows now, in its own milliseconds. They drift, and they wrap."""
-        return (self._first_tick + int(self._timeline.now * (1_000_000 + self.drift_ppm)) // (US * 1_000_000)) & self.last_tick
+        return (self._first_tick + int(self._timeline.now * self._rate) // _TICK) & self.last_tick
 
     def power_on(self, node: Node, start_up_us: int) -> None:
         """Begin to run a node, whose own part takes so many microseconds."""
@@ -137,6 +148,8 @@ class SimulatedBoard:
 
     def power_off(self) -> None:
         """Stop at once. Nothing is left of what the board knew."""
+        if not self.is_concluded:
+            self._end_wait()
         self.node = None
         self.wake = self.completes_at = NEVER
         for radio in self.radios:
@@ -148,11 +161,14 @@ class SimulatedBoard:
         wake = when + (self.phase - when) % self._poll_us
         if wake < self.wake:
             self.wake = wake
-            self._timeline.at(wake, SimulatedBoard._poll, self)
+            if wake not in self._planned:  # a frame has moved the poll forward, and it is moved back to where it was
+                self._planned.add(wake)
+                self._timeline.at(wake, SimulatedBoard._poll, self)
 
     def _poll(self) -> None:
         node = self.node
         now = self._timeline.now
+        self._planned.discard(now)
         if node is None or self.wake != now:  # an earlier poll has made this one needless
             return
         self.wake = NEVER
@@ -182,17 +198,20 @@ class SimulatedBoard:
 
     def _plan(self, node: Node) -> None:
         """Find the next moment at which a poll has something to do. The polls until then are left out."""
-        now = self._timeline.now
+        next_us = self._timeline.now + 1
         due = self.completes_at
         idle_ms = node.idle_ms()
         if idle_ms < LONGEST_IDLE_MS:
-            idle_ms = min(idle_ms, self.last_tick >> 2)  # a clock has to be read within half its period
-            due = min(due, now + max(1, int(idle_ms * US * 1_000_000 / (1_000_000 + self.drift_ppm))))
+            if idle_ms > self._longest_sleep_ms:
+                idle_ms = self._longest_sleep_ms
+            idle_until = next_us - 1 + int(idle_ms * _TICK / self._rate)
+            if idle_until < due:
+                due = idle_until
         for radio in self.radios:
-            if radio.inbox:
-                due = min(due, max(radio.inbox[0][0], now + 1))
+            if radio.inbox and radio.inbox[0][0] < due:
+                due = radio.inbox[0][0]
         if due < NEVER:
-            self.poll_by(due)
+            self.poll_by(due if due > next_us else next_us)
 
     def _note(self) -> None:
         """Note a change of the state."""
@@ -200,3 +219,9 @@ class SimulatedBoard:
         self.changes.append((self._timeline.now, state))
         if state in (BOOTSTRAPPED, TIMED_OUT):
             self.concluded_at = self._timeline.now
+            self._end_wait()
+
+    def _end_wait(self) -> None:
+        """Note how long the board has waited since its power-on, if it was never longer."""
+        waited = int((self._timeline.now - self.booted_at) * self._rate) // 1_000_000
+        self.longest_wait = max(self.longest_wait, waited)

@@ -8,18 +8,22 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
+from queue import SimpleQueue
 from typing import Any
 
 from ..errors import CommandError
+from . import bounds
 from .outcome import outcome
 from .scenario import Scenario
 from .simulation import Simulation
 
 CHUNK = 20  # the most runs that a worker does at a time
-CHUNKS = 40  # at least so many, if there are as many runs: the progress that is shown is that of chunks
+CHUNKS = 8  # for each worker from what is left: so the last ones are single runs, and all workers end together
+AHEAD = 3  # chunks for each worker that wait for it
 CHUNK_PAIRS = 20_000  # of nodes: a run takes as long as it has pairs of nodes, and a chunk should take a second at most
 NO_DEADLINE_MS = 2**29 - 1
 LIMIT_MS = 600_000.0  # of a run without a deadline: some clusters never get together
@@ -41,6 +45,11 @@ def _begin_worker(is_stopped: Callable[[], bool]) -> None:
     _is_stopped = is_stopped
 
 
+def cores() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextmanager
 def local_executor(jobs: int | None = None) -> Iterator[Executor]:
     """Give the cores of this computer, or so many processes. At the end of the context the workers stop what they do.
@@ -48,7 +57,7 @@ def local_executor(jobs: int | None = None) -> Iterator[Executor]:
     Raises CommandError if one of them ends before its work is done.
     """
     stop = multiprocessing.Event()
-    with ProcessPoolExecutor(jobs or os.cpu_count(), initializer=_begin_worker, initargs=(stop.is_set,)) as pool:
+    with ProcessPoolExecutor(jobs or cores(), initializer=_begin_worker, initargs=(stop.is_set,)) as pool:
         try:
             yield pool
         except BrokenExecutor as error:
@@ -101,20 +110,44 @@ class Campaign:
 
     def quantile(self, key: str, share: float) -> float | None:
         """Return the least value that so large a share of all runs does not exceed; None if too few runs have a value."""
-        values = sorted(each[key] for each in self.outcomes if each[key] is not None)
-        rank = math.ceil(share * len(self.outcomes)) or 1
-        return float(values[rank - 1]) if rank <= len(values) else None
+        value = self._in_order(key)[(math.ceil(share * len(self.outcomes)) or 1) - 1]
+        return value if value < math.inf else None
+
+    def at_most(self, key: str, share: float) -> float | None:
+        """Return the upper bound of this quantile of all runs that could be made: see bounds. Infinity: it may be "never".
+
+        None if the runs are too few to say.
+        """
+        rank = bounds.rank(len(self.outcomes), share)
+        return None if rank is None else self._in_order(key)[rank - 1]
+
+    def at_least(self, key: str, share: float) -> float | None:
+        """Return the lower bound of this quantile, as at_most does for the upper one."""
+        rank = bounds.rank(len(self.outcomes), 1 - share)
+        return None if rank is None else self._in_order(key)[-rank]
+
+    def _in_order(self, key: str) -> list[float]:
+        """Return all values in order. Where there is none, it never came: that is later than all others."""
+        return sorted(math.inf if each[key] is None else float(each[key]) for each in self.outcomes)
 
     def deadline_ms(self, confidence: float) -> int | None:
-        """Return the deadline within which all nodes of so large a share of the runs are Bootstrapped, rounded up to two digits.
+        """Return a deadline within which all nodes of so large a share of all runs are Bootstrapped, with a certainty of 95 %.
 
-        Each node counts from its own power-on. None if too many runs never get there. The runs must have had no deadline.
+        Each node counts from its own power-on, by its own clock. The bound is rounded up to two digits. None if the runs are too
+        few, if too many of them never get there, or if they are not all done: those cut short may be the longest. The runs must
+        have had no deadline.
         """
-        value = self.quantile("longest_wait_ms", confidence)
-        if value is None:
+        value = self.at_most("longest_wait_ms", confidence) if self.is_complete else None
+        if value is None or value == math.inf:
             return None
-        step = 10 ** max(1, len(str(int(value))) - 2)
-        return int(math.ceil(value / step) * step)
+        value = math.ceil(value) + 1  # a node gives up in the poll in which the deadline has come, and its clock shows whole ms
+        step: int = 10 ** max(1, len(str(value)) - 2)
+        return -(-value // step) * step
+
+    @property
+    def failures(self) -> int:
+        """Return in how many runs not all nodes with power are Bootstrapped."""
+        return sum(each["verdict"] != "all" for each in self.outcomes)
 
     @property
     def unconnected(self) -> list[dict[str, Any]]:
@@ -133,28 +166,48 @@ def run(
     executor: Executor,
     first_seed: int = 1,
     advance: Callable[[int], object] = lambda count: None,
+    workers: int | None = None,
 ) -> Campaign:
-    """Run so many seeds. advance is called with the number of runs done since its last call. Ctrl-C ends it with what there is."""
+    """Run so many seeds. Ctrl-C ends it with what there is.
+
+    advance: is called with the number of runs done since its last call. workers: of the executor; None: as many as there are cores.
+    """
     campaign = Campaign(name, runs)
-    futures: list[Future[list[dict[str, Any]]]] = []
+    workers = workers or cores()
+    chunks = _chunks(range(first_seed, first_seed + runs), scenario.cluster.nodes, workers)
+    waiting: set[Future[list[dict[str, Any]]]] = set()
+    ended: SimpleQueue[Future[list[dict[str, Any]]]] = SimpleQueue()
+
+    def submit(seeds: range) -> None:
+        future = executor.submit(outcomes, scenario, seeds)
+        waiting.add(future)
+        future.add_done_callback(ended.put)
+
     try:
-        for seeds in _chunks(range(first_seed, first_seed + runs), scenario.cluster.nodes):
-            futures.append(executor.submit(outcomes, scenario, seeds))
-        for future in as_completed(futures):
-            done = future.result()
-            campaign.outcomes += done
-            advance(len(done))
+        for seeds in islice(chunks, workers * (AHEAD + 1)):
+            submit(seeds)
+        while waiting:
+            future = ended.get()
+            waiting.remove(future)
+            for seeds in islice(chunks, 1):
+                submit(seeds)
+            campaign.outcomes += future.result()
+            advance(len(future.result()))
     except KeyboardInterrupt:
-        for future in futures:
+        for future in waiting:
             future.cancel()
     campaign.outcomes.sort(key=lambda each: int(each["seed"]))  # workers finish in any order
     return campaign
 
 
-def _chunks(seeds: range, nodes: int) -> list[range]:
-    """Share seeds out among the workers, in the order of the seeds."""
-    size = max(1, min(CHUNK, len(seeds) // CHUNKS, CHUNK_PAIRS // nodes**2))
-    return [seeds[start : start + size] for start in range(0, len(seeds), size)]
+def _chunks(seeds: range, nodes: int, workers: int) -> Iterator[range]:
+    """Share seeds out among the workers, in the order of the seeds, and ever fewer at a time."""
+    most = max(1, min(CHUNK, CHUNK_PAIRS // nodes**2))
+    start = 0
+    while start < len(seeds):
+        size = max(1, min(most, (len(seeds) - start) // (CHUNKS * workers)))
+        yield seeds[start : start + size]
+        start += size
 
 
 def without_deadline(scenario: Scenario) -> Scenario:

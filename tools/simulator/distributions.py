@@ -52,22 +52,17 @@ class Exponential(Strict):
         least, mean = self.exponential
         whole = 0
         while True:
-            first, length = _falling(random)
-            if length % 2:
+            # Draw numbers for as long as each is less than the one before: if they are an odd number, the first one counts.
+            first = last = random()
+            is_odd = True
+            following = random()
+            while following < last:
+                last = following
+                is_odd = not is_odd
+                following = random()
+            if is_odd:
                 return least + mean * (whole + first)
             whole += 1
-
-
-def _falling(random: Callable[[], float]) -> tuple[float, int]:
-    """Draw numbers for as long as each is less than the one before. Return the first of them, and how many they are."""
-    first = last = random()
-    length = 1
-    while True:
-        following = random()
-        if following >= last:
-            return first, length
-        last = following
-        length += 1
 
 
 Number = Annotated[float, Field(ge=0)]

@@ -40,7 +40,7 @@ def _verdict(simulation: Simulation) -> dict[str, Any]:
         "off": off,
         "verdict": "all" if is_all else "some" if there else "none",
         "ready_ms": last / US if is_all else None,
-        "longest_wait_ms": max(board.concluded_at - board.booted_at for board in there) / US if is_all else None,
+        "longest_wait_ms": max(board.longest_wait for board in boards) / US if is_all else None,
         "start_skew_ms": (max(starts) - min(starts)) / US if is_all and len(starts) == len(there) else None,
         "convergence_ms": max(0, last - max(board.completed_at for board in boards)) / US if is_all else None,
     }

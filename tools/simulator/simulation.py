@@ -35,12 +35,13 @@ from .intruder import Intruder
 from .medium import Medium
 from .recording import Recording
 from .scenario import AirSettings, EventSettings, Scenario
+from .shared import Decoded
 from .timeline import US, Timeline
 from .topology import Gap, gaps, neighbours, places
 
 CLUSTER_NAME = "simulated"
 SECRET = b"the secret of the simulated cluster"
-WATCH_EVENTS = 500  # between two looks of the caller
+WATCH_EVENTS = 50  # between two looks of the caller: in a large cluster each may take some ms
 
 
 class Simulation:
@@ -73,6 +74,7 @@ class Simulation:
         self._is_haunted = self.scenario.intruder is not None and self.scenario.intruder.behind_ms is None
         self._observe = observe
         self._record = record
+        self._decoded = Decoded()
         cluster = self.scenario.cluster
         self.boards = [self._make_board(index, check) for index in range(cluster.nodes)]
         airs = self.scenario.media()
@@ -107,6 +109,12 @@ class Simulation:
     def now(self) -> int:
         """Return the microseconds since the start."""
         return self.timeline.now
+
+    @property
+    def progress(self) -> float:
+        """Return how far the nodes are on the way to their verdicts, from 0 to 1: the share of what their quorums need that is ready."""
+        needed = sum(board.quorum for board in self.boards)
+        return sum(_counted(board) for board in self.boards) / needed
 
     @property
     def deliveries(self) -> int:
@@ -148,10 +156,10 @@ class Simulation:
 
     def _advance(self) -> bool:
         """Let many events happen. Return False when there are no more, or none but those of the intruder."""
-        step, limit = self.timeline.step, self.limit_us
-        watches = self._is_haunted
+        if not self._is_haunted:
+            return self.timeline.run(WATCH_EVENTS, self.limit_us)
         for _ in range(WATCH_EVENTS):
-            if (watches and self.is_over) or not step(limit):
+            if self.is_over or not self.timeline.step(self.limit_us):
                 return False
         return True
 
@@ -180,6 +188,7 @@ class Simulation:
             cluster.presence_ms,
             cluster.is_line_shared,
         )
+        self._decoded.share(node, board)
         if self._record:
             self.recording.journals[board.index][-1].follow(node)
         return node
@@ -206,3 +215,10 @@ class Simulation:
                 self._boot(board)
             elif event.kind == "brownout":
                 self.timeline.at(self.timeline.now + self._draw_us(event.for_ms), self._boot, board)
+
+
+def _counted(board: SimulatedBoard) -> int:
+    """Return how many ready nodes a board counts, of those that it needs."""
+    if board.node is None:
+        return 0
+    return board.quorum if board.is_concluded else min(board.quorum, board.node.machine.collecting.count)

@@ -41,3 +41,13 @@ class Timeline:
         self.now, _, do, what = heappop(heap)
         do(what)
         return True
+
+    def run(self, count: int, limit: int) -> bool:
+        """Do so many events. Return False if there are no more up to the limit. It is step, repeated."""
+        heap = self._heap
+        for _ in range(count):
+            if not heap or heap[0][0] > limit:
+                return False
+            self.now, _, do, what = heappop(heap)
+            do(what)
+        return True

@@ -42,11 +42,13 @@ class Fault(NamedTuple):
     ``steps``  the way to the field: ("boards", 1, "id") is boards[1].id
     ``text``   what is wrong, and what to do
     ``value``  the value, as it is shown; None: it is not shown
+    ``instead``  the field that was meant by one that does not exist, if there is one like it
     """
 
     steps: Steps
     text: str
     value: str | None = None
+    instead: str = ""
 
     def __str__(self) -> str:
         field = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.steps).lstrip(".")
@@ -77,7 +79,10 @@ def faults_of(invalid: ValidationError, data: Any, model: type[BaseModel]) -> It
             expected = " or ".join(error["ctx"]["expected_tags"].rsplit(", ", 1))
             yield _fault((*steps, "kind"), error["input"]["kind"], {"type": "literal_error", "ctx": {"expected": expected}})
         elif kind == "extra_forbidden":
-            yield Fault(steps, _unknown(str(steps[-1]), _fields(model, loc[:-1]), table))
+            known = _fields(model, loc[:-1])
+            meant = close(str(steps[-1]), known)
+            is_safe = not may_be_secret(steps) or meant in SECRETS  # otherwise a secret could be shown as the value of another field
+            yield Fault(steps, unknown(str(steps[-1]), known, table), instead=meant if is_safe else "")
         else:
             yield _fault(steps, error["input"], error)
 
@@ -127,10 +132,16 @@ def _plain(limit: Any) -> str:
 
 def _shown(steps: Steps, value: Any) -> str | None:
     """Return a value as it stands in the file, or None for a secret and for what has many fields, among them perhaps a secret."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = as_written(value)
     if "{" in text and not isinstance(value, str) or may_be_secret(steps):
         return None
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+
+
+def as_written(value: Any) -> str:
+    """Return a value as it stands in a file; a character that a terminal does not show is written as its number."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
 
 
 def may_be_secret(steps: Steps) -> bool:
@@ -139,15 +150,20 @@ def may_be_secret(steps: Steps) -> bool:
     return any(_LIKE_SECRETS.search(name) or get_close_matches(name.lower(), SECRETS, 1, 0.65) for name in names)
 
 
-def _unknown(name: str, known: list[str], table: Any) -> str:
+def unknown(name: str, known: Sequence[str], table: Any) -> str:
     """Say that there is no such field, and which one may be meant, or which ones the table has not."""
     others = ", ".join(each for each in known if each not in table)
     return f"no such field{_meant(name, known) or (f'; delete it, or choose from {others}' if others else '; delete it')}"
 
 
-def _meant(word: str, known: list[str]) -> str:
-    close = get_close_matches(word, known, 1)
-    return f"; did you mean {close[0]}?" if close else ""
+def _meant(word: str, known: Sequence[str]) -> str:
+    found = close(word, known)
+    return f"; did you mean {found}?" if found else ""
+
+
+def close(word: str, known: Sequence[str]) -> str:
+    """Return the one of the known words that is most like a word; an empty text if none is like it."""
+    return (get_close_matches(word, known, 1) or [""])[0]
 
 
 def _fields(model: type[BaseModel], loc: Sequence[str | int]) -> list[str]:

@@ -36,12 +36,18 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
+    @classmethod
+    def mended(cls, data: dict[str, Any], faults: Sequence[Fault]) -> dict[str, Any] | None:
+        """Return data without these faults, so that the rest can be checked; None: it cannot be mended, so only these are told."""
+        return None
+
 
 class FileError(CommandError, ValueError):
     """What is wrong with a file: one line for each fault."""
 
 
 Model = TypeVar("Model", bound=Strict)
+_ROUNDS = 4  # a misspelt field may have a wrong value, and agree with nothing: three rounds of faults
 
 
 def load_as(model: type[Model], path: Path, error: type[FileError], absent: str, changes: Sequence[str] = ()) -> Model:
@@ -52,13 +58,51 @@ def load_as(model: type[Model], path: Path, error: type[FileError], absent: str,
     """
     text = _read(path, error, absent)
     data = _parse(path, text, error)
+    return made_as(model, path, data, error, changes, {} if path.suffix == ".json" else {(): 1, **lines_of(text)})
+
+
+def made_as(
+    model: type[Model],
+    path: Path,
+    data: dict[str, Any],
+    error: type[FileError],
+    changes: Sequence[str] = (),
+    lines: Mapping[Steps, int] | None = None,
+) -> Model:
+    """Return data as a model: see load_as. path: of the file that it comes from. lines: of its fields there, if they are known."""
     changed = {_change(data, change, error): change for change in changes}
-    try:
-        return model.model_validate(data)
-    except ValidationError as invalid:
-        lines = {} if path.suffix == ".json" else lines_of(text)
-        told = [_Told(path, lines, changed, fault) for fault in faults_of(invalid, data, model)]
+    made, found = _validated(model, data, path.parent)
+    if made is not None:
+        return made
+    known = dict(lines or {})
+    for each in found:
+        if each.instead and each.steps in known:  # what is said of the field that was meant stands there, too
+            known.setdefault((*each.steps[:-1], each.instead), known[each.steps])
+    told = [_Told(path, known, changed, fault) for fault in found]
     raise error("\n".join(dict.fromkeys(str(each) for each in sorted(told, key=lambda each: each.line))))
+
+
+def _validated(model: type[Model], data: dict[str, Any], folder: Path) -> tuple[Model | None, list[Fault]]:
+    """Return data as a model, or None and all its faults.
+
+    A field that is wrong alone must not hide that two others do not agree. So a model that can mend its fields is checked again.
+    """
+    faults: list[Fault] = []
+    for _ in range(_ROUNDS):
+        doubts = [each.steps for each in faults if not each.instead]
+        try:
+            made = model.model_validate(data, context={"folder": folder, "doubts": doubts})
+        except ValidationError as invalid:
+            new = [each for each in faults_of(invalid, data, model) if each not in faults]
+            is_about_fields = all(each["loc"] for each in invalid.errors(include_url=False, include_input=False))
+        else:
+            return (None if faults else made), faults
+        faults += new
+        mended = model.mended(data, new) if is_about_fields and new else None
+        if mended is None:
+            break
+        data = mended
+    return None, faults
 
 
 def _read(path: Path, error: type[FileError], absent: str) -> str:

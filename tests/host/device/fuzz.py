@@ -212,6 +212,7 @@ class Source:
             Member(chance, 1, Key(b"the secret of somebody else", 4)),
             Member(chance, 1, Checksum() if isinstance(seal, Key) else Key(SECRET, 4)),
         ]
+        self._wires = {}
         self._dead = []  # frames of earlier runs of ours
         self._live = []  # and of this one
         self._ours = bytearray()  # what we have sent last
@@ -261,8 +262,8 @@ class Source:
         """Return a frame of a member, of a stranger, or of a node that expects something else, with any fields."""
         chance = self._chance
         peers = PEERS if chance(8) else OTHER_PEERS
-        config = Config(chance.one_of(peers), peers, QUORUM if chance(4) else 1 + chance(3))
-        wire = Wire(config, CLUSTER if chance(8) else "other", self._seal, 42 + chance(2 * len(peers)))
+        peer_id, quorum = chance.one_of(peers), QUORUM if chance(4) else 1 + chance(3)
+        wire = self._wire(peers, peer_id, quorum, CLUSTER if chance(8) else "other", 42 + chance(2 * len(peers)))
         wire.flags = chance(256)
         wire.nonce = 1 + chance(1 << chance(30))
         wire.sequence = chance(1 << chance(30))
@@ -276,6 +277,14 @@ class Source:
             wire.outbox[37 + 2 * i] = chance(256) if chance(2) else chance(64)
         wire.encode()
         return bytearray(wire.outbox)
+
+    def _wire(self, peers, *others):
+        """Return a wire for such a member; one of each kind is made."""
+        peer_id, quorum, cluster, length = others
+        kind = (len(peers),) + others
+        if kind not in self._wires:
+            self._wires[kind] = Wire(Config(peer_id, peers, quorum), cluster, self._seal, length)
+        return self._wires[kind]
 
     def _changed(self, frame):
         """Return a frame with fields at their limits, of another version, or with any byte, and with the right seal."""
@@ -406,6 +415,7 @@ class Fuzz:
         self._ended = 0  # how many of them have ended
         self._begin = 0
         self._proven = set()  # the runs of members that are alive: their ids and nonces
+        self._known = None  # what the node knows
 
     def begin(self, is_complete):
         """Begin another run of the node."""
@@ -420,6 +430,7 @@ class Fuzz:
                 self.node.complete()
         finally:
             unlock(not self._is_keyed)
+        self._known = knowledge(self.node)
 
     def step(self):
         """Feed one frame, and check what came of it."""
@@ -428,7 +439,7 @@ class Fuzz:
         if whose == LIVE:
             self._proven.add(run)
         self._ticks[0] += self._chance(8)
-        before = knowledge(self.node)
+        before = self._known
         if self._line:
             self._feed_line(frame)
         else:
@@ -437,7 +448,7 @@ class Fuzz:
             ours = self._feed.sent()
             if ours:
                 self._source.hear(ours)
-        after = knowledge(self.node)
+        after = self._known = knowledge(self.node)
         if after != before:
             self._check(frame, whose != FOREIGN and run in self._proven, before, after)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import os
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -286,7 +288,8 @@ def main() -> int:
     if missing():
         print(f"not checked: {missing()}")
         return NOT_CHECKED
-    return 0 if show(map(search, QUICK + THOROUGH), Console()) else 1
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return 0 if show(pool.map(search, THOROUGH + QUICK), Console()) else 1  # those that take long begin first
 
 
 if __name__ == "__main__":

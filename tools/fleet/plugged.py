@@ -1,0 +1,164 @@
+"""What is plugged in: which board is at which port, and what the trouble with the others is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from ..errors import CommandError
+from ..serial import line
+from ..serial.answers import check
+from ..serial.line import BoardLine, LineError
+from ..serial.repl import Stopped
+from ..serial.together import together
+from .drive import Drive
+from .drives import mounted
+from .found import CONFIGURATION, Found
+from .identity import kind_of, name_in
+from .roster import BoardEntry, Roster
+from .serial_board import SerialBoard
+
+CONSOLE_S = 1.5  # how long a console may take to answer; a program that does not answer is interrupted then
+
+
+@dataclass
+class Plugged:
+    """One board that is plugged in.
+
+    ``place``        its port; of a CircuitPython board with a mounted drive, the folder
+    ``kind``         the kind that it has in a roster; None: not known, or faction does not run on it
+    ``platform``, ``machine``, ``firmware``, ``hardware_id``  what it says of itself; empty if nobody asked
+    ``said``         the name or the id that it has by the configuration on it; None: it has none
+    ``cluster``      the cluster of that configuration
+    ``is_running``   its program answered, so it was not interrupted, and not asked for all of this
+    ``fault``        why nothing is known of it: one line; empty if something is
+    """
+
+    place: str
+    kind: str | None = None
+    platform: str = ""
+    machine: str = ""
+    firmware: str = ""
+    hardware_id: str = ""
+    said: Any = None
+    cluster: str | None = None
+    is_running: bool = False
+    fault: str = ""
+
+    def board(self, roster: Roster) -> BoardEntry | None:
+        """Return the board of the roster with its hardware id."""
+        return next((each for each in roster.boards if self.hardware_id and each.hardware_id == self.hardware_id), None)
+
+    def claimed(self, roster: Roster) -> BoardEntry | None:
+        """Return the board of the roster that it is by the configuration on it, if the roster has no hardware id for that one."""
+        if self.said is None or self.cluster not in (None, roster.cluster):
+            return None
+        fitting = [each for each in roster.boards if self.said in (each.name, each.id) and self.kind in (None, each.kind)]
+        return next((each for each in fitting if each.hardware_id is None), None)
+
+
+def places() -> list[str]:
+    """Return where boards may be plugged in: the ports on USB, and the drives of CircuitPython boards in place of their ports."""
+    drives = mounted()
+    numbers = {_number_of(drive) for drive in drives}
+    usb = line.usb_numbers()
+    return [*[port for port in line.found() if usb.get(port) not in numbers], *map(str, drives)]
+
+
+def _number_of(drive: Path) -> str | None:
+    with suppress(CommandError):  # it was pulled out just now: then it is asked, and says so
+        return Drive(drive).identify().hardware_id
+    return None
+
+
+def look(
+    where: Sequence[str], roster: Roster | None, stop: Event, interrupts: bool, advance: Callable[[Plugged], object] = lambda board: None
+) -> list[Plugged]:
+    """Ask at all places at the same time, and return what is there.
+
+    interrupts: also a board whose console answers is interrupted, as only so it tells its hardware id. Whatever was interrupted
+    starts again. advance: is called with each board, in a thread of its own. Raises KeyboardInterrupt after ctrl-C.
+    """
+    numbers = line.usb_numbers()
+
+    def one(place: str) -> Plugged:
+        board = _of_place(place, roster, stop, interrupts, numbers.get(place, ""))
+        advance(board)
+        return board
+
+    return _without_doubles(together(one, list(dict.fromkeys(where)), stop))
+
+
+def _of_place(place: str, roster: Roster | None, stop: Event, interrupts: bool, number: str) -> Plugged:
+    """Return what is at one place. Nothing is raised: what is wrong is its fault."""
+    try:
+        if Path(place).is_dir():
+            return _of_drive(Path(place))
+        running, is_at_repl = (None, False) if interrupts else _at_console(place, stop)
+        if running is None:
+            return _at_repl(place, stop, is_at_repl)
+        running.hardware_id = _known(number, roster)
+        return running
+    except CommandError as error:
+        return Plugged(place, fault=str(error))
+    except Stopped:
+        return Plugged(place, fault=f"{place}: stopped by ctrl-C")
+
+
+def _of_drive(folder: Path) -> Plugged:
+    return _of_found(str(folder), Drive(folder).identify())
+
+
+def _of_found(place: str, found: Found) -> Plugged:
+    configuration = found.table(CONFIGURATION)
+    board = Plugged(place, kind_of(found), found.platform, found.machine, found.firmware, found.hardware_id or "")
+    board.said = name_in(configuration)
+    board.cluster = configuration.get("cluster") if isinstance(configuration.get("cluster"), str) else None
+    return board
+
+
+def _at_console(port: str, stop: Event) -> tuple[Plugged | None, bool]:
+    """Ask the console of a board. Return what it says, None if it does not answer; and whether the board sits at its REPL.
+
+    Raises LineError if the port does not open.
+    """
+    with BoardLine(port, CONSOLE_S, stop) as board:
+        with suppress(LineError):
+            probe, config = board.ask("probe"), board.ask("config")
+            check("probe", probe, port)
+            check("config", config, port)
+            if not board.is_at_repl:
+                said = probe["id"] if probe["name"] is None else probe["name"]
+                firmware = f"faction {config['version']}"
+                return Plugged(port, firmware=firmware, said=said, cluster=config["cluster"], is_running=True), False
+        return None, board.is_at_repl
+
+
+def _at_repl(port: str, stop: Event, is_at_repl: bool) -> Plugged:
+    """Interrupt the program of a board, ask, and start it again, unless it sat at its REPL before. Raises CommandError, Stopped."""
+    board = SerialBoard(port, stop)
+    try:
+        found = board.identify()
+        if is_at_repl:
+            with suppress(OSError):
+                board.leave()
+        return _of_found(port, found)
+    finally:
+        board.close()
+
+
+def _known(number: str, roster: Roster | None) -> str:
+    """Return the hardware id of the roster that is the serial number of a port on USB, which may be longer; "" if none is."""
+    known = [each.hardware_id for each in roster.boards if each.hardware_id] if roster else []
+    return next((each for each in known if len(each) >= 12 and number.startswith(each)), "")
+
+
+def _without_doubles(boards: Iterable[Plugged]) -> list[Plugged]:
+    """Leave out the port of a CircuitPython board whose drive is there, too."""
+    boards = list(boards)
+    drives = {board.hardware_id for board in boards if board.hardware_id and Path(board.place).is_dir()}
+    return [board for board in boards if Path(board.place).is_dir() or board.hardware_id not in drives or board.kind != "circuitpython"]

@@ -1,0 +1,164 @@
+"""The raw REPL of a MicroPython board: a host runs programs there.
+
+mpremote speaks with it. Here are limits for everything that it waits for, an end of it from outside, and clear words for
+what a board may do instead of answering.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from contextlib import suppress
+from threading import Event
+
+from mpremote.transport import TransportError, TransportExecError
+from mpremote.transport_serial import SerialTransport
+
+from ..errors import CommandError
+from .line import BAUDRATE, LineError, explain, interrupt, without_answer
+
+TRIES = 3  # to get into the REPL: a program may be busy
+ENTER_S = 3.0  # how long one try takes
+PATIENCE_S = 8.0  # how long a board may be silent while it writes to its flash; without a limit we would wait for ever
+LIMIT_S = 60.0  # how long one program may take, even if the board prints all the time
+CHUNK = 256  # bytes that one program writes: it has to fit into the memory of the board
+PROMPT_S = 1.0  # how long the prompt of the friendly REPL may take
+
+_ENTERED = b"raw REPL; CTRL-B to exit\r\n"
+_PROMPT = b">>> "
+# What mpremote raises if an answer is not what it expects: struct.error for the head of a raw paste, UnicodeDecodeError.
+_DAMAGED = (TransportError, ValueError, IndexError, struct.error)
+_NO_BOARD = "no MicroPython answers"
+_REMEDY = "press the board's reset button and run this again, or flash MicroPython"
+
+
+class Stopped(Exception):
+    """Somebody has ended the work on a board before it was done."""
+
+
+class ProgramError(CommandError):
+    """A program of ours has failed on the board. ``reason``: the last line of its traceback."""
+
+    def __init__(self, port: str, reason: str) -> None:
+        super().__init__(f"{port}: the board says {reason}; reset it and run this again")
+        self.reason = reason
+
+
+class _Transport(SerialTransport):  # type: ignore[misc]
+    """mpremote's, but each wait ends: after a time, or at once if ``stop`` is set."""
+
+    stop: Event | None = None
+    heard = b""  # what came in the last wait
+
+    def read_until(
+        self,
+        min_num_bytes: int,
+        ending: bytes,
+        timeout: float = PATIENCE_S,
+        data_consumer: object = None,
+        timeout_overall: float | None = None,
+    ) -> bytes:
+        """Return what comes, up to the ending or until the time is over. Raises Stopped."""
+        heard = bytearray()
+        start = last = time.monotonic()
+        limit = start + (timeout_overall or LIMIT_S)
+        while not heard.endswith(ending) and last - start <= timeout and last < limit:
+            if self.stop is not None and self.stop.is_set():
+                raise Stopped
+            if self.serial.in_waiting:
+                heard += self.serial.read(1)
+                start = last = time.monotonic()
+            else:
+                time.sleep(0.002)
+                last = time.monotonic()
+        self.heard = bytes(heard)
+        return self.heard
+
+
+class Repl:
+    """The raw REPL of the board at a port.
+
+    ``port``  its name
+    ``stop``  once it is set, every wait ends with Stopped
+    """
+
+    def __init__(self, port: str, stop: Event) -> None:
+        """Open the port, and end the program that runs. Raises LineError, Stopped."""
+        self.port = port
+        self.stop = stop
+        try:
+            self._transport = _Transport(port, baudrate=BAUDRATE, timeout=PATIENCE_S)
+        except (TransportError, OSError, ValueError) as error:  # ValueError: "xyz://" is an unknown protocol
+            raise LineError(explain(port)) from error
+        try:
+            self.enter()
+        except BaseException:
+            self.close()
+            raise
+
+    def enter(self) -> None:
+        """End the program that runs, and get into the raw REPL. Raises LineError, Stopped."""
+        heard = b""
+        self._transport.stop = self.stop
+        try:
+            for _ in range(TRIES):
+                interrupt(self._transport.serial)
+                self._transport.serial.write(b"\r\x01")
+                heard = self._transport.read_until(1, _ENTERED, timeout_overall=ENTER_S) or heard
+                if heard.endswith(_ENTERED):
+                    return
+        except OSError as error:
+            raise LineError(f"{self.port}: lost the board ({_words(error)}); plug it in and run this again") from error
+        raise LineError(f"{self.port}: {without_answer(heard, _NO_BOARD, _REMEDY)}")
+
+    def run(self, program: str, is_whole: bool = False) -> str:
+        """Run a program on the board; return what it prints. is_whole: nobody may stop it half-way. Raises CommandError, Stopped."""
+        self._transport.stop = None if is_whole else self.stop
+        try:
+            said: bytes = self._transport.exec(program)
+        except TransportExecError as error:
+            raise ProgramError(self.port, (error.error_output.strip().splitlines() or ["an error without a name"])[-1][:100]) from error
+        except (*_DAMAGED, OSError) as error:
+            raise self._lost(error) from error
+        return said.decode(errors="replace")
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a file on the board; its folder is there. Raises CommandError, Stopped."""
+        self.run(f"f=open({path!r},'wb')\nw=f.write")
+        for start in range(0, len(content), CHUNK):
+            self.run(f"w({content[start : start + CHUNK]!r})")
+        self.run("f.close()")
+
+    def leave(self) -> None:
+        """End what runs, and leave the board at its friendly REPL. Raises OSError."""
+        self._transport.stop = None
+        self._transport.serial.write(b"\x03\r\x02")  # ctrl-C ends what runs, ctrl-B leaves the raw REPL
+        self._transport.read_until(1, _PROMPT, timeout_overall=PROMPT_S)
+
+    def start(self) -> None:
+        """Start the program of the board, as after power-on. Raises OSError."""
+        self.leave()
+        self._transport.serial.write(b"\x04")  # a soft reset, which runs main.py
+
+    def listen(self) -> bytes:
+        """Return what the program has printed since the last call. Raises OSError."""
+        said: bytes = self._transport.serial.read(self._transport.serial.in_waiting or 0)
+        return said
+
+    def close(self) -> None:
+        """Let go of the port, even if the board is gone."""
+        with suppress(OSError):  # SerialException is one
+            self._transport.close()
+
+    def _lost(self, error: Exception) -> LineError:
+        """Say that the board gives no answer that we understand."""
+        if isinstance(error, OSError):
+            return LineError(f"{self.port}: lost the board ({_words(error)}); plug it in and run this again")
+        words = without_answer(self._transport.heard, "lost the board in the middle of the work", "plug it in again and run this again")
+        return LineError(f"{self.port}: {words}")
+
+
+def _words(error: OSError) -> str:
+    """Return what an error of the system says, without the port."""
+    return os.strerror(error.errno) if error.errno else str(error)

@@ -1,0 +1,57 @@
+"""What faction boards shows to people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..fleet.plugged import Plugged
+from ..fleet.roster import Roster
+from ..serial.report import printable
+
+ANSWERS = "answers: the program of this board answers, so it was not interrupted; with --interrupt it is, and tells all of itself"
+
+
+def show(boards: Sequence[Plugged], roster: Roster | None, console: Console) -> None:
+    """Print the boards as a table, and below it why the others are not in it."""
+    known = [board for board in boards if not board.fault]
+    if known:
+        console.print(_table(known, roster, is_wide=console.width >= 100))
+    if any(board.is_running for board in known):
+        console.print(
+            Text("answers: its program was not interrupted; with --interrupt it is, and tells all of itself", "dim"), soft_wrap=True
+        )
+    for board in boards:
+        if board.fault:
+            console.print(Text("! " + board.fault, "bold red"), highlight=False, soft_wrap=not console.is_terminal)
+
+
+def _table(boards: Sequence[Plugged], roster: Roster | None, is_wide: bool) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("port", "kind", "firmware", "hardware id", "board", *(["machine"] if is_wide else [])):
+        table.add_column(name, overflow="fold", no_wrap=name in ("kind",))
+    for board in boards:
+        cells = [board.place, _kind(board), board.firmware, board.hardware_id or ("answers" if board.is_running else "none")]
+        table.add_row(*map(printable, cells), Text(name_of(board, roster)), *([printable(board.machine)] if is_wide else []))
+    return table
+
+
+def _kind(board: Plugged) -> str:
+    return "" if board.is_running else board.kind or f"({board.platform})"
+
+
+def name_of(board: Plugged, roster: Roster | None) -> str:
+    """Say which board of the roster it is: by its hardware id, or only by the configuration on it."""
+    entry = board.board(roster) if roster else None
+    if entry is not None:
+        return f"{entry.id} ({entry.name})"
+    if board.said is None:
+        return "new"
+    said = f"says {printable(str(board.said))}"
+    if roster is None or board.claimed(roster):
+        return said
+    of = f" of {printable(board.cluster)}" if board.cluster not in (None, roster.cluster) else ""
+    return f"{said}{of}, not in the roster"
