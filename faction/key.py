@@ -74,7 +74,7 @@ else:  # CircuitPython
 
 
 class ProvenPeers(Peers):
-    """Peers whose runs count only after they have proved that they are alive now. All attributes, such as ``found``, are as in Peers."""
+    """Peers whose runs count only after they have proved that they are alive now. All, as ``found`` and ``index``, is as in Peers."""
 
     def __init__(self, machine: "Faction", wire: "Wire", presence_ms: "int | None", recent_ms: int) -> None:
         """See Peers. Allocates all that is needed."""
@@ -120,8 +120,12 @@ class ProvenPeers(Peers):
 
     # What comes in
 
-    def _judge_run(self, index: int, length: int) -> int:
+    def judge(self, length: int) -> int:
+        """Return the verdict on the frame that wire has just decoded: BEACON if it counts. length: its bytes. Allocates nothing."""
         wire = self.wire
+        index = self.index = self.config.index(wire.peer_id)
+        if index < 0 or (index == self.own and wire.nonce == self.nonce):
+            return Peers.judge(self, length)  # a stranger, or our own frame
         at = _STATEMENTS + 2 * wire.count
         if wire.nonce != self._nonces[index]:
             verdict = self._judge_other_run(index, at, length - _TAG)
@@ -179,7 +183,7 @@ class ProvenPeers(Peers):
         """
         if not self.wire.flags & _ASKING or (is_alone and not self.machine.is_concluded):
             return self.wire.flags & _ASKING > 0
-        index = self.config.index(self.wire.peer_id)
+        index = self.index
         interval_ms = self.recent_ms >> 1
         spent = max(self._spent, self.now - _AT_ONCE * _SHARE * interval_ms) + _SHARE * interval_ms
         if spent > self.now or self.now - self._greeted[index] < _PAUSE * interval_ms:

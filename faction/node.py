@@ -33,9 +33,9 @@ import os
 from array import array
 
 # ruff: isort: off
-from .wire import Checksum, Wire, digest, mix, stir  # in this order they take 450 bytes less of a 32-bit heap: make size
-from .peers import Peers
+from .peers import Peers  # in this order they take 450 bytes less of a 32-bit heap: make size
 from .machine import Faction, _check
+from .wire import Checksum, Wire, digest, mix, stir
 from .clock import system_clock
 
 # ruff: isort: on
@@ -221,9 +221,9 @@ class Node:
             self.unit += 1
         self._credit = frames_per_minute * _MINUTE_MS  # for frames of the budget; _send limits it
         self.counters = array("I", bytes(4 * _COUNTERS))
-        self.offenders = array("i", [-1] * _CONFLICTS)
-        self._reported = array("i", [_FREE] * (_CONFLICTS * _OFFENDERS))  # the offenders that the observer was told of
-        self._times = array("i", [0] * _TIMES)  # what is planned, and what is past
+        self.offenders = [-1] * _CONFLICTS
+        self._reported = [_FREE] * (_CONFLICTS * _OFFENDERS)  # the offenders that the observer was told of
+        self._times = [0] * _TIMES  # what is planned, and what is past
         # Of two generators only jitter shows the one, and nothing the other: a nonce does not give the next one away.
         self._random = seed
         self._secret = secret or digest((seed,))
@@ -264,22 +264,26 @@ class Node:
         """
         ticks = self.clock.now()
         ms = 0 if self._ticks is None else self.clock.diff(ticks, self._ticks)
-        ms = max(0, min(ms, _MAX_STEP_MS))
+        if ms < 0:
+            ms = 0
+        elif ms > _MAX_STEP_MS:
+            ms = _MAX_STEP_MS
         self._ticks = ticks
-        self.now += ms
-        self.peers.now = self.now
+        self.peers.now = self.now = self.now + ms
         self.uptime_cs = self._epoch_cs + self.now // 10 & _MAX_CS
         if self._flags & _ALONE and self.deadline_from_contact:
             ms = 0
+        ticks = _DRAIN
         try:
-            self._receive()
+            while ticks and self._receive():
+                ticks -= 1
         finally:  # time has passed, whatever a transport or an observer raises
             self._finish(ms)
         return self.machine.state
 
     def _finish(self, ms: int) -> None:
         """Do what is due. ms: the deadline is nearer by so much."""
-        if not self.machine.is_concluded and ms:
+        if ms and not self.machine.is_concluded:
             self.remaining_ms -= ms
             if self.remaining_ms <= 0:
                 self.cancel()
@@ -321,36 +325,29 @@ class Node:
 
     # What comes in
 
-    def _receive(self) -> None:
-        wire = self.wire
-        for _ in range(_DRAIN):
-            length = self._transfer(RECEIVE_FAILED)
-            if length < 0:
-                return
+    def _receive(self) -> bool:
+        """Take in one frame. Tell whether there was one."""
+        length = self._transfer(RECEIVE_FAILED)
+        if length < 0:
+            return False
+        peers = self.peers
+        verdict = self.wire.decode(length)
+        if verdict == _BEACON:
+            verdict = peers.judge(length)
+        _count(self.counters, verdict)
+        if verdict == _BEACON:
             self._due = self.now  # so that the poll acts on what it hears, even if an observer raises
-            verdict = wire.decode(length)
-            if verdict == _BEACON:
-                verdict = self.peers.judge(length)
-            _count(self.counters, verdict)
-            if verdict == _BEACON:
+            peers.take()
+            if peers.found & _NEWS:
                 self._learn()
-            elif verdict == UNPROVEN:
-                if self.peers.greets(self._flags & _ALONE):
-                    self._plan_answer(0)
-            elif _OTHER_VERSION <= verdict <= SAME_ID:
-                self._report(verdict, wire.peer_id)
-
-    def _learn(self) -> None:
-        """Take in the frame that was decoded, which counts. If an observer raises, nothing of the frame is lost."""
-        self.peers.take()
-        due = self._times[_EXPIRE]
-        self._times[_EXPIRE] = self.now  # so that the machine observes the rest soon
-        try:
-            if self.peers.found & _NEWS:
-                self.peers.observe()
-            self._times[_EXPIRE] = due
-        finally:
-            self._hear(self.peers.found)
+            else:
+                self._hear(peers.found)
+        elif verdict == UNPROVEN:
+            if peers.greets(self._flags & _ALONE):
+                self._plan_answer(0)
+        elif _OTHER_VERSION <= verdict <= SAME_ID:
+            self._report(verdict, self.wire.peer_id)
+        return True
 
     def _transfer(self, i: int) -> int:
         """Receive a frame into the inbox, or send the one in the outbox. i: the counter to add to if the transport raises OSError."""
@@ -363,6 +360,16 @@ class Node:
             pass
         _count(self.counters, i)
         return -1
+
+    def _learn(self) -> None:
+        """Let the machine observe the news of a frame. If an observer raises, nothing of the frame is lost."""
+        due = self._times[_EXPIRE]
+        self._times[_EXPIRE] = self.now  # so that the machine observes the rest soon
+        try:
+            self.peers.observe()
+            self._times[_EXPIRE] = due
+        finally:
+            self._hear(self.peers.found)
 
     def _hear(self, flags: int) -> None:
         """Plan what follows from a frame. flags: what the frame has brought, see faction.peers."""
@@ -447,7 +454,8 @@ class Node:
             self.has_started = True
         self._due = _FAR
         for i in range(_START if self.has_started or self.machine.state != _BOOTSTRAPPED else _PLANNED):
-            self._due = min(self._due, times[i])
+            if times[i] < self._due:
+                self._due = times[i]
 
     def _says_again(self) -> bool:
         """Plan the next farewell, if there is one. Tell whether to speak now."""
@@ -587,9 +595,8 @@ class Node:
 
         0: something is due now, or waits for the budget of frames. Allocates nothing; interrupt handlers may call it.
         """
-        if self.machine.is_concluded or self._flags & _ALONE and self.deadline_from_contact:
-            return _MAX_MS if self._due == _FAR else max(0, self._due - self.now)
-        return max(0, min(self._due - self.now, self.remaining_ms))
+        ms = _FAR if self._due == _FAR else max(0, self._due - self.now)
+        return ms if self.machine.is_concluded or self._flags & _ALONE and self.deadline_from_contact else min(ms, self.remaining_ms)
 
     def each_missing(self, callback: "Callable[[int, bool], object]") -> None:
         """Call callback(peer_id, is_known) for each peer that is not known to be ready, in ascending order.

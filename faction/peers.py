@@ -19,8 +19,6 @@ Theory of operation
 (``shift``). So all numbers are small ints. Nothing here allocates after the constructor.
 """
 
-from array import array
-
 const = int  # folded away on boards: see machine.py
 _FOR_TYPE_CHECKERS = const(0)
 if _FOR_TYPE_CHECKERS:
@@ -42,6 +40,8 @@ _SAME_ID = const(6)  # of node.py
 _STRANGER = const(7)
 _STALE = const(8)
 _ECHO = const(9)
+
+_NOTHING = const(0xFFFF)  # what _read makes of a statement that is none
 
 # What a frame has brought: a set of flags
 _NEWS = const(0x01)  # we have learned something
@@ -79,7 +79,7 @@ class Peers:
     ``heard``        when the latest frame of each peer came; -2**29: none in our run
     ``restarts``     how often each peer was seen to begin another run, up to 255
     ``found``        what the frame has brought that was taken in last: a set of flags
-    ``index``        the position of its sender
+    ``index``        the position of the sender of the frame that was judged last; -1: a stranger
     """
 
     def __init__(self, machine: "Faction", wire: "Wire", presence_ms: "int | None", recent_ms: int) -> None:
@@ -96,15 +96,15 @@ class Peers:
         self.own = machine.config.index(machine.config.peer_id)
         self.restarts = bytearray(count)
         self.marks = bytearray(count)
-        self.said = array("i", [_NEVER] * count)
-        self.heard = array("i", [_NEVER] * count)
-        self._nonces = array("I", bytes(4 * count))  # of the current run of each peer
-        self._sequences = array("I", bytes(4 * count))  # the latest one heard in this run
-        self._others = array("I", bytes(4 * count))  # the nonce of the run before it; at our own position, of ours
-        self._doubted = array("I", bytes(4 * count))  # the sequence of the latest frame in doubt
+        # Lists: MicroPython reads and writes them faster than arrays. On a 32-bit port they are as small.
+        self.said = [_NEVER] * count
+        self.heard = [_NEVER] * count
+        self._nonces = [0] * count  # of the current run of each peer
+        self._sequences = [0] * count  # the latest one heard in this run
+        self._others = [0] * count  # the nonce of the run before it; at our own position, of ours
+        self._doubted = [0] * count  # the sequence of the latest frame in doubt
         self._next = 0  # the position of the first statement of the next frame
         self.found = self.index = 0
-        self._their_start = 0  # when the run of its sender began
 
     if _FOR_TYPE_CHECKERS:
 
@@ -128,20 +128,13 @@ class Peers:
     def judge(self, length: int) -> int:
         """Return the verdict on the frame that wire has just decoded: BEACON if it counts. length: its bytes. Allocates nothing."""
         wire = self.wire
-        index = self.config.index(wire.peer_id)
+        index = self.index = self.config.index(wire.peer_id)
         if index < 0:
             return _STRANGER
-        if index == self.own and wire.nonce == self.nonce:
-            return _ECHO
-        return self._judge_run(index, length)
-
-    def _judge_run(self, index: int, length: int) -> int:
-        """Return the verdict on a frame of a member. It depends on the run and the sequence of the frame."""
-        wire = self.wire
         if wire.nonce == self._nonces[index]:
             return _BEACON if wire.sequence > self._sequences[index] or self._returns(index, _DOUBT_CURRENT) else _STALE
         if index == self.own:
-            return _STALE if wire.nonce == self._others[index] else _SAME_ID
+            return _ECHO if wire.nonce == self.nonce else _STALE if wire.nonce == self._others[index] else _SAME_ID
         return _STALE if wire.nonce == self._others[index] and not self._returns(index, 0) else _BEACON
 
     def _returns(self, index: int, flags: int) -> bool:
@@ -167,13 +160,12 @@ class Peers:
     # Statements
 
     def take(self) -> None:
-        """Take in a frame that counts, as judge has said. Call observe then. Allocates nothing."""
+        """Take in the frame that was judged last, which counts. Call observe then. Allocates nothing."""
         wire = self.wire
+        now = self.now
+        index = self.index
+        self.said[self.own] = now
         self.found = 0
-        # The age of the run is rounded down. So the run looks younger than it is, and what it seems to count it does count.
-        self._their_start = _NEVER if wire.run_age == _NO_AGE else self.now - (wire.run_age << wire.unit)
-        index = self.index = self.config.index(wire.peer_id)
-        self.said[self.own] = self.now
         if wire.nonce != self._nonces[index]:
             self.found = _NEWS
             if self._nonces[index]:
@@ -184,31 +176,55 @@ class Peers:
             self._nonces[index] = wire.nonce
         self.marks[index] &= _READY
         self._sequences[index] = wire.sequence
-        self.heard[index] = self.now
-        self._learn(index, (wire.flags & _READY) << 14)
-        self._read(wire.inbox, wire.first + wire.count)
-
-    def _read(self, inbox: bytearray, index: int) -> None:
-        """Take in the statements of the frame, from the last to the first: see write. index: the position behind the last one."""
-        at = _STATEMENTS + 2 * self.wire.count
+        self.heard[index] = now
+        age = (wire.flags & _READY) << 14
+        self._learn(index, age)
+        # The statements, from the last to the first: see write. Nearly all of them bring nothing. So this loop only finds those
+        # that may bring something. It compares ages, not times: for that it has the least to compute.
+        inbox = wire.inbox
+        index = wire.first + wire.count
+        at = 2 * wire.count + _STATEMENTS
         while at > _STATEMENTS:
-            at -= 2
+            at -= 1
+            age = inbox[at]
+            at -= 1
+            age |= (inbox[at] ^ 0x80) << 8  # without READY it is above all ages
             index -= 1
-            word = inbox[at] << 8 | inbox[at + 1]
-            said = _NEVER if word & _NO_AGE == _NO_AGE else self.now - ((word & _NO_AGE) << self.wire.unit)
-            known = self.said[index]
-            if word < _READY_BIT or said < self._their_start:  # the sender does not count this peer: can we help?
-                if self.marks[index] & _READY and known >= self._their_start and self.now - known <= self.presence_ms:
-                    self.found |= _LACKS
-                    self._next = index
-                elif self.now - known > self.recent_ms:
-                    self.found |= _SEEKS
-            if said > known and self.now - said <= self.presence_ms:
-                # A statement that takes a readiness back must be later by more than rounding can make it.
-                if word >= _READY_BIT or not self.marks[index] & _READY or said >= known + (2 << self.wire.unit):
-                    self._learn(index, word)
-            elif index == self.own and word >= _READY_BIT and said >= self.start + self.recent_ms and not self.marks[index] & _READY:
-                self.found |= _CLONED
+            if age > wire.run_age:  # the sender does not count this peer
+                if self.marks[index] & _READY:
+                    age = -1
+                else:
+                    if now - self.said[index] > self.recent_ms:
+                        self.found |= _SEEKS
+                    if age == _NOTHING:
+                        continue
+                    age &= _NO_AGE
+            if now - self.said[index] > age << wire.unit:
+                self._read(index)
+        if not self.marks[self.own] & _READY and 0 <= self.own - wire.first < wire.count:
+            self._read(self.own)
+
+    def _read(self, index: int) -> None:
+        """Take in the statement about a peer."""
+        wire = self.wire
+        word = (index - wire.first << 1) + _STATEMENTS  # where it is
+        word = wire.inbox[word] << 8 | wire.inbox[word + 1]
+        said = _NEVER if word & _NO_AGE == _NO_AGE else self.now - ((word & _NO_AGE) << wire.unit)
+        # The age of the run is rounded down. So the run looks younger than it is, and what it seems to count it does count.
+        start = _NEVER if wire.run_age == _NO_AGE else self.now - (wire.run_age << wire.unit)
+        known = self.said[index]
+        if word < _READY_BIT or said < start:  # the sender does not count this peer: can we help?
+            if self.marks[index] & _READY and known >= start and self.now - known <= self.presence_ms:
+                self.found |= _LACKS
+                self._next = index
+            elif self.now - known > self.recent_ms:
+                self.found |= _SEEKS
+        if said > known and self.now - said <= self.presence_ms:
+            known += 2 << wire.unit  # a statement that takes a readiness back must be later by more than rounding can make it
+            if word >= _READY_BIT or not self.marks[index] & _READY or said >= known:
+                self._learn(index, word)
+        elif index == self.own and word >= _READY_BIT and said >= self.start + self.recent_ms and not self.marks[index] & _READY:
+            self.found |= _CLONED
 
     def _learn(self, index: int, word: int) -> None:
         """Keep a statement that is later than the one we know. word: its two bytes."""
@@ -235,9 +251,9 @@ class Peers:
                 machine.process(_WITHDRAWAL_OBSERVED, self.config.peers[i])
         for i in range(len(self.marks)):
             peer_id = self.config.peers[i]
-            if self.said[i] < self.start or i == self.own or machine.is_concluded or machine.collecting.has(peer_id):
+            if self.said[i] < self.start or i == self.own or not machine.admits(_READY_OBSERVED, peer_id):
                 continue
-            if not machine.is_pinging_completed and not machine.pinging.has(peer_id):
+            if machine.admits(_PARTICIPATION_OBSERVED, peer_id):
                 machine.process(_PARTICIPATION_OBSERVED, peer_id)
             if self.marks[i] & _READY:
                 machine.process(_READY_OBSERVED, peer_id)
@@ -249,17 +265,25 @@ class Peers:
         """
         wire = self.wire
         outbox = wire.outbox
-        self.said[self.own] = self.now
-        at = _STATEMENTS
-        end = at + 2 * wire.room
-        i = wire.first = min(self._next, len(self.marks) - wire.room)
-        while at < end:
-            age = min(-(self.said[i] - self.now >> wire.unit), _NO_AGE)  # rounded up; NEVER gives NO_AGE in units up to 2**14
-            outbox[at] = age >> 8 | (self.marks[i] & _READY) << 6
-            outbox[at + 1] = age & 0xFF
-            at += 2
-            i += 1
+        said = self.said
+        said[self.own] = self.now
+        i = len(self.marks) - wire.room
+        if self._next < i:
+            i = self._next
+        wire.first = i
+        i += wire.room
         self._next = i % len(self.marks)  # the next frame goes on where this one ends
+        late = self.now + (1 << wire.unit) - 1  # so that ages are rounded up
+        at = _STATEMENTS + 2 * wire.room
+        while at > _STATEMENTS:
+            i -= 1
+            age = late - said[i] >> wire.unit
+            if age > _NO_AGE:  # NEVER gives it in units up to 2**14
+                age = _NO_AGE
+            at -= 1
+            outbox[at] = age & 0xFF
+            at -= 1
+            outbox[at] = age >> 8 | (self.marks[i] & _READY) << 6
 
     def expire(self) -> int:
         """Withdraw the peers of which nobody has heard for presence_ms. Return when to look again, or 2**30 - 1 for never.

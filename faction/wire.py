@@ -27,6 +27,7 @@ says so.
 """
 
 from array import array
+from struct import pack_into
 from sys import maxsize
 
 try:
@@ -105,10 +106,10 @@ def compute_crc(buffer: "bytes | bytearray", end: int) -> None:
         low = (low >> 4 | (high & 15) << 12) ^ _TABLE[x + 2] << 8 ^ _TABLE[x + 3]
         high = high >> 4 ^ _TABLE[x] << 8 ^ _TABLE[x + 1]
         i += 1
-    _computed[0] = low & 0xFF ^ 0xFF
-    _computed[1] = low >> 8 ^ 0xFF
-    _computed[2] = high & 0xFF ^ 0xFF
-    _computed[3] = high >> 8 ^ 0xFF
+    low ^= 0xFFFF
+    high ^= 0xFFFF
+    pack_into("<H", _computed, 0, low)
+    pack_into("<H", _computed, 2, high)
 
 
 def mix(x: int) -> int:
@@ -146,10 +147,7 @@ def digest(values: "Iterable[int]") -> int:
 
 def put(buffer: bytearray, at: int, value: int) -> None:
     """Write value, from 0 to 2**30 - 1, as 4 bytes. Allocates nothing."""
-    buffer[at] = value >> 24
-    buffer[at + 1] = value >> 16 & 0xFF
-    buffer[at + 2] = value >> 8 & 0xFF
-    buffer[at + 3] = value & 0xFF
+    pack_into(">I", buffer, at, value)
 
 
 def get(buffer: "bytes | bytearray", at: int) -> int:
@@ -174,20 +172,18 @@ class Checksum:
     def sign(self, buffer: bytearray, end: int, view: memoryview) -> None:
         """Write the CRC of the first end bytes behind them. Allocates nothing."""
         if crc32 is not None and maxsize > _MAX_INT:
-            crc = crc32(view)
-            for i in range(4):
-                _computed[i] = crc >> 8 * i & 0xFF
+            pack_into("<I", buffer, end, crc32(view))
         else:
             compute_crc(buffer, end)
-        for i in range(4):
-            buffer[end + i] = _computed[i]
+            for i in range(4):
+                buffer[end + i] = _computed[i]
 
     def verify(self, buffer: bytearray, end: int, view: "memoryview | None" = None) -> bool:
         """Tell whether the CRC behind the first end bytes is the right one. Allocates nothing for a good frame.
 
         On a 32-bit port a damaged frame takes an int of 16 bytes from the heap. With the heap locked it takes nothing.
         """
-        if crc32 is not None and view is not None:
+        if view is not None and crc32 is not None:
             return _is_whole(view)
         compute_crc(buffer, end)
         for i in range(4):
@@ -238,29 +234,27 @@ class Wire:
         self.outbox = bytearray(length)
         self._whole = memoryview(self.inbox)[:length]  # of a frame as long as ours
         self._body = memoryview(self.outbox)[: self._end]
+        self._theirs = memoryview(self.inbox)[4:12]  # of cluster and expectations
+        self._ours = memoryview(self.outbox)[4:12]
         self.outbox[0] = 0xFA
         self.outbox[1] = 0xC7
         self.outbox[2] = _OUR_VERSION
         self.roster_check = digest(list(config.peers) + [config.quorum])
-        put(self.outbox, 4, digest(cluster.encode()))
-        put(self.outbox, 8, self.roster_check)
-        put(self.outbox, 12, config.peer_id)
+        pack_into(">III", self.outbox, 4, digest(cluster.encode()), self.roster_check, config.peer_id)
         self.flags = self.peer_id = self.nonce = self.sequence = self.start = 0
         self.run_age = self.question_age = self.first = self.count = self.unit = 0
 
     def encode(self) -> None:
         """Write the fields, the proof and the seal into the outbox, around its statements. Allocates as the seal does."""
-        outbox = self.outbox
-        outbox[3] = self.flags
-        put(outbox, 16, self.nonce)
-        put(outbox, 20, self.sequence)
-        put(outbox, 24, self.start)
-        put(outbox, 28, self.run_age << 15 | self.question_age)
-        put(outbox, 32, self.first << 12 | self.room << 4 | self.unit)
+        self.outbox[3] = self.flags
+        pack_into(">III", self.outbox, 16, self.nonce, self.sequence, self.start)
+        ages = self.run_age << 15 | self.question_age
+        at = self.first << 12 | self.room << 4 | self.unit
+        pack_into(">III", self.outbox, 24, self.start, ages, at)
         at = _STATEMENTS + 2 * self.room
         for i in range(len(self.proof)):
-            put(outbox, at + 4 * i, self.proof[i])
-        self.seal.sign(outbox, self._end, self._body)
+            put(self.outbox, at + 4 * i, self.proof[i])
+        self.seal.sign(self.outbox, self._end, self._body)
 
     def decode(self, length: int) -> int:
         """Judge the first length bytes of the inbox: return BEACON, or what is wrong with them.
@@ -269,37 +263,30 @@ class Wire:
         can have. For BEACON all fields are those of the frame. Allocates as the seal does.
         """
         inbox = self.inbox
-        if length < 3 or length > len(inbox) or inbox[0] != 0xFA or inbox[1] != 0xC7:
+        if length < 3 or length > _MAX_LENGTH + 6 or inbox[0] != 0xFA or inbox[1] != 0xC7:
             return MALFORMED
         end = length - self.seal.size
-        if inbox[2] == 1 and length == _VERSION_1_LENGTH:
-            self.peer_id = get(inbox, 12)
-            return OTHER_VERSION
-        if end < _STATEMENTS or not self.seal.verify(inbox, end, self._whole if end == self._end else None):
-            return CORRUPT
+        if inbox[2] != 1 or length != _VERSION_1_LENGTH:
+            if end < _STATEMENTS or not self.seal.verify(inbox, end, self._whole if end == self._end else None):
+                return CORRUPT
         self.peer_id = get(inbox, 12)
         if inbox[2] != _OUR_VERSION:
             return OTHER_VERSION
-        for i in range(4, 12):
-            if inbox[i] != self.outbox[i]:
-                return OTHER_CLUSTER if i < 8 else OTHER_EXPECTATIONS
-        return BEACON if self._read(end) else CORRUPT
-
-    def _read(self, end: int) -> bool:
-        """Read the fields; tell whether they agree with each other and with the roster."""
-        inbox = self.inbox
+        if self._theirs != self._ours:
+            return OTHER_EXPECTATIONS if get(inbox, 4) == get(self.outbox, 4) else OTHER_CLUSTER
+        if inbox[16] | inbox[20] | inbox[24] | inbox[28] | inbox[32] > 0x3F:
+            return CORRUPT
         self.flags = inbox[3]
-        self.nonce = get(inbox, 16)
-        self.sequence = get(inbox, 20)
+        self.nonce = inbox[16] << 24 | inbox[17] << 16 | inbox[18] << 8 | inbox[19]  # get takes twice as long
+        self.sequence = inbox[20] << 24 | inbox[21] << 16 | inbox[22] << 8 | inbox[23]
         self.start = get(inbox, 24)
-        ages = get(inbox, 28)
-        window = get(inbox, 32)
-        self.run_age = ages >> 15
-        self.question_age = ages & _NO_AGE
-        self.first = window >> 12
-        self.count = window >> 4 & 0xFF
-        self.unit = window & 15
-        rest = end - _STATEMENTS - 2 * self.count  # the bytes of the proof
-        if self.nonce <= 0 or self.sequence < 0 or self.start < 0 or ages < 0 or window < 0 or rest < 0 or rest & 3:
-            return False
-        return self.first + self.count <= self._peers and (len(self.proof) > 0 or not rest)
+        self.run_age = inbox[28] << 9 | inbox[29] << 1 | inbox[30] >> 7
+        self.question_age = (inbox[30] & 0x7F) << 8 | inbox[31]
+        self.first = inbox[32] << 12 | inbox[33] << 4 | inbox[34] >> 4
+        self.count = (inbox[34] & 15) << 4 | inbox[35] >> 4
+        self.unit = inbox[35] & 15
+        end -= _STATEMENTS + 2 * self.count  # the bytes of the proof
+        # The fields must agree with each other and with the roster.
+        if self.nonce and self.first + self.count <= self._peers and end >= 0 and end & 3 == 0 and (len(self.proof) or not end):
+            return BEACON
+        return CORRUPT

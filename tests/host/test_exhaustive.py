@@ -258,9 +258,9 @@ def test_a_broken_machine_is_caught(name: str) -> None:
 
 
 ROUNDED = CheckedCluster(3, 3, LINE, unit=1, coarse=True)
-ROUNDED_UP = "age = min(-(self.said[i] - self.now >> wire.unit), _NO_AGE)"
-TAKEN_IN = "        self.said[self.own] = self.now\n        if wire.nonce"
-LATER = "said >= known + (2 << self.wire.unit)"
+ROUNDED_UP = "age = late - said[i] >> wire.unit"
+TAKEN_IN = "        self.said[self.own] = now\n        self.found = 0\n"
+LATER = "known += 2 << wire.unit"
 OWN_WORD = "                self.marks[index] |= _TAKES_BACK\n"
 STAGGERED = CheckedCluster(3, 3, LINE, staggered=True, coarse=True)
 RESTARTED = CheckedCluster(3, 3, LINE, restarts=1, coarse=True)
@@ -268,12 +268,12 @@ RESTARTED = CheckedCluster(3, 3, LINE, restarts=1, coarse=True)
 # What is done wrong, the rule that it breaks, and where.
 BROKEN_PEERS = {
     "an age rounded down": (
-        (ROUNDED_UP, "age = min(self.now - self.said[i] >> wire.unit, _NO_AGE)"),
+        (ROUNDED_UP, "age = self.now - said[i] >> wire.unit"),
         "what is relayed never gets younger",
         ROUNDED,
     ),
     "a relay that makes a statement younger": (
-        (ROUNDED_UP, "age = min(max(0, -(self.said[i] - self.now + 1 >> wire.unit)), _NO_AGE)"),
+        (ROUNDED_UP, "age = max(0, -(said[i] - self.now + 1 >> wire.unit))"),
         "what is relayed never",
         RESTARTED,
     ),
@@ -284,18 +284,21 @@ BROKEN_PEERS = {
         STAGGERED,
     ),
     "a statement about ourselves believed": (
-        (TAKEN_IN, "        if wire.nonce"),
+        (TAKEN_IN, "        self.found = 0\n"),
         "nobody believes what is said about itself",
         STAGGERED,
     ),
     "a withdrawal that is never made": ((OWN_WORD, "                pass\n"), "a readiness that its owner has taken back", RULES),
     "a withdrawal made from what rounding can do": (
-        (LATER, "said >= known"),
+        (LATER, "known += 0"),
         "only what was taken back is withdrawn",
         replace(RESTARTED, edges=TRIANGLE),
     ),
     "a withdrawal made from any statement": (
-        ("if said > known and self.now - said", "if said > (self.now if index == self.own else _NEVER) and self.now - said"),
+        (
+            ("if said > known and self.now - said", "if said > (self.now if index == self.own else _NEVER) and self.now - said"),
+            ("if now - self.said[index] > age << wire.unit:", "if index != self.own:"),
+        ),
         "only a later statement|only what was taken back",
         replace(RESTARTED, edges=TRIANGLE),
     ),
@@ -309,8 +312,8 @@ BROKEN_PEERS = {
     ),
     "a frame that counts before all of it is taken in": (
         (
-            "        self._read(wire.inbox, wire.first + wire.count)\n",
-            "        self.observe()\n        self._read(wire.inbox, wire.first + wire.count)\n",
+            "        inbox = wire.inbox\n",
+            "        self.observe()\n        inbox = wire.inbox\n",
         ),
         "a readiness that its owner has taken back",
         RESTARTED,
@@ -331,9 +334,10 @@ BROKEN_PEERS = {
 
 @pytest.mark.parametrize("name", BROKEN_PEERS)
 def test_broken_peers_are_caught(name: str) -> None:
-    replacement, rule, cluster = BROKEN_PEERS[name]
+    texts, rule, cluster = BROKEN_PEERS[name]
+    replacements = texts if isinstance(texts[0], tuple) else (texts,)
     with pytest.raises(Violation, match=f"^({rule})"):
-        check(Parts(peers=broken(PEERS, replacement).Peers), cluster)
+        check(Parts(peers=broken(PEERS, *replacements).Peers), cluster)
 
 
 def test_a_node_that_claims_what_is_not_true_is_caught() -> None:

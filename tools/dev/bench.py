@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from faction import READY_OBSERVED, Config, Faction
 
 from . import convergence, figures
-from .figures import Figure, from_rounds
+from .figures import Figure
 from .interpreters import PACKAGE, compile_package, micropython
 
 TRIES = 5  # of the measurement on MicroPython
@@ -26,22 +26,59 @@ _EVENTS = 2000  # of each library in a round
 
 
 def on_device(folder: str, rounds: int) -> list[Figure]:
-    """Return what the unix port measures on the compiled files in folder."""
-    found = {**_run("speed.py", folder, rounds), **_run("beacon.py", folder, rounds)}
+    """Return what the unix port measures on the compiled files in folder. An empty call is one of a method with two arguments."""
+    found = _run("speed.py", folder, 4 * rounds)
+    of, polls = _Times(found), _Times(_run("poll.py", folder, 2 * rounds), "reading")
     return [
         Figure("allocated by any call of the machine", found["allocated"], "bytes", 0, 0),
-        from_rounds("process, an accepted signal", found["5"], "empty calls", 5, 3.5),
-        from_rounds("process, a duplicate", found["duplicate"], "empty calls"),
-        from_rounds("process, an accepted signal, sparse", found["5 sparse"], "empty calls"),
-        from_rounds("process, 1,000 peers / 5", found["1000 / 5"], "times", 1.2, 1.05),
-        from_rounds("process, 1,000 peers / 5, sparse", found["1000 / 5 sparse"], "times", 2, 1.3),
-        from_rounds("console.poll, nobody types", found["idle"], "empty calls", 20, 13),
-        from_rounds("console.poll, a flood of zeros", found["zeros"], "empty calls", 2000, 600),
-        from_rounds("console.poll, a flood of text", found["text"], "empty calls", 2000, 600),
-        from_rounds("a beacon with a checksum, 20 peers", found["checksum"], "empty calls"),
-        from_rounds("a beacon with a key, 20 peers", found["key"], "empty calls"),
-        from_rounds("a beacon, key / checksum", found["key / checksum"], "times", 2, 1.5),
+        of.calls("process, an accepted signal", "1000", 5, 3.5),
+        of.calls("process, a duplicate", "duplicate", None, None),
+        of.ratio("process, 1,000 peers / 5", "1000", "5", 1.2, 1.05),
+        of.ratio("process, 5 sparse ids / 5 contiguous ones", "5 sparse", "5", 3, 1.5),
+        of.ratio("process, 1,000 sparse ids / 1,000 contiguous ones", "1000 sparse", "1000", 5, 2),
+        of.calls("console.poll, nobody types", "idle", 20, 13),
+        of.calls("console.poll, a flood of zeros", "zeros", 2000, 600),
+        of.calls("console.poll, a flood of text", "text", 2000, 600),
+        polls.calls("poll of a node, idle", "idle", 22, 12),
+        polls.calls("poll, a beacon of 20 peers", "beacon", 230, 110),
+        polls.calls("poll, a corrupt beacon", "corrupt", 60, 60),
+        polls.calls("poll, a beacon of 20 peers with a key", "keyed", 320, 200),
+        polls.calls("poll that sends a beacon of 20 peers", "sending", 200, 75),
+        polls.ratio("poll, a beacon with a key / with a checksum", "keyed", "beacon", 2, 1.5),
     ]
+
+
+class _Times:
+    """Times of repeated rounds, by kind. Other programs only add to a time, so the least of each kind counts.
+
+    base: the kind whose time is within all others.
+    """
+
+    def __init__(self, found: dict[str, Any], base: str = "loop") -> None:
+        self._found = found
+        self._base = base
+
+    def calls(self, name: str, kind: str, budget: float | None, aim: float | None) -> Figure:
+        """Return the time of a kind as a multiple of an empty call. Its spread is how far two halves of the rounds differ."""
+        return self._figure(name, "empty calls", budget, aim, lambda half: self._least(kind, half) / self._empty(half))
+
+    def ratio(self, name: str, kind: str, other: str, budget: float, aim: float) -> Figure:
+        """Return the time of a kind as a multiple of that of another one."""
+        return self._figure(name, "times", budget, aim, lambda half: self._least(kind, half) / self._least(other, half))
+
+    def _figure(self, name: str, unit: str, budget: float | None, aim: float | None, value: Callable[[slice], float]) -> Figure:
+        measured = value(slice(None))
+        spread = abs(value(slice(0, None, 2)) - value(slice(1, None, 2))) / measured
+        return Figure(name, measured, unit, budget, aim, spread)
+
+    def _least(self, kind: str, rounds: slice) -> float:
+        base = kind + " loop" if kind + " loop" in self._found else self._base
+        least: float = min(self._found[kind][rounds]) - min(self._found[base][rounds])
+        return least
+
+    def _empty(self, rounds: slice) -> float:
+        empty: float = min(self._found["call"][rounds]) - min(self._found["loop"][rounds])
+        return empty
 
 
 def _run(script: str, folder: str, rounds: int) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""On MicroPython: the time of Faction.process, and of a console's poll, as multiples of an empty method call; what process allocates.
+"""On MicroPython: the time of Faction.process, and of a console's poll; what process allocates.
 
     micropython speed.py ROUNDS
 
-Prints JSON: lists of one ratio a round, and the bytes. Within a round, the calls compared take short turns, one roster each,
-so that a change of the processor's pace hits both; the time of the bare loop is subtracted from each.
+Prints JSON: {what: a list of times in ns, one for each round}, and "allocated", the bytes. A time is that of one call in a loop.
+"loop" is that of the loop alone, and "call" that of an empty method call with two arguments in it. The kinds take turns in each
+round. Compare the least times only: other programs add to all of them, and take from none.
 """
 
 import json
@@ -16,8 +17,8 @@ from faction import PARTICIPATION_OBSERVED, READY_OBSERVED, Config, Faction
 from faction.console import Console
 from faction.node import Node
 
-_POLLS = 400  # of a console in a round
-_CALLS = 4000  # of each kind in a round
+_CALLS = 800  # of each kind in a round
+_FLOODED = 5  # polls in a flood, each of which takes much longer
 _SPARSE = [3, 90, 1000, 70000, 9999999]
 
 
@@ -49,82 +50,85 @@ def console_on(byte):
     return Console(node, Line(byte))
 
 
-def polls(console, numbers):
-    start = time.ticks_us()
-    for _ in numbers:
-        console.poll()
-    return time.ticks_diff(time.ticks_us(), start)
+class Calls:
+    """As many calls as a round has of each kind: one for each target and number."""
 
+    def __init__(self, targets, numbers):
+        self.targets = targets
+        self.numbers = numbers
 
-def loop(ids):
-    start = time.ticks_us()
-    for _ in ids:
-        pass
-    return time.ticks_diff(time.ticks_us(), start)
+    def _since(self, start):
+        return (time.time_ns() - start) / len(self.targets) / len(self.numbers)
 
+    def loop(self):
+        start = time.time_ns()
+        for _ in self.targets:
+            for _ in self.numbers:
+                pass
+        return self._since(start)
 
-def empty(ids):
-    target = Empty()
-    start = time.ticks_us()
-    for peer_id in ids:
-        target.call(READY_OBSERVED, peer_id)
-    return time.ticks_diff(time.ticks_us(), start)
+    def empty(self):
+        start = time.time_ns()
+        for target in self.targets:
+            for number in self.numbers:
+                target.call(READY_OBSERVED, number)
+        return self._since(start)
 
+    def signals(self, command):
+        start = time.time_ns()
+        for target in self.targets:
+            for number in self.numbers:
+                target.process(command, number)
+        return self._since(start)
 
-def signals(machine, command, ids):
-    start = time.ticks_us()
-    for peer_id in ids:
-        machine.process(command, peer_id)
-    return time.ticks_diff(time.ticks_us(), start)
+    def accepted(self):
+        """Return the time in which every id is accepted, as the mean of both signals."""
+        for machine in self.targets:
+            machine.reset()
+            machine.process(READY_OBSERVED, machine.config.peer_id)  # out of INITIAL, whose first signal moves the state
+        return (self.signals(PARTICIPATION_OBSERVED) + self.signals(READY_OBSERVED)) / 2
 
-
-def accepted(machine, ids):
-    """Return the time in which every id but our own is accepted twice, once for each set."""
-    machine.reset()
-    machine.process(READY_OBSERVED, ids[0])  # out of INITIAL, whose first signal moves the state
-    return signals(machine, PARTICIPATION_OBSERVED, ids[1:]) + signals(machine, READY_OBSERVED, ids[1:])
-
-
-def one_round(machine, ids):
-    """Return the times of (accepted signals, duplicates, empty calls), without that of the bare loop."""
-    times = [0, 0, 0]
-    calls = ids[1:]
-    for _ in range(_CALLS // len(calls)):
-        bare = loop(calls)
-        times[0] += accepted(machine, ids) / 2 - bare
-        times[1] += signals(machine, READY_OBSERVED, calls) - bare
-        times[2] += empty(calls) - bare
-    return times
+    def polls(self):
+        start = time.time_ns()
+        for target in self.targets:
+            for _ in self.numbers:
+                target.poll()
+        return self._since(start)
 
 
 def machine_for(ids, quorum):
     return Faction(Config(ids[0], ids, quorum))
 
 
-def ratios(rounds):
-    """Return {what: a list of ratios}."""
-    kinds = {"5": list(range(5)), "5 sparse": _SPARSE, "1000": list(range(1000)), "1000 sparse": list(range(5, 7005, 7))}
-    machines = {kind: machine_for(ids, len(ids)) for kind, ids in kinds.items()}
-    found = {kind: [] for kind in kinds}
-    found["duplicate"] = []
-    found["1000 / 5"] = []
-    found["1000 / 5 sparse"] = []
-    consoles = {"idle": console_on(-1), "zeros": console_on(0), "text": console_on(ord("x"))}
-    found.update({kind: [] for kind in consoles})
-    numbers = list(range(_POLLS))
+def signals_of(ids):
+    """Return the calls about all of these ids but the first, with as many machines as that takes."""
+    return Calls([machine_for(ids, len(ids)) for _ in range(-(-_CALLS // len(ids)))], ids[1:])
+
+
+def times(rounds):
+    """Return {what: a list of times in ns}."""
+    numbers = list(range(_CALLS))
+    plain = Calls([Empty()], numbers)
+    five, five_sparse = signals_of(list(range(5))), signals_of(_SPARSE)
+    thousand, thousand_sparse = signals_of(list(range(1000))), signals_of(list(range(5, 7005, 7)))
+    calls = (
+        ("loop", plain.loop),
+        ("call", plain.empty),
+        ("5", five.accepted),
+        ("5 loop", five.loop),
+        ("5 sparse", five_sparse.accepted),
+        ("5 sparse loop", five_sparse.loop),
+        ("1000", thousand.accepted),
+        ("duplicate", lambda: thousand.signals(READY_OBSERVED)),
+        ("1000 sparse", thousand_sparse.accepted),
+        ("idle", Calls([console_on(-1)], numbers).polls),
+        ("zeros", Calls([console_on(0)], numbers[:_FLOODED]).polls),
+        ("text", Calls([console_on(ord("x"))], numbers[:_FLOODED]).polls),
+    )
+    found = {kind: [] for kind, _ in calls}
     for _ in range(rounds):
-        cost = {}
-        for kind, ids in kinds.items():
-            accepted_us, duplicates_us, empty_us = one_round(machines[kind], ids)
-            cost[kind] = accepted_us / empty_us
-            found[kind].append(cost[kind])
-            if kind == "5":
-                found["duplicate"].append(duplicates_us / empty_us)
-        for kind, console in consoles.items():
-            bare = loop(numbers)
-            found[kind].append((polls(console, numbers) - bare) / (empty(numbers) - bare))
-        found["1000 / 5"].append(cost["1000"] / cost["5"])
-        found["1000 / 5 sparse"].append(cost["1000 sparse"] / cost["5 sparse"])
+        for kind, call in calls:
+            found[kind].append(call())
     return found
 
 
@@ -161,7 +165,7 @@ def reset(machine, command, peer_id):
 def main():
     ids = (_SPARSE, list(range(64)), list(range(1000)), list(range(5, 7005, 7)))
     calls = (process, admits, admissible, reset)
-    result = ratios(int(sys.argv[1]))
+    result = times(int(sys.argv[1]))
     result["allocated"] = sum([allocated(each, call) for each in ids for call in calls])
     print(json.dumps(result))
 

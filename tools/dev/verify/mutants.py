@@ -146,16 +146,16 @@ MUTANTS = (
     ),
     Mutant("a copy of a frame in doubt ends the count", "peers.py", "(flags and sequence < doubted)", "(flags and sequence <= doubted)"),
     Mutant("a run that goes on is never heard again", "peers.py", "        return marks >= 7 * _DOUBT\n", "        return False\n"),
-    Mutant("every beacon counts as ready", "peers.py", "self._learn(index, (wire.flags & _READY) << 14)", "self._learn(index, _READY_BIT)"),
-    Mutant("readiness is never taken in", "peers.py", "self._learn(index, (wire.flags & _READY) << 14)", "self._learn(index, 0)"),
+    Mutant("every beacon counts as ready", "peers.py", "age = (wire.flags & _READY) << 14", "age = _READY_BIT"),
+    Mutant("readiness is never taken in", "peers.py", "age = (wire.flags & _READY) << 14", "age = 0"),
     Mutant(
         "a clone is not told from ourselves",
         "peers.py",
-        "            return _STALE if wire.nonce == self._others[index] else _SAME_ID\n",
-        "            return _STALE\n",
+        "_STALE if wire.nonce == self._others[index] else _SAME_ID\n",
+        "_STALE\n",
     ),
-    Mutant("a clone beyond earshot is not reported", "peers.py", "                self.found |= _CLONED\n", "                pass\n"),
-    Mutant("an age rounded down", "peers.py", "-(self.said[i] - self.now >> wire.unit)", "self.now - self.said[i] >> wire.unit"),
+    Mutant("a clone beyond earshot is not reported", "peers.py", "            self.found |= _CLONED\n", "            pass\n"),
+    Mutant("an age rounded down", "peers.py", "late = self.now + (1 << wire.unit) - 1", "late = self.now"),
     Mutant(
         "a relay that makes a statement younger",
         "peers.py",
@@ -166,8 +166,8 @@ MUTANTS = (
     Mutant(
         "one about ourselves believed",
         "peers.py",
-        "        self.said[self.own] = self.now\n        if wire.nonce",
-        "        if wire.nonce",
+        "        self.said[self.own] = now\n        self.found = 0\n",
+        "        self.found = 0\n",
     ),
     Mutant("a window that never turns", "peers.py", "        self._next = i % len(self.marks)  #", "        pass  #"),
     Mutant(
@@ -182,7 +182,7 @@ MUTANTS = (
         "                self.marks[i] = _TAKES_BACK\n",
         "                self.marks[i] = 0\n",
     ),
-    Mutant("one made from an older statement", "peers.py", "said >= known + (2 << self.wire.unit):", "said:"),
+    Mutant("one made from an older statement", "peers.py", "or said >= known:", "or said:"),
     Mutant("an older statement replaces a later one", "peers.py", "if said > known and self.now", "if said != _NEVER and self.now"),
     Mutant("restart that keeps statements", "peers.py", "            self.said[i] = self.heard[i] = _NEVER\n", "            pass\n"),
     Mutant(
