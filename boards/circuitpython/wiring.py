@@ -15,9 +15,25 @@ def transport(settings):
 
 
 def _espnow(settings):
+    import wifi
+
     from faction.transports.espnow import ESPNow
 
+    if not wifi.radio.connected:  # otherwise the access point has given the channel
+        _tune(settings["channel"])
     return ESPNow()
+
+
+def _tune(channel):
+    """Move the radio to a channel. CircuitPython has no call for that, but an access point that opens takes its channel with it.
+
+    It stays there when the access point is closed: https://github.com/adafruit/circuitpython/issues/9380. Nobody can join
+    meanwhile, and it takes a few ms.
+    """
+    import wifi
+
+    wifi.radio.start_ap(" ", channel=channel, max_connections=0)
+    wifi.radio.stop_ap()
 
 
 def _udp(settings):

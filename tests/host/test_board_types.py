@@ -184,6 +184,8 @@ def test_the_programs_fit_the_firmware(tmp_path, stubs, firmware):
         ("esp32", "wiring.py", "station.isconnected()", "station.is_connected()"),
         ("rp2", "wiring.py", "rx=Pin(settings", "receive=Pin(settings"),
         ("circuitpython", "wiring.py", "wifi.radio.connect(", "wifi.radio.join("),
+        ("circuitpython", "wiring.py", "max_connections=0", "connections=0"),
+        ("circuitpython", "wiring.py", "radio.stop_ap()", "radio.end_ap()"),
         ("circuitpython", "wiring.py", "runtime.serial_bytes_available", "runtime.bytes_available"),
         ("circuitpython", "wiring.py", "usb_cdc.console", "usb_cdc.repl"),
         ("esp32", "member.py", "node.has_started", "node.is_started"),
