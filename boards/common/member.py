@@ -329,7 +329,7 @@ class _Member(Loop):
             self._calls.report_poll(error)
 
     def _call_hook(self) -> bool:
-        node = self._node
+        node: Node = self._node
         calls = self._calls
         nonce = node.nonce
         self.pause_ms = LONGEST_MS

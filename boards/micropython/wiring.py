@@ -21,7 +21,6 @@ def transport(settings):
 
 
 def _espnow(settings):
-    import espnow
     import network
 
     from faction.transports.espnow import ESPNow
@@ -32,7 +31,7 @@ def _espnow(settings):
         station.config(channel=settings["channel"])
     station.config(pm=station.PM_NONE)
     made = ESPNow()
-    REST.wake_on(espnow.ESPNow())  # there is only one
+    REST.wake_on(made.radio)
     return made
 
 

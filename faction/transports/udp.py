@@ -45,22 +45,22 @@ class UDP:
         to = to or (("255.255.255.255", port),)
         self.failures = 0
         self._addresses = [_address(pool, host, port) for host, port in to]
-        self.socket = pool.socket(pool.AF_INET, pool.SOCK_DGRAM)
+        self.socket = self._socket = pool.socket(pool.AF_INET, pool.SOCK_DGRAM)
         for option in ("SO_REUSEADDR", "SO_BROADCAST"):
             if hasattr(pool, option):  # a firmware without the option does not need it
-                self.socket.setsockopt(pool.SOL_SOCKET, getattr(pool, option), 1)
-        self.socket.bind(_address(pool, bind, port))
+                self._socket.setsockopt(pool.SOL_SOCKET, getattr(pool, option), 1)
+        self._socket.bind(_address(pool, bind, port))
         for host, _ in to:
             if 224 <= int(host.split(".")[0]) <= 239:
-                self.socket.setsockopt(0, pool.IP_ADD_MEMBERSHIP, _packed(host) + _packed(bind))
-        self.socket.setblocking(False)
+                self._socket.setsockopt(0, pool.IP_ADD_MEMBERSHIP, _packed(host) + _packed(bind))
+        self._socket.setblocking(False)
         self._poller: Any = None  # knows whether a datagram waits, where there is need to ask
         if _MICROPYTHON:
             # recv of an empty socket raises OSError, which allocates. So we ask first whether a datagram waits.
             import select
 
             self._poller = select.poll()
-            self._poller.register(self.socket, select.POLLIN)
+            self._poller.register(self._socket, select.POLLIN)
 
     def send(self, buffer: bytearray, length: int) -> None:
         """Send the first length bytes of buffer to every address. Raises OSError only if that fails for all of them.
@@ -71,7 +71,7 @@ class UDP:
         failed = 0
         for i in range(len(self._addresses)):
             try:
-                self.socket.sendto(data, self._addresses[i])
+                self._socket.sendto(data, self._addresses[i])
             except OSError as error:
                 self.failures = counted(self.failures)
                 failed += 1
@@ -97,8 +97,8 @@ class UDP:
 
     def _take(self, buffer: bytearray) -> int:
         if self._poller is None:
-            return int(self.socket.recv_into(buffer))
-        data = self.socket.recv(len(buffer))
+            return int(self._socket.recv_into(buffer))
+        data = self._socket.recv(len(buffer))
         return copy(data, len(data), buffer)
 
     def _is_waiting(self) -> bool:
@@ -112,7 +112,7 @@ class UDP:
 
     def close(self) -> None:
         """Close the socket."""
-        self.socket.close()
+        self._socket.close()
 
 
 def _address(pool: "Any", host: str, port: int) -> "Any":
