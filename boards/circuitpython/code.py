@@ -6,6 +6,12 @@ from microcontroller import cpu
 from wiring import status_led, terminal, transport, watchdog
 
 
+def application():
+    from application import Application  # not before the node runs: it may be broken
+
+    return Application()
+
+
 def main():
     settings = load()
     errors = Errors()
@@ -13,7 +19,7 @@ def main():
     node, console = serve(settings, transport(settings["transports"], settings.get("watchdog_s")), line, cpu.uid, errors)
     led = status_led(settings, node)
     guard = watchdog(settings, errors)
-    run(node, None, console, errors, None, [each for each in (led, guard) if each is not None], guard)
+    run(node, application, console, errors, None, [each for each in (led, guard) if each is not None], guard)
 
 
 start(main)

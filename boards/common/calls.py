@@ -21,12 +21,13 @@ class Calls:
     """
 
     def __init__(self, node, application, errors, tell):
-        """application: None: the class Application of application.py, which is imported and made with the first call.
+        """application: what has the hooks, or a function that makes it, which is called before the first hook.
 
         errors: a last_error.Errors. tell: prints a text.
         """
         self._node = node
-        self._application = application
+        self._make = None if hasattr(application, "step") else application
+        self._application = application if self._make is None else None
         self._errors = errors
         self._tell = tell
         clock = Clock(lambda: node.uptime_cs, _MAX_CS)
@@ -47,7 +48,8 @@ class Calls:
         where = _APPLICATION
         try:
             if self._application is None:
-                self._make()
+                self._application = self._make()
+                self.pause_ms = getattr(self._application, "pause_ms", _PAUSE_MS)
             where = _NAMES[hook]
             self.result = self._invoke(hook)
         except Exception as error:  # KeyboardInterrupt and SystemExit are none
@@ -55,12 +57,6 @@ class Calls:
             return False
         self._hook.succeed()
         return True
-
-    def _make(self):
-        from application import Application
-
-        self._application = Application()
-        self.pause_ms = getattr(self._application, "pause_ms", _PAUSE_MS)
 
     def _invoke(self, hook):
         if hook == STEP:

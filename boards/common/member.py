@@ -386,10 +386,10 @@ class Hooks:
         """Do a little of the work. Called again and again after on_bootstrapped, or after on_timed_out."""
 
 
-def run(node: "Node", application=None, console=None, errors=None, rest=None, helpers=(), watchdog=None):
+def run(node: "Node", application, console=None, errors=None, rest=None, helpers=(), watchdog=None):
     """Poll a node and its console, and call the hooks of its application. Returns only after three ctrl-C within a second.
 
-    application is a Hooks, or any object with its four methods; None: the class Application of application.py. Between a
+    application is a Hooks, or any object with its four methods; or a function that makes one, which may fail. Between a
     verdict of Bootstrapped and the common start no hook is called. If the application restarts the node, the hooks are called
     again for the new attempt. What a hook raises is printed and kept in errors, a last_error.Errors, and the hook is called
     again later. rest: see Loop. helpers: objects whose step is called in each turn. watchdog: one of them, whose release is

@@ -6,6 +6,12 @@ from member import load, run, serve, start
 from wiring import REST, status_led, terminal, transport, watchdog
 
 
+def application():
+    from application import Application  # not before the node runs: it may be broken
+
+    return Application()
+
+
 def main():
     settings = load()
     errors = Errors()
@@ -13,7 +19,7 @@ def main():
     node, console = serve(settings, transport(settings["transports"]), line, unique_id(), errors)
     led = status_led(settings, node)
     guard = watchdog(settings, errors)
-    run(node, None, console, errors, REST, [each for each in (led, guard) if each is not None], guard)
+    run(node, application, console, errors, REST, [each for each in (led, guard) if each is not None], guard)
 
 
 start(main)

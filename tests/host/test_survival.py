@@ -124,7 +124,7 @@ def test_a_hook_that_raises_is_kept_and_called_again(tmp_path, hook):
         answer = ask(board)
         assert answer["last_error"].startswith(f"{hook}: ValueError: no sensor, call "), answer
         lines = ask(board, "errors")["lines"]
-        assert "Traceback (most recent call last):" in lines and any('application.py", line 14, in' in line for line in lines), lines
+        assert "Traceback (most recent call last):" in lines and any('application.py", line 15, in' in line for line in lines), lines
         assert (tmp_path / "0/last_error.txt").read_text().startswith(f"{hook}: ValueError: no sensor, call ")
         said = bytes(board.said)
         calls = [int(each) for each in re.findall(rb"no sensor, call (\d+); again", said)]
@@ -141,7 +141,7 @@ FAULTS = {
     "MemoryError": "raise MemoryError('memory allocation failed, allocating 9999 bytes')\n",
     "AttributeError": "import member\nmember.nothing\n",
     "KeyError": "from member import Hooks\nclass Application(Hooks):\n    def __init__(self):\n        {}['sensor']\n",
-    "RuntimeError": "from member import Hooks\nclass Application(Hooks):\n    def start_up(self, node):\n        return self.start_up(node)\n",
+    "RuntimeError": "from member import Hooks\nclass Application(Hooks):\n    def start_up(self, node):\n        self.start_up(node)\n",
 }
 
 

@@ -1,9 +1,8 @@
 # The firmware's module machine, for a process that is a board. What it does to the hardware it does to the process: a reset kills
 # it, and the emulated board starts it again. Its files are its flash: led.log, reset_cause.
+import _thread
 import os
 import time
-
-import _thread
 
 PWRON_RESET = 1
 WDT_RESET = 3

@@ -40,10 +40,10 @@ class WLAN:
             WLAN.pm = settings["pm"]
 
     def ifconfig(self, address=None):
-        if address is None:
-            return WLAN._address
-        assert len(address) == 4
-        WLAN._address = address
+        if address is not None:
+            assert len(address) == 4
+            WLAN._address = address
+        return WLAN._address
 
     def connect(self, ssid, password):
         if not WLAN._is_active or WLAN._credentials is not None:
