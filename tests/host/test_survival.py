@@ -4,6 +4,7 @@ All of boards/ and faction/ is the real thing. Only the modules machine and netw
 """
 
 import json
+import os
 import re
 import shutil
 import time
@@ -322,6 +323,90 @@ def test_the_status_led_shows_how_the_board_is(tmp_path):
         length = len(flashes_of(tmp_path / "0"))
         time.sleep(2)
         assert len(flashes_of(tmp_path / "0")) == length
+
+
+# Sleep. See the figures: .venv/bin/python -m pytest -s tests/host/test_survival.py -k awake
+
+
+def awake(board, seconds=8):
+    """Return the share of time that the process of a board takes of a processor."""
+    before, began = processor_s(board), time.monotonic()
+    time.sleep(seconds)
+    return (processor_s(board) - before) / (time.monotonic() - began)
+
+
+def processor_s(board):
+    fields = Path(f"/proc/{board.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+WORKS = """
+from member import Hooks
+
+
+class Application(Hooks):
+    pause_ms = {pause_ms}
+    calls = 0
+
+    def step(self, node):
+        self.calls += 1
+        if self.calls % 100 == 0:
+            with open("calls", "w") as file:
+                file.write(str(self.calls))
+"""
+
+
+def test_the_share_of_time_awake(tmp_path, capsys):
+    made = settings(interval_ms=500)
+    made[1]["peers"] = made[0]["peers"] = [0, 1, 2]
+    made[0]["quorum"] = made[1]["quorum"] = 2
+    for each in made:
+        each["names"] = ["north", "south", "east"]
+    prepare(tmp_path / "0", made[0], WORKS.format(pause_ms=20))
+    prepare(tmp_path / "1", made[1])
+    with running(tmp_path / "0") as board:
+        shares = {"it waits for a quorum, alone": awake(board)}
+        with running(tmp_path / "1") as other:
+            wait(lambda: ask(board)["started"] and ask(other)["started"])
+            shares["it works: step is called every 20 ms"] = awake(board)
+    with capsys.disabled():
+        for what, share in shares.items():
+            print(f"\nawake {share:.1%} of the time: {what}", end="")
+    assert all(share < 0.05 for share in shares.values()), shares
+
+
+@pytest.mark.parametrize(("pause_ms", "most"), [(5, 230), (20, 60), (50, 30), (1000, 30)])
+def test_step_is_called_as_often_as_the_application_wants(tmp_path, pause_ms, most):
+    [made] = settings(1)
+    prepare(tmp_path, made, WORKS.format(pause_ms=pause_ms))
+
+    def calls():
+        path = tmp_path / "calls"
+        return int(path.read_text() or 0) if path.exists() else 0
+
+    with running(tmp_path):
+        wait(lambda: calls() >= 100)
+        first, began = calls(), time.monotonic()
+        wait(lambda: calls() >= first + 300)
+        rate = (calls() - first) / (time.monotonic() - began)
+    assert rate <= most, rate  # a busy computer makes it slower
+
+
+def test_a_frame_and_a_key_wake_a_board(tmp_path):
+    """A question at the console is answered long before the 50 ms are over that it would sleep."""
+    [made] = settings(1)
+    prepare(tmp_path, made, WORKS.format(pause_ms=50))
+    with running(tmp_path) as board:
+        wait(lambda: ask(board)["started"])
+        took = []
+        with serial.Serial(board.port, timeout=1) as port:
+            for _ in range(20):
+                port.reset_input_buffer()
+                began = time.monotonic()
+                port.write(b"x")
+                assert port.read(1) == b"x"
+                took.append(time.monotonic() - began)
+        assert sorted(took)[10] < 0.02, took
 
 
 def test_a_board_without_an_led_says_so_and_goes_on(tmp_path):
