@@ -3,10 +3,13 @@
 All of boards/ and faction/ is the real thing. Only the modules machine and network of the firmware are doubles: host/device/firmware.
 """
 
+import ast
 import json
 import os
+import random
 import re
 import shutil
+import subprocess
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +20,7 @@ from emulated import Board, furnish, settings_of, wait
 from needs import NO_MICROPYTHON, require
 
 from faction import BOOTSTRAPPED
+from faction_tools.dev import interpreters
 
 require(NO_MICROPYTHON)
 
@@ -184,6 +188,51 @@ def test_an_error_that_comes_again_and_again_is_written_once(tmp_path):
         now = (tmp_path / "last_error.txt").stat()
         assert (now.st_ino, now.st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
         assert not (tmp_path / "last_error.old.txt").exists()
+
+
+# It writes one error after the other, slowly enough that a power cut often hits the middle of a file.
+WRITER = """
+import last_error
+
+last_error.WRITES = 1 << 20
+errors = last_error.Errors()
+print("ready")
+i = int(last_error._first_line(last_error.LATEST).split(" ")[-1]) if last_error._first_line(last_error.LATEST) else 0
+while True:
+    i += 1
+    try:
+        raise ValueError("number %d" % i)
+    except ValueError as error:
+        errors.keep("step", error)
+"""
+READER = """
+import last_error
+
+print([line.rstrip() for line in last_error.Errors().texts() if line.startswith("step: ")])
+"""
+
+
+def test_a_power_cut_while_an_error_is_written_costs_none(tmp_path):
+    [made] = settings(1)
+    prepare(tmp_path, made)
+    environment = dict(os.environ, MICROPYPATH=f"{tmp_path / 'lib'}:.frozen")
+    chance = random.Random(7)
+    half_written = 0
+    latest = 1
+    for _ in range(60):
+        writer = subprocess.Popen(
+            [interpreters.micropython(), "-c", WRITER], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        assert writer.stdout.readline().strip() == b"ready", writer.stdout.read()
+        time.sleep(chance.uniform(0.005, 0.05))
+        writer.kill()
+        writer.communicate()
+        half_written += (tmp_path / "last_error.new").exists()
+        read = subprocess.run([interpreters.micropython(), "-c", READER], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        kept = [int(line.rpartition(" ")[2]) for line in ast.literal_eval(read.stdout)]
+        assert len(kept) == 2 and kept[0] == kept[1] + 1 and kept[0] >= latest, (kept, latest, read.stderr)
+        latest = kept[0]
+    assert half_written > 5 and latest > 60, (half_written, latest)
 
 
 def test_three_ctrl_c_end_a_board_whose_application_fails(tmp_path):

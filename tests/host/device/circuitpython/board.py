@@ -1,0 +1,2 @@
+# A board without an LED. Its pins are their names.
+GP5 = "GP5"
