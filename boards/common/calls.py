@@ -26,8 +26,8 @@ class Calls:
         errors: a last_error.Errors. tell: prints a text.
         """
         self._node = node
-        self._make = None if hasattr(application, "step") else application
-        self._application = application if self._make is None else None
+        self._make = application
+        self._application = application if hasattr(application, "step") else None
         self._errors = errors
         self._tell = tell
         clock = Clock(lambda: node.uptime_cs, _MAX_CS)
@@ -35,7 +35,7 @@ class Calls:
         self._poll = Retry(clock, _FIRST_CS, _LONGEST_CS)
         self._latest = -1  # the hook that was due last; -1: none
         self.result = None
-        self.pause_ms = getattr(application, "pause_ms", _PAUSE_MS)
+        self.pause_ms = _pause_of(application)
 
     def call(self, hook):
         """Call a hook if it is due. Tell whether it has come to its end. Allocates nothing itself."""
@@ -49,23 +49,23 @@ class Calls:
         try:
             if self._application is None:
                 self._application = self._make()
-                self.pause_ms = getattr(self._application, "pause_ms", _PAUSE_MS)
+                self.pause_ms = _pause_of(self._application)
             where = _NAMES[hook]
-            self.result = self._invoke(hook)
+            self.result = self._invoke(hook, self._application)
         except Exception as error:  # KeyboardInterrupt and SystemExit are none
             self._report(where, error, self._hook)
             return False
         self._hook.succeed()
         return True
 
-    def _invoke(self, hook):
+    def _invoke(self, hook, application):
         if hook == STEP:
-            return self._application.step(self._node)
+            return application.step(self._node)
         if hook == START_UP:
-            return self._application.start_up(self._node)
+            return application.start_up(self._node)
         if hook == ON_BOOTSTRAPPED:
-            return self._application.on_bootstrapped(self._node)
-        return self._application.on_timed_out(self._node)
+            return application.on_bootstrapped(self._node)
+        return application.on_timed_out(self._node)
 
     def poll(self, polled):
         """Poll a node or a console. What a transport or a stream raises there is kept and printed; the next poll is due all the same."""
@@ -79,10 +79,17 @@ class Calls:
             self._report("poll", error, self._poll)
 
     def _report(self, where, error, retry):
+        """Keep and print an error. Whatever fails here, too, such as for want of memory, is of less concern than the node."""
         retry.fail()
-        text = self._errors.keep(where, error, self._node.uptime_cs // 100)
-        line = self._errors.last()
-        self._tell("faction: %s; again in %d ms" % (line, 10 * retry.wait))
-        if text:
-            for each in text.splitlines()[2:]:
+        try:
+            text = self._errors.keep(where, error, self._node.uptime_cs // 100)
+            self._tell("faction: %s; again in %d ms" % (self._errors.last(), 10 * retry.wait))
+            for each in (text or "").splitlines()[2:]:
                 self._tell(each)
+        except Exception:
+            pass
+
+
+def _pause_of(application):
+    pause_ms = getattr(application, "pause_ms", None)
+    return pause_ms if isinstance(pause_ms, int) else _PAUSE_MS

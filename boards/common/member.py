@@ -229,6 +229,7 @@ class Loop:
         self._console = NoConsole(node) if console is None else console
         self._keys = None if console is None else _keyboard()  # without a console nobody would read what waits
         self._step = step
+        self._poll_both = self._poll  # so that no turn takes memory for it
         self._rest = rest
         self._pressed = 0  # ctrl-C that came as exceptions, and are not counted yet
         self._is_over = False
@@ -255,7 +256,7 @@ class Loop:
             self._pressed -= 1
             _mend(self._node)
             self._console.interrupt()
-        self.undisturbed(self._poll)
+        self.undisturbed(self._poll_both)
         if self._console.interrupts >= ENOUGH or self._step():
             return True
         if self._rest is None:
@@ -319,8 +320,11 @@ class _Member(Loop):
     def _poll(self):
         self._calls.poll(self._node)
         self._calls.poll(self._console)
-        for each in self._helpers:
-            each.step()
+        try:
+            for each in self._helpers:
+                each.step()
+        except Exception as error:  # of the firmware
+            self._calls.report_poll(error)
 
     def _complete(self):
         try:

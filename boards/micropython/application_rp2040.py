@@ -13,14 +13,19 @@ SENSOR = getattr(ADC, "CORE_TEMP", 4)  # the channel of the temperature sensor i
 PERIOD_MS = 1000
 
 
+def open_sensor():
+    """Return the sensor, or None: MicroPython 1.24 has none on an RP2350."""
+    try:
+        return ADC(SENSOR)
+    except ValueError:
+        return None
+
+
 class Application(Hooks):
     """An example: replace it by your own. The other hooks are in member.py."""
 
     def __init__(self):
-        try:
-            self.sensor = ADC(SENSOR)
-        except ValueError:  # MicroPython 1.24 has none on an RP2350
-            self.sensor = None
+        self.sensor = open_sensor()
         self.next_ms = time.ticks_ms()
 
     def start_up(self, node):
