@@ -63,8 +63,10 @@ def _uart(settings):
 
 
 def _pin(name):
-    """Return a pin of the board by its name. A number N means the pin GPN: 4 is the GP4 of a Pico."""
-    return getattr(board, name if isinstance(name, str) else "GP%d" % name)
+    """Return a pin of the board by its name. A number N means the pin GPN, or ION: 4 is the GP4 of a Pico, the IO4 of an ESP32-S3."""
+    if isinstance(name, str):
+        return getattr(board, name)
+    return getattr(board, "GP%d" % name, None) or getattr(board, "IO%d" % name)
 
 
 def _direction(name):

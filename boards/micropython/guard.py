@@ -2,7 +2,7 @@
 
 import sys
 
-from machine import WDT, WDT_RESET, Timer, reset_cause
+import machine
 from member import say
 
 _LIMIT_MS = 8388  # of an RP2040 and an RP2350
@@ -15,14 +15,14 @@ class Watchdog:
     def __init__(self, seconds, errors):
         """seconds: after which the board is reset. An RP2040 cannot wait longer than 8 s. errors: a last_error.Errors.
 
-        Raises ValueError if the firmware does not take so many seconds.
+        Raises ValueError if the firmware does not take so many seconds, AttributeError if it has no watchdog.
         """
         ms = 1000 * seconds
         if sys.platform == "rp2":  # its machine.reset() is a reset by the watchdog, too, so the cause tells nothing
             ms = min(ms, _LIMIT_MS)
-        elif reset_cause() == WDT_RESET:
+        elif hasattr(machine, "WDT_RESET") and machine.reset_cause() == machine.WDT_RESET:
             errors.keep("watchdog", RuntimeError("it has reset this board: a call took more than %d s" % seconds))
-        self._wdt = WDT(timeout=ms)
+        self._wdt = machine.WDT(timeout=ms)
         self._timer = None
 
     def step(self):
@@ -37,9 +37,9 @@ class Watchdog:
         """
         self._wdt.feed()
         try:
-            self._timer = Timer(-1 if sys.platform == "rp2" else 0)
+            self._timer = machine.Timer(-1 if sys.platform == "rp2" else 0)
             self._timer.init(period=_FEED_MS, callback=self._feed)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, AttributeError) as error:
             say("watchdog: no timer feeds it (%s): it resets this board soon" % error)
 
     def _feed(self, timer):

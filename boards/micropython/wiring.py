@@ -101,6 +101,6 @@ def watchdog(settings, errors):
         from guard import Watchdog
 
         return Watchdog(seconds, errors)
-    except (ImportError, ValueError, OSError) as error:
+    except (AttributeError, ValueError, OSError) as error:
         say("watchdog: not started (%s)" % error)
         return None

@@ -135,8 +135,9 @@ def test_the_example_runs_on_a_board_without_an_led(tmp_path):
         assert "led: board: not on this board" in board.said and board.ask()["last_error"] is None
 
 
-def test_the_status_led_is_on_when_it_is_bootstrapped(tmp_path):
-    [made] = settings(1, led=5)
+@pytest.mark.parametrize("pin", [5, 6])
+def test_the_status_led_is_on_when_it_is_bootstrapped(tmp_path, pin):
+    [made] = settings(1, led=pin)
     with running(tmp_path, made) as board:
         board.switch_on_network()
         wait(lambda: board.ask()["started"], 60)
