@@ -6,7 +6,7 @@ import machine
 from member import say
 
 _LIMIT_MS = 8388  # of an RP2040 and an RP2350
-_FEED_MS = 1000
+_FEED_MS = 250
 
 
 class Watchdog:
