@@ -424,7 +424,7 @@ def test_the_share_of_time_awake(tmp_path, capsys):
     assert all(share < 0.05 for share in shares.values()), shares
 
 
-@pytest.mark.parametrize(("pause_ms", "most"), [(5, 230), (20, 60), (50, 30), (1000, 30)])
+@pytest.mark.parametrize(("pause_ms", "most"), [(5, 230), (20, 60), (1000, 30)])
 def test_step_is_called_as_often_as_the_application_wants(tmp_path, pause_ms, most):
     [made] = settings(1)
     prepare(tmp_path, made, WORKS.format(pause_ms=pause_ms))
@@ -436,7 +436,7 @@ def test_step_is_called_as_often_as_the_application_wants(tmp_path, pause_ms, mo
     with running(tmp_path):
         wait(lambda: calls() >= 100)
         first, began = calls(), time.monotonic()
-        wait(lambda: calls() >= first + 300)
+        wait(lambda: calls() >= first + 100)
         rate = (calls() - first) / (time.monotonic() - began)
     assert rate <= most, rate  # a busy computer makes it slower
 
