@@ -1,6 +1,6 @@
 """No board gives up: the programs of an ESP32, as processes of MicroPython, with applications, networks and power that fail.
 
-All of boards/ and faction/ is the real thing. Only the modules machine and network of the firmware are doubles: host/device/firmware.
+All of boards/ and faction/ is the real thing. Only the modules machine and network of the firmware are doubles: host/device/esp32.
 """
 
 import ast
@@ -24,7 +24,7 @@ from faction_tools.dev import interpreters
 
 require(NO_MICROPYTHON)
 
-FIRMWARE = Path(__file__).parent / "device" / "firmware"
+FIRMWARE = Path(__file__).parent / "device" / "esp32"
 QUIET = """
 from member import Hooks
 
