@@ -28,11 +28,20 @@ const = int  # folded away on boards: see machine.py
 _FOR_TYPE_CHECKERS = const(0)
 if _FOR_TYPE_CHECKERS:
     from collections.abc import Iterable, Iterator
-    from typing import Any
+    from typing import Any, Protocol
 
     from .journal import Journal
     from .node import Node
     from .transports.stream import Reader, Stream
+
+    class Errors(Protocol):
+        """What keeps the errors of a program: last() names the latest in one line of at most 100 characters, None if there is none;
+        texts() iterates over all that is kept, line by line, each with its end."""
+
+        def last(self) -> "str | None": ...
+
+        def texts(self) -> "Iterator[str]": ...
+
 
 PROMPT = "faction> "  # after each answer
 COUNTERS = (  # the names of Node.counters, in the order of their codes
@@ -99,17 +108,20 @@ class Answers:
         journal: "Journal | None" = None,
         names: "Iterable[str | None]" = (),
         is_control_allowed: bool = False,
+        errors: "Errors | None" = None,
     ) -> None:
         """Take what the answers are about.
 
         journal: for the command journal. names: the names of the peers in the order of node.config.peers, or none.
-        is_control_allowed: whether the commands restart and expire work. Raises ValueError. Allocates.
+        is_control_allowed: whether the commands restart and expire work. errors: for the command errors. Raises ValueError.
+        Allocates.
         """
         self._node = node
         self._journal = journal
         self._names = tuple(names)
         if self._names and len(self._names) != len(node.config.peers):
             raise ValueError("%d names: must be one for each of %d peers, or none" % (len(self._names), len(node.config.peers)))
+        self._errors = errors
         self._is_control_allowed = is_control_allowed  # otherwise restart and expire refuse
 
     def to(self, line: str) -> "Iterator[str]":
@@ -128,6 +140,7 @@ class Answers:
     def probe(self, as_json: bool) -> "Iterator[str]":
         """Give the state, how many peers were heard, are known through others alone, and are ready, how many must be ready, the
         time left, and the common start. In JSON start_ms is the time until the start: 0 if it has passed, -1 if there is none.
+        last_error names the latest error of the program in at most 100 characters; null: there is none.
         """
         node = self._node
         machine = node.machine
@@ -140,6 +153,7 @@ class Answers:
                 known += 1
             yield ""
         left_ms = 0 if machine.is_concluded else node.remaining_ms
+        last_error = self._errors.last() if self._errors else None
         if as_json:
             yield from _object(
                 "probe",
@@ -157,6 +171,7 @@ class Answers:
                 ("start_ms", node.start_in_ms()),
                 ("started", node.has_started),
                 ("started_late_ms", node.started_late_ms),
+                ("last_error", last_error),
             )
             return
         yield "%s: %s, " % (self._label(node.config.peer_id), state_name(machine.state))
@@ -166,6 +181,8 @@ class Answers:
         yield "ready %d of %d" % (machine.collecting.count, node.config.quorum)
         yield "" if machine.is_concluded else ", %s left" % _seconds(left_ms // 10)
         yield self._start() + "\r\n"
+        if last_error:
+            yield "last error: %s\r\n" % last_error
 
     def _start(self) -> str:
         """Say in words when the common start is or was, if one is known."""
@@ -335,6 +352,20 @@ class Answers:
         if as_json:
             yield '"]}\r\n'
 
+    def errors(self, as_json: bool) -> "Iterator[str]":
+        """Give what the program has kept of its errors, line by line."""
+        if self._errors is None:
+            yield from self.refuse("errors: this program keeps none; give the console an object that does", as_json)
+            return
+        text = '{"faction": "errors", "lines": ['
+        for line in self._errors.texts():
+            yield text + json.dumps(line.rstrip()) if as_json else line.rstrip() + "\r\n"
+            text = ", "
+        if as_json:
+            yield ("" if text == ", " else text) + "]}\r\n"
+        elif text != ", ":
+            yield "none\r\n"
+
     def watch(self, as_json: bool) -> "Iterator[str]":
         """Say how to write the command. A Console does a correct one itself, so only a wrong one comes here."""
         return self.refuse("watch: give the seconds, from 1 to %d, for example: watch 5" % _MAX_WATCH_S, as_json)
@@ -388,6 +419,7 @@ _COMMANDS = (
     ("config", "id, cluster, quorum, check of the roster", Answers.config),
     ("stats", "every counter of node and transport", Answers.stats),
     ("journal", "the record, for faction replay", Answers.journal),
+    ("errors", "what the program has kept of its errors", Answers.errors),
     ("watch N", "probe every N seconds until a key is pressed", Answers.watch),
     ("restart", "begin a new attempt, if that is allowed", Answers.restart),
     ("expire", "end the wait now, if that is allowed", Answers.expire),
@@ -408,16 +440,17 @@ class Console:
         journal: "Journal | None" = None,
         names: "Iterable[str | None]" = (),
         is_control_allowed: bool = False,
+        errors: "Errors | None" = None,
     ) -> None:
         """Make a console.
 
         stream: see faction.transports.stream. Its write may take a part of the bytes, or return None if it takes none.
         journal: an observer of the node, which the command journal shows. names: the names of the peers in the order of
-        node.config.peers, or none. is_control_allowed: whether the commands restart and expire work. Raises ValueError.
-        Allocates.
+        node.config.peers, or none. is_control_allowed: whether the commands restart and expire work. errors: what keeps the
+        errors of the program, with last() and texts() as boards/common/last_error.py has them. Raises ValueError. Allocates.
         """
         global served
-        served = self._answers = Answers(node, journal, names, is_control_allowed)
+        served = self._answers = Answers(node, journal, names, is_control_allowed, errors)
         self._node = node
         self._stream: Any = stream
         self._reader = ByteReader(stream)
@@ -457,6 +490,17 @@ class Console:
             self._drop_all()
             self._unsent = self._no_memory
             self._taken_cs = self._node.uptime_cs
+
+    def idle_ms(self) -> int:
+        """Return the ms until a poll has something to do, if nobody types, up to 2**30 - 1; 0: an answer is under way.
+
+        Allocates nothing.
+        """
+        if self._unsent or self._answer is not None or self._is_knocked:
+            return 0
+        if not self._watch:
+            return _FOR_EVER
+        return max(0, self._period_cs - (self._node.uptime_cs - self._watched_cs & _MAX_CS)) * 10
 
     def interrupt(self) -> None:
         """Take a ctrl-C that came as a KeyboardInterrupt: it clears the line that is typed, and counts in ``interrupts``.

@@ -8,16 +8,22 @@ import time
 
 import board
 import digitalio
-from member import Hooks
+from member import Hooks, say
 
 
 class Application(Hooks):
     """An example: replace it by your own. The other hooks are in member.py."""
 
     def __init__(self):
-        self.led = digitalio.DigitalInOut(board.LED)
-        self.led.switch_to_output(False)
+        self.led = None
+        if hasattr(board, "LED"):  # many boards have none, or a coloured one with another name
+            try:
+                self.led = digitalio.DigitalInOut(board.LED)
+                self.led.switch_to_output(False)
+            except ValueError:  # it is the status LED already
+                self.led = None
         self.start_ns = 0
+        self.half = -1  # how many half seconds have begun since then
 
     def on_bootstrapped(self, node):
         """Remember when the cluster started: now, or before, if this board is late."""
@@ -25,5 +31,12 @@ class Application(Hooks):
         super().on_bootstrapped(node)
 
     def step(self, node):
-        """Switch the LED on in the first half of each second since the start."""
-        self.led.value = (time.monotonic_ns() - self.start_ns) // 500000000 % 2 == 0
+        """Switch the LED on in the first half of each second since the start. Without an LED say so, once a second."""
+        half = (time.monotonic_ns() - self.start_ns) // 500000000
+        if half == self.half:
+            return
+        self.half = half
+        if self.led is not None:
+            self.led.value = half % 2 == 0
+        elif half % 2 == 0:
+            say("second", half // 2)

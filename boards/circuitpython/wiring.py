@@ -4,31 +4,52 @@ import sys
 
 import board
 import supervisor
-from member import addresses, connect, speak_on
+from member import addresses, connect, say, speak_on
 
 _SMALL = 16  # bytes of one write: they take 1.4 ms at 115,200 baud
 
 
-def transport(settings):
-    """Return the transport of this board: see member.connect. Raises ConnectionError if the network cannot be joined."""
-    return connect(settings, {"espnow": _espnow, "udp": _udp, "uart": _uart})
+def transport(settings, watchdog_s=None):
+    """Return the transport of this board: see member.connect. The network of UDP may come later: see uplink.py.
+
+    watchdog_s: a try to join takes a third of this time at most.
+    """
+    channels = [each["channel"] for each in settings if each["kind"] == "espnow"]
+    networks = [each for each in settings if each.get("ssid") is not None]  # they are one: the first of these transports joins it
+
+    def udp(each):
+        return _udp(each, channels[0] if channels else None, watchdog_s, networks[:1] == [each])
+
+    return connect(settings, {"espnow": _espnow, "udp": udp, "uart": _uart})
 
 
 def _espnow(settings):
+    import wifi
+    from station import tune
+
     from faction.transports.espnow import ESPNow
 
+    if not wifi.radio.connected:  # otherwise the access point has given the channel
+        tune(settings["channel"])
     return ESPNow()
 
 
-def _udp(settings):
+def _udp(settings, channel, watchdog_s, is_joining):
     import socketpool
     import wifi
+    from uplink import Uplink
 
     from faction.transports.udp import UDP
 
-    if settings["ssid"] is not None:
-        wifi.radio.connect(settings["ssid"], settings["password"])
-    return UDP(settings["port"], addresses(settings), settings["bind"], socketpool.SocketPool(wifi.radio))
+    def open_socket():
+        return UDP(settings["port"], addresses(settings), settings["bind"], socketpool.SocketPool(wifi.radio))
+
+    station = None
+    if is_joining:
+        from station import Station
+
+        station = Station(settings, channel, watchdog_s)
+    return Uplink(open_socket, station)
 
 
 def _uart(settings):
@@ -42,18 +63,56 @@ def _uart(settings):
 
 
 def _pin(name):
-    """Return a pin of the board by its name. A number N means the pin GPN: 4 is the GP4 of a Pico."""
-    return getattr(board, name if isinstance(name, str) else "GP%d" % name)
+    """Return a pin of the board by its name. A number N means the pin GPN, or ION: 4 is the GP4 of a Pico, the IO4 of an ESP32-S3."""
+    if isinstance(name, str):
+        return getattr(board, name)
+    return getattr(board, "GP%d" % name, None) or getattr(board, "IO%d" % name)
 
 
 def _direction(name):
-    if name is None:
-        return None
+    return None if name is None else _output(_pin(name), False)
+
+
+def _output(name, value):
     import digitalio
 
-    pin = digitalio.DigitalInOut(_pin(name))
-    pin.switch_to_output(False)
+    pin = digitalio.DigitalInOut(name)
+    pin.switch_to_output(value)
     return pin
+
+
+def status_led(settings, node):
+    """Return the status LED of this board, or None: it has none, or the configuration names none."""
+    which = settings.get("led")
+    if which is None:
+        return None
+    from status_led import StatusLed
+
+    is_inverted = bool(settings.get("led_inverted"))
+    try:
+        pin = _output(_pin("LED" if which == "board" else which), is_inverted)
+    except (ValueError, TypeError, AttributeError) as error:
+        say("led: %s: not on this board (%s); give the number of a pin" % (which, error))
+        return None
+
+    def switch(is_on):
+        pin.value = is_on != is_inverted
+
+    return StatusLed(node, switch)
+
+
+def watchdog(settings, errors):
+    """Start the hardware watchdog, and return it; None: the configuration asks for none, or this board has none."""
+    seconds = settings.get("watchdog_s")
+    if not seconds:
+        return None
+    try:
+        from guard import Watchdog
+
+        return Watchdog(seconds, errors)
+    except (ImportError, ValueError, NotImplementedError, RuntimeError) as error:
+        say("watchdog: not started (%s)" % error)
+        return None
 
 
 class Terminal:

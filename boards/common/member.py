@@ -7,10 +7,13 @@ import json
 import sys
 import time
 
+from calls import ON_BOOTSTRAPPED, ON_TIMED_OUT, START_UP, STEP, Calls
+
 from faction import BOOTSTRAPPED, COLLECTING, Config
 from faction.node import Node
 
-PAUSE_MS = 5  # between two polls: the firmware's receive buffers hold what arrives in this time
+PAUSE_MS = 5  # between two polls, where a frame cannot wake us: the firmware's receive buffers hold what arrives in this time
+LONGEST_MS = 50  # between two polls, where it can
 ENOUGH = 3  # so many ctrl-C within a second end the program
 _SECOND_CS = 100
 _MAX_CS = 0x1FFFFFFF  # of Node.uptime_cs
@@ -107,11 +110,11 @@ def configure(settings, hardware_id=None):
     return Config(own_id(settings, hardware_id), settings["peers"], settings["quorum"])
 
 
-def serve(settings, transport, stream, hardware_id=None):
+def serve(settings, transport, stream, hardware_id=None, errors=None):
     """Return the node of this board, and the console that answers questions about it on stream.
 
-    If stream is None there is no console, and None stands in its place. The console shows the journal of the node.
-    Raises ValueError if a value of the configuration is wrong.
+    If stream is None there is no console, and None stands in its place. The console shows the journal of the node, and errors,
+    a last_error.Errors. Raises ValueError if a value of the configuration is wrong.
     """
     if stream is None:
         return make(settings, transport, hardware_id), None
@@ -121,7 +124,7 @@ def serve(settings, transport, stream, hardware_id=None):
     journal = Journal(configure(settings, hardware_id))
     node = make(settings, transport, hardware_id, journal)
     journal.follow(node)
-    return node, Console(node, stream, journal, settings.get("names", ()), settings.get("console_control", False))
+    return node, Console(node, stream, journal, settings.get("names", ()), settings.get("console_control", False), errors)
 
 
 class _Voice:
@@ -158,6 +161,14 @@ def say(*words):
     _Voice.is_torn = len(data) > 0
 
 
+def start(main):
+    """Call main, and print in one line why a board cannot be a member: a file is damaged, or it has no such hardware."""
+    try:
+        main()
+    except (ValueError, OSError, ImportError) as error:
+        say("faction: %s" % error)
+
+
 def greet(node):
     """Print who we are. These are the first words of every board, and faction deploy waits for them."""
     say("faction: node %d of %d, quorum %d" % (node.config.peer_id, len(node.config.peers), node.config.quorum))
@@ -191,6 +202,9 @@ class NoConsole:
     def poll(self):
         pass
 
+    def idle_ms(self):
+        return LONGEST_MS
+
     def interrupt(self):
         if self._node.uptime_cs - self._first_cs & _MAX_CS > _SECOND_CS:
             self.interrupts = 0
@@ -204,13 +218,19 @@ class Loop:
 
     One ctrl-C, or two, do no more than to clear the line that is typed: a disturbance on the line must not end a member.
     Three within a second end the loop. While node and console are polled, ctrl-C waits, on the ports that can do that.
+
+    ``pause_ms``  so long at most it sleeps between two turns, if it has a rest
     """
 
-    def __init__(self, node, console, step):
+    def __init__(self, node, console, step, rest=None):
+        """rest: sleeps for so many ms, or until a frame or a key wakes it, see boards/micropython/rest.py. None: nothing wakes us."""
+        self.pause_ms = LONGEST_MS
         self._node = node
         self._console = NoConsole(node) if console is None else console
         self._keys = None if console is None else _keyboard()  # without a console nobody would read what waits
         self._step = step
+        self._poll_both = self._poll  # so that no turn takes memory for it
+        self._rest = rest
         self._pressed = 0  # ctrl-C that came as exceptions, and are not counted yet
         self._is_over = False
 
@@ -236,11 +256,18 @@ class Loop:
             self._pressed -= 1
             _mend(self._node)
             self._console.interrupt()
-        self.undisturbed(self._poll)
+        self.undisturbed(self._poll_both)
         if self._console.interrupts >= ENOUGH or self._step():
             return True
-        time.sleep(PAUSE_MS / 1000)
+        if self._rest is None:
+            time.sleep(PAUSE_MS / 1000)
+        else:
+            self._rest.sleep(self._idle_ms())
         return False
+
+    def _idle_ms(self):
+        """Return how long nothing is due; PAUSE_MS if something is due that takes more than one turn."""
+        return min(self.pause_ms, LONGEST_MS, self._node.idle_ms() or PAUSE_MS, self._console.idle_ms() or PAUSE_MS)
 
     def _poll(self):
         self._node.poll()
@@ -280,32 +307,48 @@ def _mend(node):
         node.restart()  # the machine was cut off within a step, and would never conclude
 
 
-class _Member:
-    """What run does between two polls."""
+class _Member(Loop):
+    """The loop of a board: it calls the hooks of an application. Whatever they raise, the node is polled."""
 
-    def __init__(self, node: "Node", application):
-        self._node = node
-        self._application = application
+    def __init__(self, node: "Node", calls, console, rest, helpers):
+        """calls: a calls.Calls. helpers: their step is called in each turn."""
+        super().__init__(node, console, self._call_hook, rest)
+        self._calls = calls
+        self._helpers = helpers
         self._told = 0  # the nonce of the attempt whose outcome the application knows
 
-    def start(self, console):
-        self._loop = Loop(self._node, console, self._step)
-        self._loop.run()
+    def _poll(self):
+        self._calls.poll(self._node)
+        self._calls.poll(self._console)
+        try:
+            for each in self._helpers:
+                each.step()
+        except Exception as error:  # of the firmware
+            self._calls.report_poll(error)
 
-    def _step(self) -> bool:
-        node = self._node
-        application = self._application
+    def _complete(self):
+        try:
+            self._node.complete()
+        except Exception as error:  # of a transport: it is complete all the same
+            self._calls.report_poll(error)
+
+    def _call_hook(self) -> bool:
+        node: Node = self._node
+        calls = self._calls
         nonce = node.nonce
+        self.pause_ms = LONGEST_MS
         if not node.machine.is_concluded:
-            if not node.machine.is_pinging_completed and application.start_up(node):
-                self._loop.undisturbed(node.complete)
+            if not node.machine.is_pinging_completed:
+                self.pause_ms = calls.pause_ms
+                if calls.call(START_UP) and calls.result:
+                    self.undisturbed(self._complete)
         elif self._told == nonce:
-            application.step(node)
+            self.pause_ms = calls.pause_ms
+            calls.call(STEP)
         elif node.machine.state != BOOTSTRAPPED:
-            application.on_timed_out(node)
-            self._told = nonce
-        elif node.has_started:
-            application.on_bootstrapped(node)
+            if calls.call(ON_TIMED_OUT):
+                self._told = nonce
+        elif node.has_started and calls.call(ON_BOOTSTRAPPED):
             self._told = nonce
         return False
 
@@ -314,8 +357,12 @@ class Hooks:
     """What run calls. An application is a subclass that replaces some of these methods.
 
     The node is polled between two calls, so a call must not take longer than about 50 ms. Print with say. A call that ctrl-C
-    has cut short is made again.
+    has cut short is made again. So is one that has raised an exception: after 250 ms, then later and later, up to a minute.
+
+    ``pause_ms``  the board sleeps so long at most between two calls of start_up or step, if nothing comes meanwhile; at most 50
     """
+
+    pause_ms = 20
 
     def start_up(self, node):
         """Do a little of this board's own start; return True when it is done. Called until it returns True."""
@@ -343,11 +390,22 @@ class Hooks:
         """Do a little of the work. Called again and again after on_bootstrapped, or after on_timed_out."""
 
 
-def run(node: "Node", application, console=None):
+def run(node: "Node", application, console=None, errors=None, rest=None, helpers=(), watchdog=None):
     """Poll a node and its console, and call the hooks of its application. Returns only after three ctrl-C within a second.
 
-    application is a Hooks, or any object with its four methods. Between a verdict of Bootstrapped and the common start no
-    hook is called. If the application restarts the node, the hooks are called again for the new attempt.
+    application is a Hooks, or any object with its four methods; or a function that makes one, which may fail. Between a
+    verdict of Bootstrapped and the common start no hook is called. If the application restarts the node, the hooks are called
+    again for the new attempt. What a hook raises is printed and kept in errors, a last_error.Errors, and the hook is called
+    again later. rest: see Loop. helpers: objects whose step is called in each turn. watchdog: one of them, whose release is
+    called in the end.
     """
+    if errors is None:
+        from last_error import Errors
+
+        errors = Errors()
     greet(node)
-    _Member(node, application).start(console)
+    try:
+        _Member(node, Calls(node, application, errors, say), console, rest, helpers).run()
+    finally:
+        if watchdog is not None:
+            watchdog.release()

@@ -1,15 +1,25 @@
 """The program of a MicroPython board: it reads faction.json, makes the node, and runs it with the hooks of application.py."""
 
-from application import Application
+from last_error import Errors
 from machine import unique_id
-from member import load, run, serve
-from wiring import terminal, transport
+from member import load, run, serve, start
+from wiring import REST, status_led, terminal, transport, watchdog
+
+
+def application():
+    from application import Application  # not before the node runs: it may be broken
+
+    return Application()
 
 
 def main():
     settings = load()
-    node, console = serve(settings, transport(settings["transports"]), terminal(settings), unique_id())
-    run(node, Application(), console)
+    errors = Errors()
+    line = terminal(settings)
+    node, console = serve(settings, transport(settings["transports"]), line, unique_id(), errors)
+    led = status_led(settings, node)
+    guard = watchdog(settings, errors)
+    run(node, application, console, errors, REST, [each for each in (led, guard) if each is not None], guard)
 
 
-main()
+start(main)

@@ -1,16 +1,23 @@
 """The hardware behind a configuration, on MicroPython: which radio or UART, and which stream for the console."""
 
-import time
+import sys
 
-from member import addresses, connect, speak_on
+from member import addresses, connect, say, speak_on
+from rest import Rest
 from terminal import Terminal
 
-WIFI_TIMEOUT_MS = 30000
+REST = Rest()  # what wakes the board between two turns of its loop
 
 
 def transport(settings):
-    """Return the transport of this board: see member.connect. Raises OSError if the network cannot be joined."""
-    return connect(settings, {"espnow": _espnow, "udp": _udp, "uart": _uart})
+    """Return the transport of this board: see member.connect. The network of UDP may come later: see uplink.py."""
+    channels = [each["channel"] for each in settings if each["kind"] == "espnow"]
+    networks = [each for each in settings if each.get("ssid") is not None]  # they are one: the first of these transports joins it
+
+    def udp(each):
+        return _udp(each, channels[0] if channels else None, networks[:1] == [each])
+
+    return connect(settings, {"espnow": _espnow, "udp": udp, "uart": _uart})
 
 
 def _espnow(settings):
@@ -20,33 +27,28 @@ def _espnow(settings):
 
     station = network.WLAN(network.STA_IF)
     station.active(True)
-    if not station.isconnected():  # UDP stands before ESP-NOW: the access point has given the channel
+    if not station.isconnected():  # it is since before a soft reset: the access point has given the channel
         station.config(channel=settings["channel"])
     station.config(pm=station.PM_NONE)
-    return ESPNow()
+    made = ESPNow()
+    REST.wake_on(made.radio)
+    return made
 
 
-def _udp(settings):
+def _udp(settings, channel, is_joining):
+    from uplink import Uplink
+
     from faction.transports.udp import UDP
 
-    if settings["ssid"] is not None:
-        _join(settings["ssid"], settings["password"])
-    return UDP(settings["port"], addresses(settings), settings["bind"])
+    def open_socket():
+        return UDP(settings["port"], addresses(settings), settings["bind"])
 
+    station = None
+    if is_joining:
+        from station import Station
 
-def _join(ssid, password):
-    """Join a Wi-Fi network. Raises OSError if that takes longer than WIFI_TIMEOUT_MS."""
-    import network
-
-    station = network.WLAN(network.STA_IF)
-    station.active(True)
-    station.connect(ssid, password)
-    start = time.ticks_ms()
-    while not station.isconnected():
-        if time.ticks_diff(time.ticks_ms(), start) > WIFI_TIMEOUT_MS:
-            raise OSError("ssid %s: not joined within %d s" % (ssid, WIFI_TIMEOUT_MS // 1000))
-        time.sleep_ms(50)
-    station.config(pm=station.PM_NONE)  # joining has switched power save on, and a radio that sleeps misses broadcasts
+        station = Station(settings, channel)
+    return Uplink(open_socket, station, REST)
 
 
 def _uart(settings):
@@ -60,6 +62,7 @@ def _uart(settings):
     else:
         port = Port(settings["uart"], settings["baudrate"], tx=Pin(settings["tx"]), rx=Pin(settings["rx"]))
     direction = None if settings["direction"] is None else Pin(settings["direction"], Pin.OUT, value=0)
+    REST.wake_on(port)
     return UART(port, direction, settings["baudrate"])
 
 
@@ -67,4 +70,37 @@ def terminal(settings):
     """Return the stream of the console, or None if the configuration says that there is no console. say writes there, too."""
     line = Terminal()
     speak_on(line)
-    return line if settings.get("console", "repl") == "repl" else None
+    if settings.get("console", "repl") != "repl":
+        return None
+    REST.wake_on(sys.stdin)
+    return line
+
+
+def status_led(settings, node):
+    """Return the status LED of this board, or None: it has none, or the configuration names none."""
+    which = settings.get("led")
+    if which is None:
+        return None
+    from machine import Pin
+    from status_led import StatusLed
+
+    try:
+        pin = Pin("LED" if which == "board" else which, Pin.OUT)
+    except (ValueError, TypeError, OSError) as error:
+        say("led: %s: not on this board (%s); give the number of a pin" % (which, error))
+        return None
+    return StatusLed(node, (lambda is_on: pin(not is_on)) if settings.get("led_inverted") else pin)
+
+
+def watchdog(settings, errors):
+    """Start the hardware watchdog, and return it; None: the configuration asks for none, or this board has none."""
+    seconds = settings.get("watchdog_s")
+    if not seconds:
+        return None
+    try:
+        from guard import Watchdog
+
+        return Watchdog(seconds, errors)
+    except (AttributeError, ValueError, OSError) as error:
+        say("watchdog: not started (%s)" % error)
+        return None

@@ -10,7 +10,9 @@ import json
 import sys
 import time
 
+from last_error import Errors
 from member import Loop, NoConsole, addresses, greet, join, load, say, serve, speak_on
+from rest import Rest
 from terminal import Terminal
 
 from faction.node import SENT
@@ -44,11 +46,13 @@ class Lossy:
         return self._random * 100 // 1345
 
 
-def open_socket(settings):
-    """Return a UDP transport. Raises ValueError for another kind, OSError if the port is taken."""
+def open_socket(settings, rest):
+    """Return a UDP transport, which wakes rest. Raises ValueError for another kind, OSError if the port is taken."""
     if settings["kind"] != "udp":
         raise ValueError("faction.json: transports: kind %s: a process has no such hardware; write udp" % settings["kind"])
-    return UDP(settings["port"], addresses(settings), settings["bind"])
+    opened = UDP(settings["port"], addresses(settings), settings["bind"])
+    rest.wake_on(opened.socket)
+    return opened
 
 
 def report(node, transport):
@@ -114,27 +118,29 @@ class Reporter:
         say(report(self._node, self._transport))
 
 
-def run(node, transport, console, terminal, start_up_ms):
+def run(node, transport, console, terminal, start_up_ms, rest):
     """Run a node until the standard input ends."""
     greet(node)
     console = Deaf(node, terminal) if console is None else console
     reporter = Reporter(node, transport, terminal, start_up_ms)
-    Loop(node, console, reporter.step).run()
+    Loop(node, console, reporter.step, rest).run()
     reporter.report()
 
 
 def main(path="faction.json"):
+    rest = Rest()
     try:
         settings = load(path)
-        sockets = [open_socket(each) for each in settings["transports"]]
+        sockets = [open_socket(each, rest) for each in settings["transports"]]
         transport = Lossy(join(sockets), settings.get("loss", 0), settings.get("seed", 1))
         terminal = Terminal()
         speak_on(terminal)
-        node, console = serve(settings, transport, None if settings.get("console") == "off" else terminal)
+        rest.wake_on(sys.stdin)
+        node, console = serve(settings, transport, None if settings.get("console") == "off" else terminal, errors=Errors())
     except (ValueError, OSError) as error:
         print("faction: %s" % error)
         sys.exit(1)
-    run(node, transport, console, terminal, settings.get("start_up_ms", 0))
+    run(node, transport, console, terminal, settings.get("start_up_ms", 0), rest)
 
 
 if __name__ == "__main__":

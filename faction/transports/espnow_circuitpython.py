@@ -10,12 +10,12 @@ if _FOR_TYPE_CHECKERS:
 
 
 class CircuitPythonESPNow(Driver):
-    """The transport for the radio of CircuitPython. The firmware allocates a packet for each frame that it receives."""
+    """The transport for the radio of CircuitPython, ``radio``. The firmware allocates a packet for each frame that it receives."""
 
     def __init__(self, radio: "espnow.ESPNow", everybody: "espnow.Peer") -> None:
         """radio: its constructor has switched it on. everybody: the peer with the broadcast address. Allocates."""
         super().__init__()
-        self._radio = radio
+        self.radio = self._radio = radio
         self._everybody = everybody  # the peer that a broadcast goes to
         radio.peers.append(everybody)
 

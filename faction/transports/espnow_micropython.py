@@ -18,6 +18,8 @@ class MicroPythonESPNow(Driver):
 
     ``receive`` allocates nothing itself. The firmware allocates for the first message of each device, which it remembers
     for ever, for each message that it refuses, and for each message once the board has been up for 12 days.
+
+    ``radio``  the firmware's object; only to wait with select.poll until a frame is there
     """
 
     def __init__(self, radio: "espnow.ESPNow", buffer_size: int) -> None:
@@ -34,7 +36,7 @@ class MicroPythonESPNow(Driver):
         except OSError as error:
             if error.args[0] != _EXISTS:  # not added before a soft reset
                 raise error  # mpy-cross cannot make native code of a bare raise
-        self._radio = radio
+        self.radio = self._radio = radio
         # The sender and the message. An ESP32 puts its own object in the place of the sender. Before MicroPython 1.29 the
         # message must have exactly 250 bytes.
         self._data = [bytearray(6), bytearray(LIMIT)]

@@ -24,7 +24,11 @@ _EMPTY = (107, 128)  # ENOTCONN: what CircuitPython on an ESP32 makes of an empt
 
 
 class UDP:
-    """Makes a transport of a UDP socket. ``failures`` counts datagrams that were not sent: no route, no link, no room, closed."""
+    """Makes a transport of a UDP socket.
+
+    ``failures``  counts datagrams that were not sent: no route, no link, no room, closed
+    ``socket``    the socket; only to wait with select.poll until a datagram is there
+    """
 
     def __init__(self, port: int, to: "Sequence[tuple[str, int]]" = (), bind: str = "0.0.0.0", pool: "Any" = None) -> None:
         """Open the socket.
@@ -41,7 +45,7 @@ class UDP:
         to = to or (("255.255.255.255", port),)
         self.failures = 0
         self._addresses = [_address(pool, host, port) for host, port in to]
-        self._socket = pool.socket(pool.AF_INET, pool.SOCK_DGRAM)
+        self.socket = self._socket = pool.socket(pool.AF_INET, pool.SOCK_DGRAM)
         for option in ("SO_REUSEADDR", "SO_BROADCAST"):
             if hasattr(pool, option):  # a firmware without the option does not need it
                 self._socket.setsockopt(pool.SOL_SOCKET, getattr(pool, option), 1)

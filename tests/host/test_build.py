@@ -22,6 +22,7 @@ from faction_tools.fleet import build, roster
 ROOT = Path(__file__).parents[2]
 # In the head of a .mpy file: "M", version 6, then the architecture of native code in the upper six bits and the sub-version.
 NATIVE_CODES = {"x64": 2, "armv6m": 4, "armv7emsp": 7, "xtensawin": 10, "rv32imc": 11}
+OURS = {"faction", *(Path(name).stem for programs in build.PROGRAMS.values() for name in programs)}
 IMPORT_ALL = "import faction, faction.node, faction.journal, faction.view, faction.key, faction.transports.uart"
 
 
@@ -58,7 +59,7 @@ def test_a_board_gets_what_its_programs_import(kind, release):
     modules = {Path(name).with_suffix("").as_posix().removeprefix("lib/") for name in files}
     for name in (name for name in files if name.endswith(".py")):
         for module in imported(files[name]):
-            if module.partition(".")[0] in ("faction", "member", "terminal", "wiring", "application"):
+            if module.partition(".")[0] in OURS:
                 path = module.replace(".", "/")
                 # wiring.py knows every transport; the roster lets no board ask for one that it has not.
                 assert {path, f"{path}/__init__"} & modules or "espnow" in module, (name, module)

@@ -88,6 +88,7 @@ def test_five_healthy_boards(tmp_path):
                 "start_ms",
                 "started",
                 "started_late_ms",
+                "last_error",
             ]
             assert (board["probe"]["known"], board["probe"]["start_ms"], board["probe"]["started"]) == (0, 0, True)
             assert (board["probe"]["id"], board["probe"]["name"], board["probe"]["ready"]) == (number, NAMES[number], 5)

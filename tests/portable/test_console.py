@@ -123,12 +123,62 @@ def test_probe():
         "start_ms": -1,
         "started": False,
         "started_late_ms": 0,
+        "last_error": None,
     }
     desk.node.complete()
     assert desk.ask("probe") == ["0 (north): collecting, own part complete, heard 1 of 2, ready 2 of 3, 58.7 s left"]
     desk.node.cancel()
     assert desk.ask("probe") == ["0 (north): timed out, own part complete, heard 1 of 2, ready 2 of 3"]
     assert desk.load("probe")["remaining_ms"] == 0
+
+
+class Kept:
+    """What keeps the errors of a program."""
+
+    def __init__(self, *lines):
+        self.lines = lines
+
+    def last(self):
+        return self.lines[0] if self.lines else None
+
+    def texts(self):
+        return iter([line + "\n" for line in self.lines])
+
+
+def test_errors():
+    desk = booted()
+    desk.console = Console(desk.node, desk.line, errors=Kept("step: ValueError: 7", "after 3 s", 'File "x.py", line 2'))
+    assert desk.ask("errors") == ["step: ValueError: 7", "after 3 s", 'File "x.py", line 2']
+    assert desk.load("errors") == {"faction": "errors", "lines": ["step: ValueError: 7", "after 3 s", 'File "x.py", line 2']}
+    assert desk.load("probe")["last_error"] == "step: ValueError: 7"
+    assert desk.ask("probe")[1:] == ["last error: step: ValueError: 7"]
+
+
+def test_no_errors():
+    desk = booted()
+    desk.console = Console(desk.node, desk.line, errors=Kept())
+    assert desk.ask("errors") == ["none"]
+    assert desk.load("errors") == {"faction": "errors", "lines": []}
+    assert desk.load("probe")["last_error"] is None and len(desk.ask("probe")) == 1
+    desk.console = Console(desk.node, desk.line)
+    assert desk.ask("errors")[0].startswith("errors: this program keeps none")
+
+
+def test_idle_ms_tells_when_a_poll_has_something_to_do():
+    desk = booted()
+    assert desk.console.idle_ms() > 1000000
+    desk.line.type(b"help\r")
+    desk.console.poll()
+    assert desk.console.idle_ms() == 0
+    for _ in range(100):
+        desk.console.poll()
+    assert desk.console.idle_ms() > 1000000
+    desk.line.type(b"watch 2\r")
+    for _ in range(100):
+        desk.console.poll()
+    assert desk.console.idle_ms() == 2000
+    desk.wait(500)
+    assert 1400 <= desk.console.idle_ms() <= 1520
 
 
 def seconds(cs):

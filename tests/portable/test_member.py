@@ -140,7 +140,7 @@ def test_addresses():
     assert member.addresses({"to": ["10.0.0.1:47", "1.2.3.4:5"]}) == [("10.0.0.1", 47), ("1.2.3.4", 5)]
 
 
-class Enough(Exception):
+class Enough(BaseException):  # what is an Exception does not end run
     pass
 
 
@@ -361,6 +361,197 @@ def test_a_restart_and_a_verdict_within_one_hook_are_not_missed():
     application = Hasty(steps=2)
     run(single(start_after_ms=50), application)
     assert application.calls[3:] == ["on_bootstrapped", "step", "on_bootstrapped", "step"]
+
+
+# What a hook raises
+
+
+class NoErrors:
+    """Keeps the names of errors, and writes no file."""
+
+    def __init__(self):
+        self.kept = []
+
+    def keep(self, where, error, after_s=0):
+        self.kept.append((where, type(error), after_s))
+        return "line\nafter\ntrace"
+
+    def last(self):
+        return self.kept[-1][0]
+
+
+class Failing(Application):
+    """Each hook raises a few times before it works. ``tries``: the time of each try, by hook."""
+
+    def __init__(self, failures, kind=ValueError):
+        super().__init__(3)
+        self.failures = failures
+        self.kind = kind
+        self.tries = {}
+
+    def note(self, name, node):
+        tries = self.tries.setdefault(name, [])
+        tries.append(node.now)
+        if len(tries) <= self.failures:
+            raise self.kind(name)
+        super().note(name, node)
+
+
+def run_with_errors(node, application, helpers=(), watchdog=None):
+    """Run a node until the application has had enough; return the errors."""
+    errors = NoErrors()
+    member.speak_on(Reader(room=1 << 20))
+    pause_ms, member.PAUSE_MS = member.PAUSE_MS, 0  # the clock goes on by itself
+    try:
+        member.run(node, application, None, errors, None, helpers, watchdog)
+    except Enough:
+        return errors
+    finally:
+        member.PAUSE_MS = pause_ms
+        member.speak_on(None)
+    raise AssertionError("run has returned")
+
+
+def test_a_hook_that_raises_is_called_again_later_and_later():
+    need_member()
+    application = Failing(4)
+    node = single(deadline_ms=60000)
+    errors = run_with_errors(node, application)
+    assert node.machine.state == BOOTSTRAPPED
+    for hook in ("start_up", "on_bootstrapped", "step"):
+        tries = application.tries[hook]
+        pauses = [tries[i + 1] - tries[i] for i in range(4)]
+        for i in range(4):
+            assert 250 << i <= pauses[i] <= (250 << i) + 20, (hook, pauses)
+    assert [where for where, _, _ in errors.kept] == ["start_up"] * 4 + ["on_bootstrapped"] * 4 + ["step"] * 4
+
+
+def test_an_application_that_cannot_be_made_is_made_later():
+    need_member()
+    tries = []
+
+    def make():
+        tries.append(1)
+        if len(tries) < 4:
+            raise MemoryError
+        return Application()
+
+    errors = run_with_errors(single(deadline_ms=60000), make)
+    assert errors.kept == [("application.py", MemoryError, 0)] * 2 + [("application.py", MemoryError, 0)] and len(tries) == 4
+
+
+def test_the_node_is_polled_while_a_hook_fails():
+    need_member()
+    node = single(quorum=2, deadline_ms=5000)
+
+    class Hopeless(Application):
+        def start_up(self, node):
+            raise ValueError
+
+        def on_timed_out(self, node):
+            raise Enough
+
+    errors = run_with_errors(node, Hopeless())
+    assert node.machine.state == TIMED_OUT and 3 <= len(errors.kept) <= 5, errors.kept
+
+
+def test_system_exit_ends_run_and_lets_go_of_the_watchdog():
+    need_member()
+
+    class Watchdog:
+        fed = released = 0
+
+        def step(self):
+            self.fed += 1
+
+        def release(self):
+            self.released += 1
+
+    class Leaving(Application):
+        def step(self, node):
+            raise SystemExit
+
+    watchdog = Watchdog()
+    errors = NoErrors()
+    try:
+        member.run(single(), Leaving(), None, errors, None, (watchdog,), watchdog)
+    except SystemExit:
+        pass
+    assert watchdog.released == 1 and watchdog.fed >= 4 and errors.kept == []
+
+
+def test_a_transport_and_a_helper_that_raise_end_nothing():
+    need_member()
+
+    class Broken:
+        def send(self, buffer, length):
+            raise ValueError("send")
+
+        def receive(self, buffer):
+            raise RuntimeError("receive")
+
+    class Helper:
+        def step(self):
+            raise TypeError
+
+    node = Node(Config(0, (0, 1), 1), Broken(), "x", 5000, clock=Stepping(), seed=1, start_after_ms=0)
+    application = Application()
+    errors = run_with_errors(node, application, (Helper(),))
+    assert application.calls[-1] == "step" and node.machine.state == BOOTSTRAPPED
+    assert errors.kept and errors.kept[0][0] == "poll"
+
+
+def test_a_pause_that_is_no_number_is_none():
+    need_member()
+    for pause_ms in (None, "5", 1.5, 0, -7, 1000):
+        application = Application()
+        application.pause_ms = pause_ms
+
+        class Rest:
+            slept = 0
+
+            def sleep(self, ms):
+                assert ms <= 50
+                self.slept += 1
+
+        rest = Rest()
+        try:
+            member.run(single(), application, None, NoErrors(), rest)
+        except Enough:
+            pass
+        assert rest.slept >= 3
+
+
+def test_a_turn_allocates_nothing():
+    need_member()
+    try:
+        from micropython import heap_lock, heap_unlock
+    except ImportError:
+        raise Skip("this runtime has no micropython.heap_lock") from None
+    sys.path.append("boards/micropython")
+    try:
+        from rest import Rest
+    except ImportError:
+        raise Skip("this runtime has no select") from None
+    from faction.clock import Clock
+
+    clock = [0]
+    node = Node(Config(0, (0, 1), 2), Hub().join(), "x", 60000, clock=Clock(lambda: clock[0]), seed=1)
+
+    class Waiting(member.Hooks):
+        def start_up(self, node):
+            return False
+
+    member_loop = member._Member(node, member.Calls(node, Waiting(), NoErrors(), None), None, Rest(), [])
+    turn = member_loop._turn
+    for _ in range(5):
+        turn()
+    heap_lock()
+    try:
+        for _ in range(5):
+            turn()
+    finally:
+        heap_unlock()
 
 
 # Ctrl-C, and a line that nobody reads

@@ -24,15 +24,17 @@ SLICES = {
     "full": tuple(sorted(path.name for path in PACKAGE.glob("*.py"))),
 }
 _EVERYWHERE = ("__init__.py", "bridge.py", "ring.py", "stream.py", "udp.py", "uart.py")
-_COMMON = {"member.py": "common/member.py"}
-_TERMINAL = {"terminal.py": "micropython/terminal.py"}
-_MICROPYTHON = {**_COMMON, **_TERMINAL, "main.py": "micropython/main.py", "wiring.py": "micropython/wiring.py"}
+_COMMON = {name: f"common/{name}" for name in ("member.py", "calls.py", "retry.py", "last_error.py")}
+_PROCESS = {**_COMMON, **{name: f"micropython/{name}" for name in ("terminal.py", "rest.py", "traceback_text.py")}}
+_BOARD = {name: f"common/{name}" for name in ("uplink.py", "status_led.py")}
+_MICROPYTHON = {**_PROCESS, **_BOARD, **{name: f"micropython/{name}" for name in ("main.py", "wiring.py", "station.py", "guard.py")}}
+_CIRCUITPYTHON = ("code.py", "application.py", "wiring.py", "station.py", "guard.py", "traceback_text.py")
 # The programs of each kind of board: {name on the board: file in boards/}.
 PROGRAMS = {
     "esp32": {**_MICROPYTHON, "application.py": "micropython/application_esp32.py"},
     "rp2040": {**_MICROPYTHON, "application.py": "micropython/application_rp2040.py"},
-    "circuitpython": {**_COMMON, **{name: f"circuitpython/{name}" for name in ("code.py", "application.py", "wiring.py")}},
-    "unix": {**_COMMON, **_TERMINAL, "main.py": "unix/main.py"},
+    "circuitpython": {**_COMMON, **_BOARD, **{name: f"circuitpython/{name}" for name in _CIRCUITPYTHON}},
+    "unix": {**_PROCESS, "main.py": "unix/main.py"},
 }
 # The transports that each kind of board can use.
 TRANSPORTS = {

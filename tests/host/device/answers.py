@@ -100,12 +100,12 @@ def ask(console, line, ticks, command):
 
 def fill(free):
     """Return objects that take all of the heap but so many bytes."""
-    kept = []
+    kept = None  # a chain: a list would need one large piece itself
     for size in (65536, 4096, 256, 32):
         gc.collect()
         try:
             while gc.mem_free() > free + 2 * size:
-                kept.append(bytearray(size))
+                kept = (kept, bytearray(size))
         except MemoryError:  # no hole is so large
             pass
     return kept

@@ -1,0 +1,3 @@
+class WatchDogMode:
+    RAISE = object()
+    RESET = object()
