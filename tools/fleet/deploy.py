@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import Protocol
 
 from ..serial.repl import Stopped
@@ -144,9 +144,17 @@ def _with_application(files: dict[str, bytes], path: Path) -> tuple[dict[str, by
     return {**files, **own}, list(own)
 
 
-@lru_cache
+_building = Lock()
+
+
 def _built(kind: str, slice_name: str) -> dict[str, bytes]:
-    """Build once for all boards of a kind."""
+    """Build once for all boards of a kind, also if several threads ask at the same time."""
+    with _building:
+        return _built_once(kind, slice_name)
+
+
+@lru_cache
+def _built_once(kind: str, slice_name: str) -> dict[str, bytes]:
     return build.board(kind, slice_name)
 
 

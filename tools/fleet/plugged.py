@@ -53,12 +53,17 @@ class Plugged:
         """Return the board of the roster with its hardware id."""
         return next((each for each in roster.boards if self.hardware_id and each.hardware_id == self.hardware_id), None)
 
-    def claimed(self, roster: Roster) -> BoardEntry | None:
-        """Return the board of the roster that it is by the configuration on it, if the roster has no hardware id for that one."""
+    def named(self, roster: Roster) -> BoardEntry | None:
+        """Return the board of the roster that it is by the configuration on it."""
         if self.said is None or self.cluster not in (None, roster.cluster):
             return None
-        fitting = [each for each in roster.boards if self.said in (each.name, each.id) and self.kind in (None, each.kind)]
-        return next((each for each in fitting if each.hardware_id is None), None)
+        named = [each for each in roster.boards if self.said in (each.name, each.id) and self.kind in (None, each.kind)]
+        return named[0] if named else None
+
+    def claimed(self, roster: Roster) -> BoardEntry | None:
+        """Return the same, if the roster has no hardware id for that board: then nothing speaks against it."""
+        named = self.named(roster)
+        return named if named is not None and named.hardware_id is None else None
 
 
 def places() -> list[str]:

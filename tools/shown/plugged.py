@@ -51,7 +51,19 @@ def name_of(board: Plugged, roster: Roster | None) -> str:
     if board.said is None:
         return "new"
     said = f"says {printable(str(board.said))}"
-    if roster is None or board.claimed(roster):
+    if roster is None:
         return said
     of = f" of {printable(board.cluster)}" if board.cluster not in (None, roster.cluster) else ""
-    return f"{said}{of}, not in the roster"
+    named = board.named(roster)
+    if named is None:
+        return f"{said}{of}, not in the roster"
+    return said if board.is_running or named.hardware_id is None else f"{said}, but the roster has another hardware id"
+
+
+def describe(board: Plugged) -> str:
+    """Say in a line what a board is, for a person who has to know it again."""
+    said = (
+        "" if board.said is None else f"; it was {printable(str(board.said))} of {printable(board.cluster or 'a cluster without a name')}"
+    )
+    number = f"hardware id {board.hardware_id}" if board.hardware_id else "without a hardware id"
+    return f"{board.place}: {printable(board.machine or board.platform)}, {number}, {board.firmware}{said}"
