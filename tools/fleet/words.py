@@ -70,7 +70,9 @@ def _failure(lines: list[str]) -> str:
         elif is_inside and _PLACE.match(line):
             place = " ({}, line {})".format(*_PLACE.match(line).groups())  # type: ignore[union-attr]
         elif is_inside and line.strip() and not line.startswith(" "):
-            return line.strip()[:200] + place
+            is_inside = False
+            if not line.startswith("KeyboardInterrupt"):  # the last words of the program that our ctrl-C has ended
+                return line.strip()[:200] + place
         elif _ERROR.match(line):
             return re.sub(r"^(\d+)$", r"OSError: \1", _ERROR.sub(r"\1", line).strip()[:200])
     return ""

@@ -55,7 +55,7 @@ class _Transport(SerialTransport):  # type: ignore[misc]
         self,
         min_num_bytes: int,
         ending: bytes,
-        timeout: float = PATIENCE_S,
+        timeout: float | None = None,
         data_consumer: object = None,
         timeout_overall: float | None = None,
     ) -> bytes:
@@ -63,7 +63,8 @@ class _Transport(SerialTransport):  # type: ignore[misc]
         heard = bytearray()
         start = last = time.monotonic()
         limit = start + (timeout_overall or LIMIT_S)
-        while not heard.endswith(ending) and last - start <= timeout and last < limit:
+        patience = timeout or PATIENCE_S
+        while not heard.endswith(ending) and last - start <= patience and last < limit:
             if self.stop is not None and self.stop.is_set():
                 raise Stopped
             if self.serial.in_waiting:

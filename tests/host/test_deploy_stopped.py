@@ -1,0 +1,112 @@
+"""Deploying that is stopped by a person: the board runs its old program again, with its old files, and nothing new is left."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from emulated import Board, wait
+from needs import NO_MICROPYTHON, require
+from test_deploy_keeps import BOARD, HEAD
+
+from faction_tools import cli
+from faction_tools.dev.cluster import free_ports
+
+require(NO_MICROPYTHON)
+
+GREETING = re.compile(rb"faction: node 0 of 1, quorum 1")
+
+
+@pytest.fixture
+def desk(tmp_path):
+    """Yield a board with the slice node, and the words of a command that would bring it more."""
+    (tmp_path / "flash").mkdir()
+    path = tmp_path / "faction.toml"
+    path.write_text(HEAD + BOARD.format(id=0, name="north", kind="esp32", port=free_ports(1)[0]))
+    with Board(tmp_path / "flash", "esp32") as board:
+        words = ["deploy", board.port, "north", "--roster", str(path)]
+        assert cli.main([*words, "--slice", "node"]) == 0
+        yield board, words
+
+
+def files(board):
+    return {path.relative_to(board.flash).as_posix(): path.read_bytes() for path in board.flash.rglob("*") if path.is_file()}
+
+
+def greetings(board):
+    return len(GREETING.findall(bytes(board.said)))
+
+
+def started(words):
+    command = [sys.executable, "-m", "faction_tools.cli", *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ, COLUMNS="100"))
+
+
+def test_a_dry_run_changes_nothing_and_the_old_program_goes_on(desk):
+    board, words = desk
+    before, greeted = files(board), greetings(board)
+    done = started([*words, "--dry-run"])
+    out, err = done.communicate(timeout=120)
+    assert done.returncode == 0 and err == "", err
+    assert "  + lib/faction/console.mpy" in out and ".new" not in out
+    assert files(board) == before
+    wait(lambda: greetings(board) > greeted, 20)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize("share", [0.02, 0.15, 0.6, 0.85])
+def test_ctrl_c_leaves_the_old_program_running(desk, share, number):
+    if number != signal.SIGINT and share != 0.6:
+        pytest.skip("once is enough")
+    board, words = desk
+    before, greeted = files(board), greetings(board)
+    sent = board.bytes_to_board + int(share * 40_000)  # of 45,000 that a whole one takes
+    child = started(words)
+    wait(lambda: board.bytes_to_board >= sent or child.poll() is not None)
+    child.send_signal(number)
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, err) == (130, "stopped by ctrl-C\n"), (out, err)
+    wait(lambda: greetings(board) > greeted, 20)
+    assert files(board) == before
+
+
+def test_ctrl_c_while_the_first_words_are_due(desk):
+    board, words = desk
+    (board.flash / "application.py").write_text("import time\ntime.sleep(8)\nfrom member import Hooks as Application\n")
+    child = started(words)
+    wait(lambda: child.stdout.readline().startswith("north: copied"))
+    time.sleep(1)
+    child.send_signal(signal.SIGINT)
+    assert child.wait(10) == 130 and child.stderr.read() == "stopped by ctrl-C\n"
+    greeted = greetings(board)
+    wait(lambda: greetings(board) > greeted, 20)
+    assert not [name for name in files(board) if name.endswith(".new")]
+
+
+def test_ctrl_c_again_and_again_does_not_hurry_it(desk):
+    """Whatever it hits, the flash is either as it was or whole, and a program runs."""
+    board, words = desk
+    before = files(board)
+    child = started(words)
+    sent = board.bytes_to_board
+    wait(lambda: board.bytes_to_board >= sent + 30_000)
+    while child.poll() is None:
+        child.send_signal(signal.SIGINT)
+        time.sleep(0.02)
+    assert child.returncode in (0, 130, -signal.SIGINT, 1), child.stderr.read()
+    after = files(board)
+    assert after == before or not [name for name in after if name.endswith(".new")]
+    greeted = greetings(board)
+    assert cli.main(words) == 0
+    wait(lambda: greetings(board) > greeted, 20)
+
+
+def test_what_an_earlier_try_has_left_goes_with_the_next_one(desk):
+    board, words = desk
+    for name in ("main.py.new", "lib/faction/view.mpy.new", "lib/faction/gone.mpy.new", "lib/faction/written.json.new"):
+        (board.flash / name).write_bytes(b"torn")
+    assert cli.main([*words, "--slice", "node"]) == 0
+    assert not [name for name in files(board) if name.endswith(".new")]
