@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
-import signal
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -71,26 +69,15 @@ def _run_all(options: argparse.Namespace) -> int:
 def _work(order: Order, shown: _Shown) -> Outcome:
     """Deploy in a thread. Ctrl-C asks it to end: so it never cuts off what the board is doing."""
     from ..fleet.deploy import Stopped, deploy
+    from ..serial.together import ended_like_ctrl_c
 
     stop = Event()
-    with _ended_like_ctrl_c(), ThreadPoolExecutor(1) as pool:
+    with ended_like_ctrl_c(), ThreadPoolExecutor(1) as pool:
         future = pool.submit(deploy, order, shown, stop)
         try:
             return _result(future, stop)
         except Stopped:
             raise KeyboardInterrupt from None
-
-
-@contextmanager
-def _ended_like_ctrl_c() -> Iterator[None]:
-    """Let the end of the terminal, and kill, do what ctrl-C does: otherwise they would leave the board without its program."""
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = [(number, signal.signal(number, signal.default_int_handler)) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
 
 
 def _result(future: Future[Outcome], stop: Event) -> Outcome:
