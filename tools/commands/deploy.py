@@ -59,9 +59,7 @@ def _run_all(options: argparse.Namespace) -> int:
 
     if options.port is not None:
         words = " ".join(filter(None, [options.port, options.board]))
-        raise CommandError(
-            f"deploy {words} --all: --all finds out which board is where; leave out one of them, or write --all {options.port}"
-        )
+        raise CommandError(f"deploy {words} --all: --all finds out which board is where; leave out --all, or write --all {options.port}")
     _refuse_wait(options)
     return run_all(options, WAIT_SECONDS if options.wait is None else _number(options.wait))
 

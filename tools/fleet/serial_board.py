@@ -243,7 +243,7 @@ class SerialBoard:
         return words.greeting
 
     def _ask(self, program: str, fields: int) -> Iterator[tuple[Any, ...]]:
-        """Run a program on the board, and iterate the tuples that it prints: the first one with so many fields or more. Raises CommandError."""
+        """Run a program on the board, and iterate the tuples that it prints: the first has so many fields, or more. Raises CommandError."""
         try:
             lines = self._repl.run(program + _END).split("\n")
         except ProgramError as error:
