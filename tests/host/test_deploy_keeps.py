@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import os
 import subprocess
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from threading import Event
 
 import pytest
@@ -331,3 +333,86 @@ def test_no_folder_but_the_right_one(tmp_path, kind):
     refused(desk)
     (tmp_path / "home/boot_out.txt").write_text("U-Boot 2024")
     refused(desk)
+
+
+def test_the_folder_of_a_process_is_one_of_ours_from_the_first_file_on(tmp_path):
+    (tmp_path / "process").mkdir()
+    desk = Bench(tmp_path, Stick(tmp_path / "process"), "unix")
+    assert desk.deploy()[1].greeting == ""
+    desk.put("notes.txt", b"mine")
+    desk.put("main.py", b"mine")
+    assert desk.deploy()[0] == ["main.py is not of faction, or was changed: it is kept as main.old.py"]
+    assert desk.read("notes.txt") == desk.read("main.old.py") == b"mine"
+
+
+def cut_off(call, after):
+    """Fork; end the child after so many changes to the disk. Return whether it has come to its end."""
+    child = os.fork()
+    if not child:
+        left = [after]
+
+        def cut(name):
+            original = getattr(os, name)
+
+            def wrapped(*words, **options):
+                left[0] -= 1
+                if left[0] < 0:
+                    os._exit(9)
+                return original(*words, **options)
+
+            setattr(os, name, wrapped)
+
+        for name in ("replace", "rename", "unlink", "mkdir", "fsync"):
+            cut(name)
+        try:
+            call()
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_drive_that_is_pulled_anywhere_loses_nothing_and_is_mended(tmp_path):
+    with drive(tmp_path) as desk:
+        desk.deploy()
+        whole = desk.files()
+        for after in range(200):
+            desk.put("code.py", b"# mine %d" % after)
+            desk.put("member.py", b"# an edited one %d" % after)
+            for name in ("faction.json", "lib/faction/node.py", "wiring.py"):
+                (desk.flash / name).unlink()
+            is_over = cut_off(desk.deploy, after)
+            assert {b"# mine %d" % after, b"# an edited one %d" % after} <= set(desk.files().values())
+            desk.deploy()
+            there = desk.files()
+            assert {b"# mine %d" % after, b"# an edited one %d" % after} <= set(there.values())
+            assert {name: there[name] for name in whole} == whole and not [name for name in there if name.endswith(".new")]
+            for kept in desk.flash.glob("*.old*.py"):
+                kept.unlink()
+            if is_over:
+                break
+        assert is_over and after > 10
+
+
+def test_a_cable_that_is_pulled_anywhere_loses_no_program_of_the_user(tmp_path):
+    with bench(tmp_path, "unix") as desk:
+        desk.deploy("core")
+        before = desk.board.bytes_to_board
+        desk.put("main.py", b"# mine")
+        desk.deploy("node")
+        length = desk.board.bytes_to_board - before
+        torn = 0
+        for share in (0.3, 0.9, 0.955, 0.96, 0.965, 0.97, 0.975, 0.98, 0.985):
+            desk.deploy("core")
+            (desk.flash / "main.old.py").unlink()
+            desk.put("main.py", b"# mine")
+            desk.board.plug_in()
+            desk.board.pull_after = int(share * length)
+            with suppress(CommandError):
+                desk.deploy("node")
+            torn += desk.board.bytes_to_board >= desk.board.pull_after
+            assert b"# mine" in desk.files().values(), share
+            desk.board.plug_in()
+            time.sleep(0.3)
+            assert desk.deploy("node")[1].greeting
+            assert desk.read("main.old.py") == b"# mine" and not desk.has("main.old2.py"), share
+        assert torn >= 5

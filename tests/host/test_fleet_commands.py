@@ -6,6 +6,7 @@ import subprocess
 
 import pexpect
 import pytest
+import serial
 from command import FACTION
 
 from faction_tools.fleet import build
@@ -165,6 +166,17 @@ def test_a_port_that_is_no_board(desk):
         assert is_refused(
             silent, f"{os.ttyname(theirs)}: no MicroPython answers; press the board's reset button and run this again, or flash MicroPython"
         )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_a_port_that_another_program_has(desk):
+    ours, theirs = os.openpty()
+    try:
+        with serial.Serial(os.ttyname(theirs), exclusive=True):
+            busy = faction(desk, "deploy", os.ttyname(theirs), "north")
+        assert is_refused(busy, f"{os.ttyname(theirs)}: in use by another program; close its terminal or mpremote, and run this again")
     finally:
         os.close(ours)
         os.close(theirs)

@@ -18,6 +18,7 @@ from .plan import APPLICATION, Plan
 from .words import FirstWords
 
 LOOK_S = 0.02  # between two looks at what the board says
+_PAIR = 2
 
 # These programs run on the board, in little memory: each prints a line for each thing that it finds, and all end with _END.
 _END = "\nprint('end')"
@@ -184,11 +185,11 @@ class SerialBoard:
 
     def look(self, found: Found, paths: list[str]) -> None:
         """Put into found which files are there. Raises CommandError, Stopped."""
-        deep = [OWN, APPLICATION]
-        flat = sorted({_parent(path) for path in paths if not path.startswith((OWN + "/", APPLICATION + "/"))} | {"", "lib"})
-        folders = [(folder, False) for folder in flat] + [(folder, True) for folder in deep]
+        wanted = [path for path in paths if not path.startswith(OWN + "/")]  # there it says everything
+        flat = sorted({_parent(path) for path in wanted if not path.startswith(APPLICATION + "/")} | {"", "lib"})
+        folders = [(folder, False) for folder in flat] + [(folder, True) for folder in (OWN, APPLICATION)]
         found.files, found.folders = {}, set()
-        for path, checksum in self._ask(_HASHED + _LOOK % (OWN, paths, folders), 2):
+        for path, checksum in self._ask(_HASHED + _LOOK % (OWN, wanted, folders), 2):
             if checksum is None:
                 found.folders.add(path)
             else:
@@ -202,8 +203,8 @@ class SerialBoard:
             self._repl.write(path, content)
         except ProgramError as error:
             raise DeployError(f"{self.port}: {path}: not written ({error.reason}): {_remedy(error)}") from error
-        [(_, there)] = self._ask(f"{_HASHED}print(repr(({path!r}, hashed({path!r}))))", 2)
-        if there != digest(content):
+        there = list(self._ask(f"{_HASHED}print(repr(({path!r}, hashed({path!r}))))", _PAIR))
+        if there != [(path, digest(content))]:
             raise DeployError(f"{self.port}: {path}: reads back differently; run this again; if it stays so, the flash is broken")
 
     def swap(self, made: Plan) -> None:
@@ -254,9 +255,20 @@ class SerialBoard:
             is_good = is_good and (not answers or len(answers[0]) >= fields)
         except (ValueError, SyntaxError, TypeError, IndexError, RecursionError, MemoryError):
             is_good = False
-        if not is_good:
+        if not is_good or not _are_pairs(answers, fields > _PAIR):
             raise DeployError(f"{self.port}: the answer of the board is damaged; run this again")
         yield from answers
+
+
+def _are_pairs(answers: list[tuple[Any, ...]], has_head: bool) -> bool:
+    """Tell whether answers are what a program prints: (path, checksum or None); or a head, and then (path, part of the file)."""
+    if has_head and not answers:
+        return False
+    kinds: tuple[type, ...] = (bytes,) if has_head else (str, type(None))
+    return all(
+        isinstance(each, tuple) and len(each) == _PAIR and isinstance(each[0], str) and isinstance(each[1], kinds)
+        for each in answers[has_head:]
+    )
 
 
 def _parent(path: str) -> str:

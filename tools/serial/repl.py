@@ -23,7 +23,7 @@ ENTER_S = 3.0  # how long one try takes
 PATIENCE_S = 8.0  # how long a board may be silent while it writes to its flash; without a limit we would wait for ever
 LIMIT_S = 60.0  # how long one program may take, even if the board prints all the time
 CHUNK = 256  # bytes that one program writes: it has to fit into the memory of the board
-PROMPT_S = 1.0  # how long the prompt of the friendly REPL may take
+PROMPT_S = 3.0  # how long the prompt of the friendly REPL may take
 
 _ENTERED = b"raw REPL; CTRL-B to exit\r\n"
 _PROMPT = b">>> "
