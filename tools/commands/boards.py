@@ -32,7 +32,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.epilog = WHAT_IT_DOES
     parser.add_argument("port", nargs="*", help="serial ports, and folders of CIRCUITPY drives (default: all on USB, all drives)")
     parser.add_argument("--roster", metavar="FILE", help=f"the roster with the names of the boards (default: {ROSTER}, if it is there)")
-    parser.add_argument("--interrupt", action="store_true", help="also end the programs that answer, so that these boards tell all")
+    parser.add_argument("--interrupt", action="store_true", help="also end programs of earlier versions, which do not tell all")
     parser.add_argument("--json", action="store_true", help="for programs: an object on a line")
 
 

@@ -57,7 +57,7 @@ for path in %r:
         pass
 """
 # How the makers of a firmware write its name.
-_FIRMWARES = {"micropython": "MicroPython", "circuitpython": "CircuitPython"}
+FIRMWARES = {"micropython": "MicroPython", "circuitpython": "CircuitPython"}
 _HASHED = """
 import os, hashlib, gc
 gc.collect()
@@ -177,7 +177,7 @@ class SerialBoard:
         """Return what the board says about itself. Raises CommandError, Stopped."""
         names = [CONFIGURATION, CONFIGURATION + NEW, WRITTEN, WRITTEN + NEW]
         (platform, name, machine, number, *version), *parts = self._ask(_IDENTITY % (names,), 4)
-        firmware = " ".join(map(str, [_FIRMWARES.get(name, name), *version]))
+        firmware = " ".join(map(str, [FIRMWARES.get(name, name), *version]))
         found = Found("circuitpython" if name == "circuitpython" else str(platform), str(machine), number, firmware)
         for path, part in parts:
             found.texts[path] = found.texts.get(path, b"") + part
