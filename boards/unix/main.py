@@ -10,7 +10,7 @@ import json
 import sys
 import time
 
-from member import Loop, addresses, greet, join, load, say, serve, speak_on
+from member import Loop, NoConsole, addresses, greet, join, load, say, serve, speak_on
 from terminal import Terminal
 
 from faction.node import SENT
@@ -75,6 +75,19 @@ def signature(node):
     return node.machine.state + 8 * (node.has_started + 2 * (node.machine.collecting.count + 1024 * len(unheard)))
 
 
+class Deaf(NoConsole):
+    """Stands where there is no console. It reads what is typed, and forgets it: otherwise nobody would notice the end of the input."""
+
+    def __init__(self, node, terminal):
+        super().__init__(node)
+        self._terminal = terminal
+        self._byte = bytearray(1)
+
+    def poll(self):
+        if self._terminal.any():
+            self._terminal.readinto(self._byte)
+
+
 class Reporter:
     """What run does between two polls: it completes our own part in time, and prints what has changed."""
 
@@ -104,6 +117,7 @@ class Reporter:
 def run(node, transport, console, terminal, start_up_ms):
     """Run a node until the standard input ends."""
     greet(node)
+    console = Deaf(node, terminal) if console is None else console
     reporter = Reporter(node, transport, terminal, start_up_ms)
     Loop(node, console, reporter.step).run()
     reporter.report()

@@ -158,16 +158,18 @@ def furnish(flash, settings, program="unix"):
 _files = cache(build.board)
 
 
-class Bridge:
-    """Makes the serial line of an emulated micro:bit, a socket, a port that can be opened. Use it as a context."""
+class Port:
+    """A serial port that can be opened, with something at its other end: a subclass says in turn() what that does again and again.
 
-    def __init__(self, end):
-        self._socket = end
-        self._host, self._keep = os.openpty()
+    Use it as a context. ``port``: its name. ``host``: the other end.
+    """
+
+    def __init__(self):
+        self.host, self._keep = os.openpty()
         tty.setraw(self._keep)
         self.port = os.ttyname(self._keep)
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._carry)
+        self._thread = threading.Thread(target=self._run)
 
     def __enter__(self):
         self._thread.start()
@@ -176,16 +178,27 @@ class Bridge:
     def __exit__(self, *error):
         self._ended.set()
         self._thread.join()
-        os.close(self._host)
+        os.close(self.host)
         os.close(self._keep)
 
-    def _carry(self):
+    def _run(self):
         while not self._ended.is_set():
-            for source in select.select([self._host, self._socket], [], [], 0.05)[0]:
-                if source == self._host:
-                    microbit.send(self._socket, os.read(self._host, 64))
-                else:
-                    os.write(self._host, self._socket.recv(4096))
+            self.turn()
+
+
+class Bridge(Port):
+    """Makes the serial line of an emulated micro:bit, a socket, a port that can be opened."""
+
+    def __init__(self, end):
+        super().__init__()
+        self._socket = end
+
+    def turn(self):
+        for source in select.select([self.host, self._socket], [], [], 0.05)[0]:
+            if source == self.host:
+                microbit.send(self._socket, os.read(self.host, 64))
+            else:
+                os.write(self.host, self._socket.recv(4096))
 
 
 NAMES = ["north", "south", "east", "west", "door"]

@@ -1,15 +1,16 @@
 """Boards that are broken in some way: each gets one line that says what is wrong, and loses no file."""
 
 import os
-import threading
+import resource
+import subprocess
 import time
-import tty
 from contextlib import contextmanager, suppress
 
 import pytest
-from emulated import Board, wait
+from command import FACTION
+from emulated import Board, Port, wait
 from needs import NO_MICROPYTHON, require
-from test_deploy_keeps import BOARD, HEAD
+from test_deploy_keeps import BOARD, BOOT_OUT, HEAD
 
 from faction_tools import cli
 from faction_tools.dev.cluster import free_ports
@@ -35,38 +36,22 @@ def roster(folder, kind, transport="udp"):
     return str(path)
 
 
-class Fake:
+class Fake(Port):
     """Something at the end of a serial line that is no MicroPython: it is asked for an answer to what it has heard."""
 
     def __init__(self, answer):
+        super().__init__()
+        os.set_blocking(self.host, False)
         self._answer = answer
-        self._host, self._keep = os.openpty()
-        tty.setraw(self._keep)
-        os.set_blocking(self._host, False)
-        self.port = os.ttyname(self._keep)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._heard = b""
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error):
-        self._ended.set()
-        self._thread.join()
-        for each in (self._host, self._keep):
-            with suppress(OSError):
-                os.close(each)
-
-    def _run(self):
-        heard = b""
-        while not self._ended.is_set():
-            with suppress(BlockingIOError):
-                heard += os.read(self._host, 4096)
-            heard, said = self._answer(heard)
-            with suppress(BlockingIOError):
-                os.write(self._host, said)
-            time.sleep(0.002)
+    def turn(self):
+        with suppress(BlockingIOError):
+            self._heard += os.read(self.host, 4096)
+        self._heard, said = self._answer(self._heard)
+        with suppress(BlockingIOError):
+            os.write(self.host, said)
+        time.sleep(0.002)
 
 
 def silent(heard):
@@ -319,3 +304,20 @@ def test_a_board_that_keeps_printing_is_deployed_to(tmp_path):
         wait(lambda: b"ticktick" in board.said)
         assert cli.main(["deploy", board.port, "north", "--roster", roster(tmp_path, "esp32"), "--slice", "node"]) == 0
         assert (board.flash / "main.old.py").read_text() == STUBBORN
+
+
+def test_a_drive_that_gets_full_keeps_its_old_files(tmp_path):
+    drive = tmp_path / "CIRCUITPY"
+    drive.mkdir()
+    (drive / "boot_out.txt").write_text(BOOT_OUT)
+    (drive / "code.py").write_bytes(b"print('mine')\n")
+    words = ["deploy", str(drive), "north", "--roster", roster(tmp_path, "circuitpython")]
+
+    def no_room():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+
+    done = subprocess.run([*FACTION, *words], capture_output=True, text=True, timeout=120, preexec_fn=no_room)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done
+    assert done.stderr.endswith(".new: not written (File too large); free some space or make the drive writable, and run this again\n")
+    assert {path.name for path in drive.rglob("*") if path.is_file()} == {"boot_out.txt", "code.py"}
+    assert (drive / "code.py").read_bytes() == b"print('mine')\n"

@@ -175,7 +175,7 @@ def how_it_starts(order: Order) -> str:
     """Say how a program starts that was not started here."""
     if order.slice_name == "core":
         return "this slice starts nothing by itself; import faction in a program of your own"
-    return "run main.py there" if order.board.kind == "unix" else "CircuitPython restarts by itself"
+    return "run there: MICROPYPATH=lib:.frozen micropython main.py" if order.board.kind == "unix" else "CircuitPython restarts by itself"
 
 
 def summary(name: str, verb: str, made: Plan) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import CommandError, explain
 from .build import PROGRAMS
-from .found import CONFIGURATION, NEW, OWN
+from .found import CONFIGURATION, NEW, OWN, shown
 
 NAME = "application.py"
 # Names that a board has for itself, whatever kind it is, in lower case: a drive knows no case.
@@ -54,7 +54,9 @@ def _is_left_out(name: str) -> bool:
 
 
 def _refuse(path: Path, name: str, ours: set[str]) -> None:
-    """Refuse a file whose name faction needs on the board."""
+    """Refuse a file whose name faction needs on the board, or no board can have."""
+    if not name.isprintable():  # nor is what is no UTF-8
+        raise CommandError(f"{shown(path)}: has a character in its name that a board cannot have; rename it")
     low = name.lower()
     if low in _TAKEN | ours or low.startswith(OWN + "/") or low == OWN or low.endswith(NEW):
         raise CommandError(f"{path}: faction has a file of this name on the board; give yours another name")

@@ -25,6 +25,7 @@ from .serial_board import SerialBoard
 __all__ = ["DeployError", "Order", "Outcome", "Progress", "Stopped", "Target", "deploy"]
 
 WAIT_S = 15.0  # how long a board may take to greet
+_BUILDING = Lock()
 
 
 class Target(Protocol):
@@ -104,7 +105,7 @@ def deploy(order: Order, progress: Progress, stop: Event) -> Outcome:
             progress.note(note)
         if order.is_dry:
             return Outcome(made)
-        _copy(target, made, found, progress, stop)
+        _copy(order.port, target, made, found, progress, stop)
         progress.copied(made)
         if not _starts(files):
             return Outcome(made)
@@ -117,7 +118,8 @@ def deploy(order: Order, progress: Progress, stop: Event) -> Outcome:
 def _files(order: Order, progress: Progress) -> tuple[dict[str, bytes], list[str] | None]:
     """Return all files of a board, and which of them are the user's; None in their place: the example is among the files."""
     board = order.board
-    files = dict(_built(board.kind, order.slice_name))
+    with _BUILDING:  # several boards at the same time would build the same
+        files = dict(_built(board.kind, order.slice_name))
     configuration = order.roster.configuration(board)
     if "console.py" not in build.SLICES[order.slice_name]:
         configuration["console"] = "off"
@@ -169,7 +171,7 @@ def _starts(files: dict[str, bytes]) -> bool:
     return "main.py" in files or "code.py" in files
 
 
-def _copy(target: Target, made: Plan, found: Found, progress: Progress, stop: Event) -> None:
+def _copy(where: str, target: Target, made: Plan, found: Found, progress: Progress, stop: Event) -> None:
     """Write all new files beside the old ones, then put them in their places. Until then, what is new goes if something fails."""
     written = made.written
     try:
@@ -185,12 +187,12 @@ def _copy(target: Target, made: Plan, found: Found, progress: Progress, stop: Ev
         raise
     if written or made.removed or made.kept:
         target.swap(made)
-        _verify(target, made, found)
+        _verify(where, target, made, found)
 
 
-def _verify(target: Target, made: Plan, found: Found) -> None:
+def _verify(where: str, target: Target, made: Plan, found: Found) -> None:
     """Compare what is there in the end. Raises DeployError."""
     target.look(found, sorted(made.contents))
     for path, content in made.contents.items():
         if found.files.get(path) != digest(content):
-            raise DeployError(f"{path}: is not what was sent; run this again")
+            raise DeployError(f"{where}: {path}: is not what was sent; run this again")

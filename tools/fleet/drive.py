@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ..errors import named
 from .found import CONFIGURATION, NEW, OWN, WRITTEN, DeployError, Found, digest
 from .plan import Plan
 
@@ -67,8 +68,8 @@ class Drive:
 
     def write(self, path: str, content: bytes) -> None:
         """Write a file. Raises DeployError."""
-        with self._written():
-            target = self.folder / path
+        target = self.folder / path
+        with self._written(), named(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("wb") as file:
                 file.write(content)

@@ -76,3 +76,8 @@ def is_inside(path: str) -> bool:
 def digest(content: bytes) -> str:
     """Return the SHA-256 of a content, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+def shown(value: object) -> str:
+    """Return what a board says of itself, or the name of a file, as a short text that a terminal can show."""
+    return ascii(str(value)[-60:])[1:-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .found import CONFIGURATION, OWN, DeployError, Found
+from .found import CONFIGURATION, OWN, DeployError, Found, shown
 from .roster import BoardEntry, Roster
 
 # sys.platform of each kind of board.
@@ -91,8 +91,3 @@ def name_in(was: dict[str, Any]) -> Any:
     if isinstance(peers, list) and isinstance(names, list) and peer_id in peers and len(names) == len(peers):
         return names[peers.index(peer_id)]
     return peer_id
-
-
-def shown(value: Any) -> str:
-    """Return what a board says of itself as a short text that a terminal can show."""
-    return str(value)[:60].encode("unicode_escape").decode()
