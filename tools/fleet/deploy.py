@@ -146,17 +146,9 @@ def _with_application(files: dict[str, bytes], path: Path) -> tuple[dict[str, by
     return {**files, **own}, list(own)
 
 
-_building = Lock()
-
-
-def _built(kind: str, slice_name: str) -> dict[str, bytes]:
-    """Build once for all boards of a kind, also if several threads ask at the same time."""
-    with _building:
-        return _built_once(kind, slice_name)
-
-
 @lru_cache
-def _built_once(kind: str, slice_name: str) -> dict[str, bytes]:
+def _built(kind: str, slice_name: str) -> dict[str, bytes]:
+    """Build once for all boards of a kind."""
     return build.board(kind, slice_name)
 
 
