@@ -123,6 +123,8 @@ class _Shown:
 
     def copied(self, made: Plan) -> None:
         """Print what was copied."""
+        from ..shown.deployed import summary
+
         self._say(summary(self._name, "copied", made))
 
     def _say(self, text: str) -> None:
@@ -162,6 +164,8 @@ def _number(text: str) -> float:
 
 def _tell(order: Order, outcome: Outcome) -> None:
     """Print what was done."""
+    from ..shown.deployed import how_it_starts, summary
+
     name, made = order.board.name, outcome.plan
     if order.is_dry:
         print(summary(name, "would copy", made))
@@ -169,14 +173,3 @@ def _tell(order: Order, outcome: Outcome) -> None:
         print("\n".join(["  + " + path for path in made.copied] + renamed + ["  - " + path for path in made.removed]))
         return
     print(f"{name}: {outcome.greeting or how_it_starts(order)}")
-
-
-def how_it_starts(order: Order) -> str:
-    """Say how a program starts that was not started here."""
-    if order.slice_name == "core":
-        return "this slice starts nothing by itself; import faction in a program of your own"
-    return "run there: MICROPYPATH=lib:.frozen micropython main.py" if order.board.kind == "unix" else "CircuitPython restarts by itself"
-
-
-def summary(name: str, verb: str, made: Plan) -> str:
-    return f"{name}: {verb} {len(made.copied)} files, removed {len(made.removed)}, {len(made.unchanged)} unchanged"

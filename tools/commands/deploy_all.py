@@ -10,7 +10,6 @@ from threading import Event, Lock
 from typing import TYPE_CHECKING, TextIO
 
 from ..errors import CommandError
-from .deploy import how_it_starts, summary
 from .probe import NO_PORT
 
 if TYPE_CHECKING:
@@ -172,10 +171,14 @@ class _Shown:
 
     def copied(self, made: Plan) -> None:
         """Print what was copied."""
+        from ..shown.deployed import summary
+
         self._say(summary(self._name, "copied", made))
 
 
 def _told(order: Order, outcome: Outcome) -> str:
+    from ..shown.deployed import how_it_starts, summary
+
     if order.is_dry:
         return summary(order.board.name, "would copy", outcome.plan)
     return f"{order.board.name}: {outcome.greeting or how_it_starts(order)}"
