@@ -15,7 +15,7 @@ import serial
 from command import FACTION
 from emulated import states, wait
 from needs import NO_MICROPYTHON, require
-from test_deploy_all import MINE, PRINTS, Desk, files, held, shell
+from test_deploy_all import MINE, PRINTS, RUNS, Desk, files, held, shell
 from test_deploy_broken import FAULTS, Fake, echo, modem, noise, silent
 from test_deploy_keeps import BOOT_OUT
 from test_probe import EARLIER
@@ -25,9 +25,6 @@ from faction_tools.fleet import drives, plugged
 from faction_tools.fleet.roster import load
 
 require(NO_MICROPYTHON)
-
-
-RUNS = {"notes.txt": b"mine", "main.py": b"import time\nprint('my own program')\nwhile True:\n    time.sleep(1)\n"}
 
 
 @pytest.fixture
@@ -94,18 +91,21 @@ def test_a_program_that_answers_is_not_interrupted(desk):
     assert (first["kind"], first["firmware"], first["hardware_id"]) == ("esp32", "MicroPython 1.28.0", "0a01")
     assert [board.said.count(b"faction: node") for board in desk.boards] == greeted
     assert found[desk.boards[1].port]["machine"] == "Generic ESP32 module with ESP32"
-    again, _ = listed(desk, "--interrupt", *ports(desk))
-    assert not again[desk.boards[0].port]["is_running"] and again[desk.boards[0].port]["hardware_id"] == "0a01"
-    wait(lambda: all(board.said.count(b"faction: node") > before for board, before in zip(desk.boards, greeted)))
+    assert listed(desk, "--interrupt", *ports(desk))[0] == found
+    assert [board.said.count(b"faction: node") for board in desk.boards] == greeted
 
 
 def test_a_board_of_an_earlier_version_is_not_interrupted_either(desk):
     desk.write(("north", "esp32", "0a01"))
-    board = desk.plug_in("esp32", "0a01", **{"main.py": EARLIER.encode()})
+    program = {"main.py": b"print('hello')\n" + EARLIER.encode()}
+    board = desk.plug_in("esp32", "0a01", **program)
     done = boards(desk, board.port)
     assert row(done, board.port)[1:] == ["answers", "says north of x, not in the roster"], done.stdout
     assert "answers: an earlier version of faction answers, so it was not interrupted; with --interrupt it is" in done.stdout
-    assert b"Traceback" not in board.said
+    assert b"Traceback" not in board.said and board.said.count(b"hello") == 1
+    found, _ = listed(desk, "--interrupt", board.port)
+    assert (found[board.port]["name"], found[board.port]["is_running"]) == ("north", False)
+    wait(lambda: board.said.count(b"hello") == 2)
 
 
 def test_a_board_at_its_repl_stays_there(desk):

@@ -40,6 +40,7 @@ name = "{name}"
 kind = "{kind}"       # on the shelf
 {more}
 """
+RUNS = {"notes.txt": b"mine", "main.py": b"import time\nprint('my own program')\nwhile True:\n    time.sleep(1)\n"}
 MINE = {"notes.txt": b"mine", "main.py": b"print('my own program')\n"}
 
 
@@ -117,17 +118,20 @@ def test_each_board_gets_its_own_files_by_its_hardware_id(desk):
     assert done.stdout.splitlines()[-1] == "3 of 3 boards deployed; not plugged in: gone"
     assert desk.path.read_bytes() == before
     again = desk.deploy()
-    assert len(re.findall("copied 0 files", again.stdout)) == 3 and again.returncode == 0, again.stdout
+    assert again.stdout.count(" faction: node ") == 3 and len(re.findall("copied 0 files", again.stdout)) == 3 and again.returncode == 0, (
+        again.stdout
+    )
 
 
 def test_an_unknown_board_without_a_terminal_is_a_clear_line_and_the_others_go_on(desk):
     before = desk.write(("north", "esp32", "0a01"), ("south", "esp32", None), ("door", "rp2040", None))
-    good, unknown = desk.plug_in("esp32", "0a01"), desk.plug_in("esp32", "0a99", **MINE)
+    good, unknown = desk.plug_in("esp32", "0a01"), desk.plug_in("esp32", "0a99", **RUNS)
+    wait(lambda: b"my own program" in unknown.said)
     done = desk.deploy()
     remedy = "run this in a terminal to be asked for its place, or write its hardware_id into the roster: free are south"
     assert done.stderr == f"{unknown.port}: hardware id 0a99: is not in the roster; {remedy}\n" and done.returncode == 2
     assert done.stdout.splitlines()[-1] == "1 of 2 boards deployed; not plugged in: south, door; without a place: 1"
-    assert id_on(good) == 0 and files(unknown) == MINE and desk.path.read_text() == before
+    assert id_on(good) == 0 and files(unknown) == RUNS and desk.path.read_text() == before
     wait(lambda: unknown.said.count(b"my own program") >= 2)  # it runs again
 
 

@@ -21,8 +21,8 @@ NO_ANSWER = 3  # exit code, as that of faction probe
 
 WHAT_IT_DOES = """\
 A board whose program answers at its console goes on, undisturbed. The program of any other board is interrupted for some
-seconds, by ctrl-C, to ask who it is; then the board starts it again, as after power-on. So does each board with --interrupt.
-A board at its REPL stays there. A drive is only read.
+seconds, by ctrl-C, to ask who it is; then the board starts it again, as after power-on. With --interrupt so does a board of
+an earlier version, whose console does not tell its hardware id. A board at its REPL stays there. A drive is only read.
 """
 
 

@@ -85,8 +85,9 @@ def look(
 ) -> list[Plugged]:
     """Ask at all places at the same time, and return what is there.
 
-    interrupts: also a board whose console answers is interrupted: one of an earlier version tells all only then. What was
-    interrupted starts again. advance: is called with each board, in a thread of its own. Raises KeyboardInterrupt after ctrl-C.
+    A board whose console answers is not interrupted. interrupts: one of an earlier version is, as its console does not tell its
+    hardware id. What was interrupted starts again. advance: is called with each board, in a thread of its own. Raises
+    KeyboardInterrupt after ctrl-C.
     """
     numbers = line.usb_numbers()
 
@@ -103,8 +104,8 @@ def _of_place(place: str, roster: Roster | None, stop: Event, interrupts: bool, 
     try:
         if Path(place).is_dir():
             return _of_drive(Path(place))
-        running, is_at_repl = (None, False) if interrupts else _at_console(place, stop)
-        if running is None:
+        running, is_at_repl = _at_console(place, stop)
+        if running is None or (interrupts and not running.platform):
             return _at_repl(place, stop, is_at_repl)
         running.hardware_id = running.hardware_id or _known(number, roster)
         return running
