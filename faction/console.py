@@ -91,6 +91,7 @@ _DELETE = const(127)
 _NO_MEMORY = b"\r\nout of memory: the rest of the answer is left out\r\nfaction> "
 _NO_MEMORY_JSON = b'\r\n{"faction": "error", "text": "out of memory: ask again"}\r\nfaction> '
 
+about: "tuple[tuple[str, str], ...]" = ()  # what config says of the board itself; boards/common/member.py fills it in
 served: "Answers | None" = None  # the answers of the latest Console, for probe at the REPL
 
 
@@ -310,7 +311,7 @@ class Answers:
             ("frames_per_minute", node.frames_per_minute),
             ("protocol", node.wire.outbox[2]),
             ("has_key", len(node.wire.proof) > 0),
-        )
+        ) + about
         if as_json:
             yield from _object("config", *pairs)
         else:

@@ -49,13 +49,17 @@ def own_id(settings, hardware_id=None):
     Raises ValueError if neither has an id, or if the two disagree: then these files belong to another board.
     """
     known = settings.get("hardware_ids", {})
-    text = None if hardware_id is None else "".join(["%02x" % byte for byte in hardware_id])
+    text = None if hardware_id is None else _hexadecimal(hardware_id)
     peer_id = settings.get("peer_id", known.get(text))
     if peer_id is None:
         raise ValueError("faction.json: hardware id %s: not in the roster; add it, and deploy again" % text)
     if known.get(text, peer_id) != peer_id or (text is not None and peer_id in known.values() and text not in known):
         raise ValueError("faction.json: peer_id %d: belongs to another board than %s; deploy to the right one" % (peer_id, text))
     return peer_id
+
+
+def _hexadecimal(data):
+    return "".join(["%02x" % byte for byte in data])
 
 
 def addresses(settings):
@@ -121,10 +125,24 @@ def serve(settings, transport, stream, hardware_id=None, errors=None):
     from faction.console import Console
     from faction.journal import Journal
 
+    introduce(hardware_id)
     journal = Journal(configure(settings, hardware_id))
     node = make(settings, transport, hardware_id, journal)
     journal.follow(node)
     return node, Console(node, stream, journal, settings.get("names", ()), settings.get("console_control", False), errors)
+
+
+def introduce(hardware_id=None):
+    """Let the console say, in its answer to config, what this board is: so faction boards knows it without ending its program."""
+    import faction.console
+
+    about = sys.implementation
+    faction.console.about = (
+        ("platform", sys.platform),
+        ("firmware", "%s %s" % (about.name, ".".join([str(part) for part in about.version[:3]]))),
+        ("machine", getattr(about, "_machine", "")),
+        ("hardware_id", "" if hardware_id is None else _hexadecimal(hardware_id)),
+    )
 
 
 class _Voice:

@@ -21,8 +21,8 @@ NO_ANSWER = 3  # exit code, as that of faction probe
 
 WHAT_IT_DOES = """\
 A board whose program answers at its console goes on, undisturbed. The program of any other board is interrupted for some
-seconds, by ctrl-C, to ask who it is; then the board starts it again, as after power-on. So does each board with --interrupt.
-A board at its REPL stays there. A drive is only read.
+seconds, by ctrl-C, to ask who it is; then the board starts it again, as after power-on. With --interrupt so does a board of
+an earlier version, whose console does not tell its hardware id. A board at its REPL stays there. A drive is only read.
 """
 
 
@@ -32,13 +32,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.epilog = WHAT_IT_DOES
     parser.add_argument("port", nargs="*", help="serial ports, and folders of CIRCUITPY drives (default: all on USB, all drives)")
     parser.add_argument("--roster", metavar="FILE", help=f"the roster with the names of the boards (default: {ROSTER}, if it is there)")
-    parser.add_argument("--interrupt", action="store_true", help="also end the programs that answer, so that these boards tell all")
+    parser.add_argument("--interrupt", action="store_true", help="also end programs of earlier versions, which do not tell all")
     parser.add_argument("--json", action="store_true", help="for programs: an object on a line")
 
 
 def run(options: argparse.Namespace) -> int:
     """Ask all boards at the same time, and show what they are."""
     from ..fleet import plugged, roster
+    from ..serial.together import ended_like_ctrl_c
     from ..shown.progress import busy
 
     known = roster.load(options.roster or ROSTER) if options.roster or Path(ROSTER).exists() else None
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     if not places:
         print(NO_PORT, file=sys.stderr)
         return NO_ANSWER
-    with busy(f"asking {len(places)} board{'s' if len(places) > 1 else ''}"):
+    with ended_like_ctrl_c(), busy(f"asking {len(places)} board{'s' if len(places) > 1 else ''}"):
         found = plugged.look(places, known, Event(), options.interrupt)
     code = NO_ANSWER if any(board.fault for board in found) else 0
     _show(found, known, code, options.json)

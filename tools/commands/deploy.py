@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
-import signal
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -27,8 +25,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     from ..fleet.build import SLICES
 
-    parser.add_argument("port", help="a serial port; for CircuitPython, the folder of its mounted drive, CIRCUITPY")
-    parser.add_argument("board", help="the name or id of the board in the roster")
+    parser.add_argument("port", nargs="?", help="a serial port; for CircuitPython, the folder of its mounted drive, CIRCUITPY")
+    parser.add_argument("board", nargs="?", help="the name or id of the board in the roster")
+    parser.add_argument("--all", nargs="*", metavar="PORT", help="all boards that are plugged in, or those at these ports, in parallel")
     parser.add_argument("--roster", default=ROSTER, metavar="FILE", help=f"a TOML or JSON file (default: {ROSTER})")
     parser.add_argument("--slice", choices=SLICES, default="full", help="how much of the package (default: full)")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
@@ -41,6 +40,10 @@ def run(options: argparse.Namespace) -> int:
     from ..fleet import roster
     from ..fleet.deploy import Order
 
+    if options.all is not None:
+        return _run_all(options)
+    if options.port is None or options.board is None:
+        raise CommandError("deploy: needs a port and a board, such as /dev/ttyACM0 north; or write --all for all that are plugged in")
     checked = roster.load(options.roster)
     board = checked.board(options.board)
     seconds = _seconds(options, board)
@@ -51,29 +54,28 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _run_all(options: argparse.Namespace) -> int:
+    from .deploy_all import run_all
+
+    if options.port is not None:
+        words = " ".join(filter(None, [options.port, options.board]))
+        raise CommandError(f"deploy {words} --all: --all finds out which board is where; leave out --all, or write --all {options.port}")
+    _refuse_wait(options)
+    return run_all(options, WAIT_SECONDS if options.wait is None else _number(options.wait))
+
+
 def _work(order: Order, shown: _Shown) -> Outcome:
     """Deploy in a thread. Ctrl-C asks it to end: so it never cuts off what the board is doing."""
     from ..fleet.deploy import Stopped, deploy
+    from ..serial.together import ended_like_ctrl_c
 
     stop = Event()
-    with _ended_like_ctrl_c(), ThreadPoolExecutor(1) as pool:
+    with ended_like_ctrl_c(), ThreadPoolExecutor(1) as pool:
         future = pool.submit(deploy, order, shown, stop)
         try:
             return _result(future, stop)
         except Stopped:
             raise KeyboardInterrupt from None
-
-
-@contextmanager
-def _ended_like_ctrl_c() -> Iterator[None]:
-    """Let the end of the terminal, and kill, do what ctrl-C does: otherwise they would leave the board without its program."""
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = [(number, signal.signal(number, signal.default_int_handler)) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
 
 
 def _result(future: Future[Outcome], stop: Event) -> Outcome:
@@ -121,7 +123,9 @@ class _Shown:
 
     def copied(self, made: Plan) -> None:
         """Print what was copied."""
-        self._say(_summary(self._name, "copied", made))
+        from ..shown.deployed import summary
+
+        self._say(summary(self._name, "copied", made))
 
     def _say(self, text: str) -> None:
         self._stage.close()
@@ -133,39 +137,39 @@ def _seconds(options: argparse.Namespace, board: BoardEntry) -> float:
     """Return how long to wait for the first words. Raises CommandError if --wait is wrong, or nothing will be waited for."""
     if options.wait is None:
         return WAIT_SECONDS
-    for nothing, reason in (
-        (options.dry_run, "--dry-run and --wait cannot work together: nothing is copied"),
-        (options.slice == "core", "--slice core and --wait cannot work together: this slice has no program that says something"),
-        (board.kind == "circuitpython", f"--wait {options.wait}: nobody waits for {board.name}: it restarts by itself"),
-    ):
-        if nothing:
-            raise CommandError(f"{reason}; leave out --wait")
+    _refuse_wait(options)
+    if board.kind == "circuitpython":
+        raise CommandError(f"--wait {options.wait}: nobody waits for {board.name}: it restarts by itself; leave out --wait")
+    return _number(options.wait)
+
+
+def _refuse_wait(options: argparse.Namespace) -> None:
+    """Refuse --wait where nothing will be waited for. Raises CommandError."""
+    if options.wait is not None and options.dry_run:
+        raise CommandError("--dry-run and --wait cannot work together: nothing is copied; leave out --wait")
+    if options.wait is not None and options.slice == "core":
+        raise CommandError("--slice core and --wait cannot work together: this slice has no program that says something; leave out --wait")
+
+
+def _number(text: str) -> float:
+    """Return the seconds of --wait. Raises CommandError."""
     try:
-        seconds = float(options.wait)
+        seconds = float(text)
     except ValueError:
         seconds = math.nan
     if not 0 < seconds <= 3600:
-        raise CommandError(f"--wait {options.wait}: not a number of seconds above 0 and up to 3600; write, for example, --wait 30")
+        raise CommandError(f"--wait {text}: not a number of seconds above 0 and up to 3600; write, for example, --wait 30")
     return seconds
 
 
 def _tell(order: Order, outcome: Outcome) -> None:
     """Print what was done."""
+    from ..shown.deployed import how_it_starts, summary
+
     name, made = order.board.name, outcome.plan
     if order.is_dry:
-        print(_summary(name, "would copy", made))
+        print(summary(name, "would copy", made))
         renamed = [f"  ~ {path} -> {new}" for path, new in made.kept.items()]
         print("\n".join(["  + " + path for path in made.copied] + renamed + ["  - " + path for path in made.removed]))
         return
-    print(f"{name}: {outcome.greeting or _how_it_starts(order)}")
-
-
-def _how_it_starts(order: Order) -> str:
-    """Say how a program starts that was not started here."""
-    if order.slice_name == "core":
-        return "this slice starts nothing by itself; import faction in a program of your own"
-    return "run there: MICROPYPATH=lib:.frozen micropython main.py" if order.board.kind == "unix" else "CircuitPython restarts by itself"
-
-
-def _summary(name: str, verb: str, made: Plan) -> str:
-    return f"{name}: {verb} {len(made.copied)} files, removed {len(made.removed)}, {len(made.unchanged)} unchanged"
+    print(f"{name}: {outcome.greeting or how_it_starts(order)}")

@@ -20,7 +20,7 @@ from .drives import mounted
 from .found import CONFIGURATION, Found
 from .identity import kind_of, name_in
 from .roster import BoardEntry, Roster
-from .serial_board import SerialBoard
+from .serial_board import FIRMWARES, SerialBoard
 
 CONSOLE_S = 1.5  # how long a console may take to answer; a program that does not answer is interrupted then
 
@@ -34,7 +34,7 @@ class Plugged:
     ``platform``, ``machine``, ``firmware``, ``hardware_id``  what it says of itself; empty if nobody asked
     ``said``         the name or the id that it has by the configuration on it; None: it has none
     ``cluster``      the cluster of that configuration
-    ``is_running``   its program answered, so it was not interrupted, and not asked for all of this
+    ``is_running``   its program answered, so it was not interrupted; one of an earlier version does not tell all of this
     ``fault``        why nothing is known of it: one line; empty if something is
     """
 
@@ -53,12 +53,17 @@ class Plugged:
         """Return the board of the roster with its hardware id."""
         return next((each for each in roster.boards if self.hardware_id and each.hardware_id == self.hardware_id), None)
 
-    def claimed(self, roster: Roster) -> BoardEntry | None:
-        """Return the board of the roster that it is by the configuration on it, if the roster has no hardware id for that one."""
+    def named(self, roster: Roster) -> BoardEntry | None:
+        """Return the board of the roster that it is by the configuration on it."""
         if self.said is None or self.cluster not in (None, roster.cluster):
             return None
-        fitting = [each for each in roster.boards if self.said in (each.name, each.id) and self.kind in (None, each.kind)]
-        return next((each for each in fitting if each.hardware_id is None), None)
+        named = [each for each in roster.boards if self.said in (each.name, each.id) and self.kind in (None, each.kind)]
+        return named[0] if named else None
+
+    def claimed(self, roster: Roster) -> BoardEntry | None:
+        """Return the same, if the roster has no hardware id for that board: then nothing speaks against it."""
+        named = self.named(roster)
+        return named if named is not None and named.hardware_id is None else None
 
 
 def places() -> list[str]:
@@ -80,8 +85,9 @@ def look(
 ) -> list[Plugged]:
     """Ask at all places at the same time, and return what is there.
 
-    interrupts: also a board whose console answers is interrupted, as only so it tells its hardware id. Whatever was interrupted
-    starts again. advance: is called with each board, in a thread of its own. Raises KeyboardInterrupt after ctrl-C.
+    A board whose console answers is not interrupted. interrupts: one of an earlier version is, as its console does not tell its
+    hardware id. What was interrupted starts again. advance: is called with each board, in a thread of its own. Raises
+    KeyboardInterrupt after ctrl-C.
     """
     numbers = line.usb_numbers()
 
@@ -98,10 +104,10 @@ def _of_place(place: str, roster: Roster | None, stop: Event, interrupts: bool, 
     try:
         if Path(place).is_dir():
             return _of_drive(Path(place))
-        running, is_at_repl = (None, False) if interrupts else _at_console(place, stop)
-        if running is None:
+        running, is_at_repl = _at_console(place, stop)
+        if running is None or (interrupts and not running.platform):
             return _at_repl(place, stop, is_at_repl)
-        running.hardware_id = _known(number, roster)
+        running.hardware_id = running.hardware_id or _known(number, roster)
         return running
     except CommandError as error:
         return Plugged(place, fault=str(error))
@@ -132,10 +138,19 @@ def _at_console(port: str, stop: Event) -> tuple[Plugged | None, bool]:
             check("probe", probe, port)
             check("config", config, port)
             if not board.is_at_repl:
-                said = probe["id"] if probe["name"] is None else probe["name"]
-                firmware = f"faction {config['version']}"
-                return Plugged(port, firmware=firmware, said=said, cluster=config["cluster"], is_running=True), False
+                return _of_answers(port, probe, config), False
         return None, board.is_at_repl
+
+
+def _of_answers(port: str, probe: dict[str, Any], config: dict[str, Any]) -> Plugged:
+    """Return what a console has said. One of an earlier version says nothing of its hardware and its firmware."""
+    name, _, version = config.get("firmware", "").partition(" ")
+    platform = "circuitpython" if name == "circuitpython" else config.get("platform", "")
+    found = Found(platform, config.get("machine", ""), config.get("hardware_id"), f"{FIRMWARES.get(name, name)} {version}".strip())
+    board = _of_found(port, found)
+    board.said = probe["id"] if probe["name"] is None else probe["name"]
+    board.cluster, board.is_running = config["cluster"], True
+    return board
 
 
 def _at_repl(port: str, stop: Event, is_at_repl: bool) -> Plugged:

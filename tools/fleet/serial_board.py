@@ -35,14 +35,13 @@ if not kind:
 def chip():
     try:
         from machine import unique_id
-        return unique_id()
-    except Exception:
-        pass
-    try:
-        from microcontroller import cpu
+    except ImportError:
+        try:
+            from microcontroller import cpu
+        except ImportError:
+            return b''
         return cpu.uid
-    except Exception:
-        return b''
+    return unique_id()
 number = ''.join(['%%02x' %% byte for byte in chip()]) or None
 version = '.'.join([str(part) for part in about[1][:3]])
 print(repr((sys.platform, about[0], kind, number, version)))
@@ -58,7 +57,7 @@ for path in %r:
         pass
 """
 # How the makers of a firmware write its name.
-_FIRMWARES = {"micropython": "MicroPython", "circuitpython": "CircuitPython"}
+FIRMWARES = {"micropython": "MicroPython", "circuitpython": "CircuitPython"}
 _HASHED = """
 import os, hashlib, gc
 gc.collect()
@@ -177,8 +176,8 @@ class SerialBoard:
     def identify(self) -> Found:
         """Return what the board says about itself. Raises CommandError, Stopped."""
         names = [CONFIGURATION, CONFIGURATION + NEW, WRITTEN, WRITTEN + NEW]
-        (platform, name, machine, number, version), *parts = self._ask(_IDENTITY % (names,), 5)
-        firmware = f"{_FIRMWARES.get(name, name)} {version}"
+        (platform, name, machine, number, *version), *parts = self._ask(_IDENTITY % (names,), 4)
+        firmware = " ".join(map(str, [FIRMWARES.get(name, name), *version]))
         found = Found("circuitpython" if name == "circuitpython" else str(platform), str(machine), number, firmware)
         for path, part in parts:
             found.texts[path] = found.texts.get(path, b"") + part
@@ -245,7 +244,7 @@ class SerialBoard:
         return words.greeting
 
     def _ask(self, program: str, fields: int) -> Iterator[tuple[Any, ...]]:
-        """Run a program on the board, and iterate the tuples that it prints: the first one with so many fields. Raises CommandError."""
+        """Run a program on the board, and iterate the tuples that it prints: the first has so many fields, or more. Raises CommandError."""
         try:
             lines = self._repl.run(program + _END).split("\n")
         except ProgramError as error:
@@ -253,7 +252,7 @@ class SerialBoard:
         try:
             answers = [ast.literal_eval(line.strip()) for line in lines[:-2]]
             is_good = lines[-2].strip() == "end" and all(isinstance(answer, tuple) and len(answer) == 2 for answer in answers[1:])
-            is_good = is_good and (not answers or len(answers[0]) == fields)
+            is_good = is_good and (not answers or len(answers[0]) >= fields)
         except (ValueError, SyntaxError, TypeError, IndexError, RecursionError, MemoryError):
             is_good = False
         if not is_good or not _are_pairs(answers, fields > _PAIR):

@@ -7,13 +7,14 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import Table
 
 from ..errors import named
 from ..toml.strict import parse_toml
@@ -70,9 +71,23 @@ def _put(roster: Any, ids: Mapping[int, str]) -> None:
     left = dict(ids)
     for board in roster["boards"]:
         if board["id"] in left:
-            board["hardware_id"] = left.pop(board["id"])
+            with _end_before_comments(board):
+                board["hardware_id"] = left.pop(board["id"])
     if left:
         raise KeyError(*left)
+
+
+@contextmanager
+def _end_before_comments(board: Any) -> Iterator[None]:
+    """Let a table of TOML end with its last field meanwhile: the comments behind it belong to the next table, for people."""
+    body = board.value.body if isinstance(board, Table) else []
+    start = len(body)
+    while start and body[start - 1][0] is None:
+        start -= 1
+    comments = body[start:]
+    del body[start:]
+    yield
+    body.extend(comments)
 
 
 def _indent(text: str) -> int | str | None:

@@ -60,6 +60,10 @@ class Configuration(BaseModel):
     frames_per_minute: Optional[int] = None
     protocol: Optional[int] = None
     has_key: Optional[bool] = None
+    platform: str = ""
+    firmware: str = ""
+    machine: str = ""
+    hardware_id: str = ""
 
 
 class Stats(BaseModel):

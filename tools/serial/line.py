@@ -15,11 +15,15 @@ from threading import Event
 from typing import Any
 
 import serial
+from mpremote import transport_serial
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 from serial.tools import list_ports
 
 from ..errors import CommandError
+
+# mpremote prints what it does not understand. What we say of it goes where it belongs, so its module gets a print that is silent.
+transport_serial.print = lambda *words, **options: None
 
 BAUDRATE = 115200
 TRIES = 3  # an answer is damaged if the board's program prints something in the middle of it
@@ -103,6 +107,7 @@ class BoardLine:
         with suppress(OSError, serial.SerialException):
             if self._transport.in_raw_repl:
                 self._transport.exit_raw_repl()
+        with suppress(OSError, serial.SerialException):
             self._transport.serial = self._serial  # to close, mpremote sets attributes of the port itself
             self._transport.close()
 

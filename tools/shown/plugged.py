@@ -12,7 +12,7 @@ from ..fleet.plugged import Plugged
 from ..fleet.roster import Roster
 from ..serial.report import printable
 
-ANSWERS = "answers: the program of this board answers, so it was not interrupted; with --interrupt it is, and tells all of itself"
+ANSWERS = "answers: an earlier version of faction answers, so it was not interrupted; with --interrupt it is, and tells all of itself"
 
 
 def show(boards: Sequence[Plugged], roster: Roster | None, console: Console) -> None:
@@ -20,10 +20,8 @@ def show(boards: Sequence[Plugged], roster: Roster | None, console: Console) -> 
     known = [board for board in boards if not board.fault]
     if known:
         console.print(_table(known, roster, is_wide=console.width >= 100))
-    if any(board.is_running for board in known):
-        console.print(
-            Text("answers: its program was not interrupted; with --interrupt it is, and tells all of itself", "dim"), soft_wrap=True
-        )
+    if any(board.is_running and not board.platform for board in known):
+        console.print(Text(ANSWERS, "dim"), soft_wrap=not console.is_terminal)
     for board in boards:
         if board.fault:
             console.print(Text("! " + board.fault, "bold red"), highlight=False, soft_wrap=not console.is_terminal)
@@ -34,13 +32,13 @@ def _table(boards: Sequence[Plugged], roster: Roster | None, is_wide: bool) -> T
     for name in ("port", "kind", "firmware", "hardware id", "board", *(["machine"] if is_wide else [])):
         table.add_column(name, overflow="fold", no_wrap=name in ("kind",))
     for board in boards:
-        cells = [board.place, _kind(board), board.firmware, board.hardware_id or ("answers" if board.is_running else "none")]
+        cells = [board.place, _kind(board), board.firmware, board.hardware_id or ("none" if board.platform else "answers")]
         table.add_row(*map(printable, cells), Text(name_of(board, roster)), *([printable(board.machine)] if is_wide else []))
     return table
 
 
 def _kind(board: Plugged) -> str:
-    return "" if board.is_running else board.kind or f"({board.platform})"
+    return board.kind or (f"({board.platform})" if board.platform else "")
 
 
 def name_of(board: Plugged, roster: Roster | None) -> str:
@@ -51,7 +49,19 @@ def name_of(board: Plugged, roster: Roster | None) -> str:
     if board.said is None:
         return "new"
     said = f"says {printable(str(board.said))}"
-    if roster is None or board.claimed(roster):
+    if roster is None:
         return said
     of = f" of {printable(board.cluster)}" if board.cluster not in (None, roster.cluster) else ""
-    return f"{said}{of}, not in the roster"
+    named = board.named(roster)
+    if named is None:
+        return f"{said}{of}, not in the roster"
+    return said if board.is_running or named.hardware_id is None else f"{said}, but the roster has another hardware id"
+
+
+def describe(board: Plugged) -> str:
+    """Say in a line what a board is, for a person who has to know it again."""
+    said = (
+        "" if board.said is None else f"; it was {printable(str(board.said))} of {printable(board.cluster or 'a cluster without a name')}"
+    )
+    number = f"hardware id {board.hardware_id}" if board.hardware_id else "without a hardware id"
+    return f"{board.place}: {printable(board.machine or board.platform)}, {number}, {board.firmware}{said}"

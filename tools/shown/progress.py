@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 from .terminal import terminal
 
@@ -57,6 +58,35 @@ def bar(what: str, total: int) -> Iterator[Bar]:
     )
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         yield Bar(progress, what, total)
+
+
+class Row:
+    """The line of one of several things that are done at the same time."""
+
+    def __init__(self, progress: Progress, name: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task("waiting", total=None, name=name)
+
+    def show(self, what: str, done: int = 0, total: int = 0) -> None:
+        """Show what is being done, and how many of a total of parts are done; 0: it has no parts to count."""
+        self._progress.update(self._task, description=what, completed=done, total=total or None)
+
+    def remove(self) -> None:
+        """Show it no longer: it is done."""
+        self._progress.remove_task(self._task)
+
+
+@contextmanager
+def rows() -> Iterator[Callable[[str], Row]]:
+    """Give a function that makes a line for each name, until the context ends. What is printed meanwhile stands above the lines."""
+    console = terminal(stderr=True)
+    columns = (
+        TextColumn("{task.fields[name]}", markup=False),
+        BarColumn(20),
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True, expand=True) as progress:
+        yield lambda name: Row(progress, name)
 
 
 @contextmanager

@@ -1,0 +1,17 @@
+"""What faction deploy says of what it has done."""
+
+from __future__ import annotations
+
+from ..fleet.deploy import Order
+from ..fleet.plan import Plan
+
+
+def how_it_starts(order: Order) -> str:
+    """Say how a program starts that was not started here."""
+    if order.slice_name == "core":
+        return "this slice starts nothing by itself; import faction in a program of your own"
+    return "run there: MICROPYPATH=lib:.frozen micropython main.py" if order.board.kind == "unix" else "CircuitPython restarts by itself"
+
+
+def summary(name: str, verb: str, made: Plan) -> str:
+    return f"{name}: {verb} {len(made.copied)} files, removed {len(made.removed)}, {len(made.unchanged)} unchanged"
