@@ -53,6 +53,10 @@ def test_it_may_come_byte_by_byte_and_late():
             "but its program fails: faction.json: peer_id 1: belongs to another board than 0a0b; deploy to the right one; "
             "correct that, and run this again",
         ),
+        (
+            GREETING + "faction: step: KeyError: x; again in 250 ms\r\n" + TRACEBACK + "KeyError: x\r\n",
+            "and its program greets, but then fails: step: KeyError: x (application.py, line 7); correct that, and run this again",
+        ),
         (BANNER, "but its program ends at once, without a greeting; it says: nothing; correct main.py there"),
         ("hello\r\n" + BANNER, "but its program ends at once, without a greeting; it says: hello; correct main.py there"),
     ],
@@ -60,6 +64,12 @@ def test_it_may_come_byte_by_byte_and_late():
 def test_a_failure_is_known_at_once(said, fault):
     words, seconds = judged(REBOOT, said, seconds=600)
     assert words.fault == fault and seconds < 1
+
+
+def test_a_failure_without_a_traceback_is_known_soon():
+    words, seconds = judged(GREETING, "faction: step: MemoryError; again in 250 ms\r\n")
+    assert words.fault == "and its program greets, but then fails: step: MemoryError; correct that, and run this again"
+    assert seconds < 2 * SETTLE_S
 
 
 def test_silence_and_other_words_end_with_the_time():

@@ -11,6 +11,7 @@ _GREETING = re.compile(r"faction: node \d+ of \d+, quorum \d+")
 _ERROR = re.compile(r"^faction: (?!node \d)(.*)")
 _TRACEBACK = "Traceback (most recent call last)"
 _PLACE = re.compile(r'^\s+File "([^"]+)", line (\d+)')
+_AGAIN = re.compile(r"; again in \d+ ms$")  # boards/common/calls.py: the program goes on, and the traceback follows
 _PROMPT = ">>> "
 _BANNER = re.compile(r"^(MPY: |MicroPython v|MicroPython [0-9a-f]+ on |Type \"help\(\)\"|Use Ctrl-D|>>> ?$|raw REPL)")
 
@@ -28,6 +29,7 @@ class FirstWords:
         self._seconds = seconds
         self._limit = now + seconds
         self._text = ""
+        self._doubt = ""  # the fault, if its traceback does not come
 
     def hear(self, data: bytes, now: float) -> None:
         """Take in what has come."""
@@ -37,6 +39,8 @@ class FirstWords:
 
     def are_over(self, now: float) -> bool:
         """Tell whether nothing more is to be waited for."""
+        if now >= self._limit:
+            self.fault = self.fault or self._doubt
         if now >= self._limit and not (self.greeting or self.fault):
             last = " / ".join(line for line in self._lines() if not _BANNER.match(line))[-200:]
             says = f"it says: {last or 'nothing'}"
@@ -48,22 +52,27 @@ class FirstWords:
 
     def _judge(self, now: float) -> None:
         lines = self._text.replace("\r", "").split("\n")
-        failure = _failure(lines[:-1])
+        failure, is_whole = _failure(lines[:-1])
         greeting = _GREETING.search("\n".join(lines[:-1]))
         if greeting and not self.greeting:
             self.greeting = greeting[0]
             self._limit = now + SETTLE_S
         if failure:
             what = "but its program fails" if not self.greeting else "and its program greets, but then fails"
-            self.fault = f"{what}: {failure}; correct that, and run this again"
+            fault = f"{what}: {failure}; correct that, and run this again"
+            if is_whole:
+                self.fault = fault
+            else:
+                self._doubt = fault
+                self._limit = min(self._limit, now + SETTLE_S)
         elif lines[-1].startswith(_PROMPT) and not self.greeting:
             last = next((line.strip() for line in reversed(lines[:-1]) if line.strip() and not _BANNER.match(line.strip())), "")
             self.fault = f"but its program ends at once, without a greeting; it says: {last[:200] or 'nothing'}; correct main.py there"
 
 
-def _failure(lines: list[str]) -> str:
-    """Return the exception among the lines that a program has printed, with its place, or its line with an error; empty if none."""
-    place, is_inside = "", False
+def _failure(lines: list[str]) -> tuple[str, bool]:
+    """Return what a program has printed of its failure, with its place, and whether that is all of it; "" if it has not failed."""
+    place, failure, is_inside = "", "", False
     for line in lines:
         if _TRACEBACK in line:
             place, is_inside = "", True
@@ -72,7 +81,10 @@ def _failure(lines: list[str]) -> str:
         elif is_inside and line.strip() and not line.startswith(" "):
             is_inside = False
             if not line.startswith("KeyboardInterrupt"):  # the last words of the program that our ctrl-C has ended
-                return line.strip()[:200] + place
-        elif _ERROR.match(line):
-            return re.sub(r"^(\d+)$", r"OSError: \1", _ERROR.sub(r"\1", line).strip()[:200])
-    return ""
+                return (failure or line.strip()[:200]) + place, True
+        elif _ERROR.match(line) and not failure:
+            failure = re.sub(r"^(\d+)$", r"OSError: \1", _ERROR.sub(r"\1", line).strip()[:200])
+            if not _AGAIN.search(failure):
+                return failure, True
+            failure = _AGAIN.sub("", failure)
+    return failure, False
