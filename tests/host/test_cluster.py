@@ -105,11 +105,9 @@ MEETING = 2  # the board that stands on both airs
 
 
 def two_airs(tmp_path, is_meeting=True, **others):
-    """Return five members from a roster: 0 and 1 are on one air, 3 and 4 on another, and 2 on both, or only on the first."""
+    """Return five members from a roster: 0 and 1 are on one air, 3 and 4 on another, 2 on both, or its second radio fails."""
     ports = free_ports(6)
     airs = [{0: ports[0], 1: ports[1], MEETING: ports[2]}, {3: ports[3], 4: ports[4], MEETING: ports[5]}]
-    if not is_meeting:
-        del airs[1][MEETING]
     text = AIRS.format(interval_ms=INTERVAL_MS)
     for i in range(5):
         transports = []
@@ -121,7 +119,10 @@ def two_airs(tmp_path, is_meeting=True, **others):
     path = tmp_path / "faction.toml"
     path.write_text(text)
     checked = roster.load(path)
-    return [BoardProcess({**checked.configuration(board), "seed": board.id + 1, **others}) for board in checked.boards]
+    members = [BoardProcess({**checked.configuration(board), "seed": board.id + 1, **others}) for board in checked.boards]
+    if not is_meeting:
+        del members[MEETING].settings["transports"][1]
+    return members
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.2])

@@ -199,6 +199,11 @@ def test_output_that_is_closed_or_knows_few_characters(here):
     assert done.returncode == 0 and "greenhouse" in done.stdout and not done.stderr
 
 
+def is_at_work(here, started):
+    """Tell whether a command has done a part of its work: build has written a file, simulate takes far longer than three seconds."""
+    return any(here.rglob("*.mpy")) or time.monotonic() - started > 3
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -208,8 +213,10 @@ def test_output_that_is_closed_or_knows_few_characters(here):
     ids=["one run", "build"],
 )
 def test_ctrl_c_is_one_line(here, words):
+    started = time.monotonic()
     child = subprocess.Popen([*FACTION, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    time.sleep(3)  # it is at work: each of them takes longer
+    while not is_at_work(here, started):
+        time.sleep(0.01)
     assert child.poll() is None
     os.killpg(child.pid, signal.SIGINT)  # as a terminal does: to all processes of it
     said, complained = child.communicate(timeout=120)

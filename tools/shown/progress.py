@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column
 
@@ -44,10 +45,17 @@ class Bar:
         self._progress.update(self._task, completed=far, description=what, count=f"{done}/{self._total}")
 
 
+def _console() -> Console:
+    """Return the console for progress. Its lines leave room for the ^C that a terminal echoes: on the next line it would stay for ever."""
+    console = terminal(stderr=True)
+    console.width = max(20, console.width - len("^C^C"))
+    return console
+
+
 @contextmanager
 def bar(what: str, total: int) -> Iterator[Bar]:
     """Show how many of a total are done, until the context ends. what: the words before the bar."""
-    console = terminal(stderr=True)
+    console = _console()
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -79,7 +87,7 @@ class Row:
 @contextmanager
 def rows() -> Iterator[Callable[[str], Row]]:
     """Give a function that makes a line for each name, until the context ends. What is printed meanwhile stands above the lines."""
-    console = terminal(stderr=True)
+    console = _console()
     columns = (
         TextColumn("{task.fields[name]}", markup=False),
         BarColumn(20),
@@ -92,6 +100,6 @@ def rows() -> Iterator[Callable[[str], Row]]:
 @contextmanager
 def busy(what: str) -> Iterator[None]:
     """Show that something is being done which has no parts to count, until the context ends."""
-    console = terminal(stderr=True)
+    console = _console()
     with console.status(what) if console.is_terminal else nullcontext():
         yield
