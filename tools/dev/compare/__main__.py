@@ -73,7 +73,7 @@ def troubled(contestants: list[Contestant], advance: Callable[[int], object]) ->
 def heaps() -> Table:
     """Return the table of what the imports take."""
     table = Table("import", "bytes of heap, 64 bit")
-    for module in ("faction", "faction.node", "umqtt.simple"):
+    for module in ("faction.node", "umqtt.simple"):
         table.add_row(module, f"{heap(module):,}")
     return table
 
@@ -81,7 +81,7 @@ def heaps() -> Table:
 def main() -> int:
     """Return 0, or 2 if it cannot run."""
     parser = argparse.ArgumentParser(prog="compare", description=__doc__)
-    parser.add_argument("--tries", type=whole("TRIES", 1, 1000), default=10, help="how often each time is measured (10)")
+    parser.add_argument("--tries", type=whole("TRIES", 1, 1000), default=5, help="how often each time is measured (5)")
     options = parser.parse_args()
     try:
         air.enter()
