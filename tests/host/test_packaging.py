@@ -90,7 +90,7 @@ def test_the_machine_runs_where_nothing_else_is_installed(fresh, tmp_path):
     assert done.stdout == "done\n", done.stderr
 
 
-@pytest.mark.parametrize("words", [("new",), ("check",), ("build",), ("deploy", "PORT", "0"), ("probe", "PORT"), ("simulate",)])
+@pytest.mark.parametrize("words", [("check",), ("build",), ("deploy", "PORT", "0"), ("probe", "PORT"), ("simulate",)])
 def test_the_command_says_what_it_lacks(fresh, tmp_path, words):
     done = run(tmp_path, fresh / "faction", *words)
     assert done.returncode == 2 and not done.stdout
@@ -98,7 +98,8 @@ def test_the_command_says_what_it_lacks(fresh, tmp_path, words):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_command_shows_its_help_and_version_without_extras(fresh, tmp_path):
+def test_the_command_writes_a_roster_and_helps_without_extras(fresh, tmp_path):
+    assert run(tmp_path, fresh / "faction", "new").returncode == 0 and (tmp_path / "faction.toml").is_file()
     assert run(tmp_path, fresh / "faction", "--version").stdout == f"faction {faction.__version__}\n"
     assert "simulate" in run(tmp_path, fresh / "faction").stdout
 

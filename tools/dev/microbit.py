@@ -31,7 +31,7 @@ from faction import (
     Config,
     machine,
 )
-from faction.machine import PeerSet
+from faction.machine import Faction, PeerSet
 
 from .interpreters import BOARDS, PACKAGE
 
@@ -160,6 +160,12 @@ class RemoteMachine:
         # What the node asks for. The board has its own sets, and its answers say how they change.
         self.pinging = PeerSet(self.config)
         self.collecting = PeerSet(self.config)
+
+    def admits(self, command: int, peer_id: int = NO_PEER) -> bool:
+        """Tell whether the board would accept this command now. The line is slow, so we look at what its answers have said."""
+        return Faction.admits(self, command, peer_id)  # type: ignore[arg-type]
+
+    _decide = Faction._decide
 
     def process(self, command: int, peer_id: int = NO_PEER) -> int:
         """Let the board decide, and return its result."""
