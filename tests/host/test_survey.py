@@ -80,12 +80,13 @@ def test_another_key_is_named_although_no_board_tells_its_key(tmp_path):
 STILL = """\
 import time
 from process import open_socket
+from rest import Rest
 from member import join, load, say, serve, speak_on
 from terminal import Terminal
 settings = load()
 terminal = Terminal()
 speak_on(terminal)
-node, console = serve(settings, join([open_socket(each) for each in settings["transports"]]), terminal)
+node, console = serve(settings, join([open_socket(each, Rest()) for each in settings["transports"]]), terminal)
 say("faction: node stands")
 for _ in range(100):
     node.poll()
