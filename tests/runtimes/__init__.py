@@ -20,6 +20,10 @@ from faction_tools.dev import interpreters
 
 ROOT = interpreters.ROOT
 PORTABLE = ROOT / "tests" / "portable"
+# What the boards' programs share is tested, too; on CPython with what CircuitPython has.
+_COMMON = ROOT / "boards" / "common"
+_MICROPYTHON = ROOT / "boards" / "micropython"
+_CIRCUITPYTHON = ROOT / "boards" / "circuitpython"
 _RUN = str(PORTABLE / "run.py")
 _RUN_ON_NODE = str(ROOT / "tests" / "runtimes" / "run.mjs")
 _TAIL_LINES = 40
@@ -63,7 +67,7 @@ class CPython(Runtime):
         return [sys.executable, "-u", _RUN]
 
     def environment(self, folder: Path) -> dict[str, str]:
-        return {"PYTHONPATH": os.pathsep.join((str(folder), str(ROOT)))}
+        return {"PYTHONPATH": os.pathsep.join((str(folder), str(ROOT), str(_COMMON), str(_CIRCUITPYTHON)))}
 
 
 class UnixPort(Runtime):
@@ -84,7 +88,7 @@ class UnixPort(Runtime):
 
     def environment(self, folder: Path) -> dict[str, str]:
         faction = compiled() if self._is_compiled else ROOT  # never both: a source wins over a compiled file
-        return {"MICROPYPATH": ":".join((str(folder), str(faction), ".frozen"))}
+        return {"MICROPYPATH": ":".join((str(folder), str(faction), str(_COMMON), str(_MICROPYTHON), ".frozen"))}
 
 
 class WebAssemblyPort(Runtime):
@@ -98,7 +102,8 @@ class WebAssemblyPort(Runtime):
         return "; ".join(remedy for part, remedy in zip(parts, remedies) if part is None)
 
     def command(self, folder: Path) -> list[str]:
-        folders = ("/lib=%s" % compiled(), "/portable=%s" % PORTABLE, "/tests=%s" % folder)
+        programs = ("/micropython=%s" % _MICROPYTHON, "/common=%s" % _COMMON)
+        folders = (*programs, "/lib=%s" % compiled(), "/portable=%s" % PORTABLE, "/tests=%s" % folder)
         return [str(interpreters.node()), _RUN_ON_NODE, *folders, "--"]
 
 
@@ -136,12 +141,13 @@ class ModuleRun:
 
 
 def _run(command: list[str], environment: dict[str, str], timeout_s: float) -> tuple[str, str]:
-    """Run a command; return how it ended, in words, and its output."""
-    with tempfile.TemporaryFile() as output:  # a pipe would be held open by whatever the tests leave behind
+    """Run a command in a folder of its own; return how it ended, in words, and its output."""
+    # A pipe would be held open by whatever the tests leave behind.
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory() as folder:
         try:
             done = subprocess.run(
                 command,
-                cwd=ROOT,
+                cwd=folder,
                 env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
