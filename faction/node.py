@@ -409,13 +409,13 @@ class Node:
         if at >= known:
             return False
         times[_START] = at
-        self._due = self.now
+        now = self._due = self.now
         is_news = known > at + (1 << self.unit)
         if self._flags & _CLOSED:
             if is_news:  # nodes behind us may know the later start only
-                times[_ANSWER] = min(times[_ANSWER], self.now + (self._draw(self.interval_ms) >> 3))
-            if at < self.now and not self.has_started:
-                self.started_late_ms = self.now - at
+                times[_ANSWER] = min((self._draw(self.interval_ms) >> 3) + now, times[_ANSWER])
+            if at < now and not self.has_started:
+                self.started_late_ms = now - at
         return is_news
 
     def _report(self, conflict: int, peer_id: int) -> None:
@@ -502,19 +502,21 @@ class Node:
     def _close(self) -> None:
         """Plan what follows from the verdict: the farewells and the common start."""
         times = self._times
+        now = self.now
+        interval_ms = self.interval_ms
         self._flags |= _CLOSED
         times[_SPEAK] = times[_TURN] = times[_EXPIRE] = _FAR
-        times[_AGAIN] = self.now + (self._draw(self.interval_ms) >> 3)
+        times[_AGAIN] = now + (self._draw(interval_ms) >> 3)
         self._farewells = _FAREWELLS
         if self.machine.state != _BOOTSTRAPPED:
             self.peers.marks[self.peers.own] = 0
             return
         if times[_START] == _FAR:
-            times[_START] = self.now + self.start_after_ms
-        elif times[_START] < self.now:
-            self.started_late_ms = self.now - times[_START]
+            times[_START] = now + self.start_after_ms
+        elif times[_START] < now:
+            self.started_late_ms = now - times[_START]
         # Perhaps nobody hears our farewell. So we tell the start once more, two intervals before it.
-        times[_SPEAK] = times[_START] - 2 * self.interval_ms + (self._draw(self.interval_ms) >> 2)
+        times[_SPEAK] = times[_START] - 2 * interval_ms + (self._draw(interval_ms) >> 2)
 
     def _send(self) -> bool:
         """Send a frame with all that we know, if the budget allows it."""
@@ -522,12 +524,12 @@ class Node:
         if self.frames_per_minute:
             # A bucket holds a quarter of the budget. The rest fills it. So no minute has more frames than the budget.
             burst = (self.frames_per_minute + 3) // 4
-            self._credit += min(self.now - times[_CREDITED], _MINUTE_MS) * (self.frames_per_minute - burst)
-            self._credit = min(self._credit, burst * _MINUTE_MS)
+            earned = min(self.now - times[_CREDITED], _MINUTE_MS) * (self.frames_per_minute - burst)
+            credit = self._credit = min(self._credit + earned, burst * _MINUTE_MS)
             times[_CREDITED] = self.now
-            if self._credit < _MINUTE_MS:
+            if credit < _MINUTE_MS:
                 return False
-            self._credit -= _MINUTE_MS
+            self._credit = credit - _MINUTE_MS
         times[_SENT] = self.now
         if times[_ANSWER] != _FAR:
             times[_ANSWER] = _FAR

@@ -199,8 +199,13 @@ class Peers:
                         continue
                     age &= _NO_AGE
             if now - self.said[index] > age << wire.unit:
-                self._read(index)
-        if not self.marks[self.own] & _READY and 0 <= self.own - wire.first < wire.count:
+                # Most of these say the same as before, only later. They need nothing else of what _read and _learn do.
+                if age >= 0 and self.said[index] >= self.start and not (inbox[at] >> 6 ^ self.marks[index]) & _READY:
+                    if age << wire.unit <= self.presence_ms:
+                        self.said[index] = now - (age << wire.unit)
+                else:
+                    self._read(index)
+        if not self.marks[self.own] & _READY and 0 <= self.own - index < wire.count:
             self._read(self.own)
 
     def _read(self, index: int) -> None:
