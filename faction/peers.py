@@ -9,7 +9,9 @@ Theory of operation
     statement never looks younger than it is, except for the time that frames are under way. A relayed statement takes a
     READY back only if it is at least two units later.
  3. The machine observes a member only from a statement that is not older than our own run. So it observes what it would
-    have observed if it had heard the member itself. A statement about ourselves is not believed.
+    have observed if it had heard the member itself. A statement about ourselves is not believed. Nearly all statements say
+    the same as before. So a mark stands at each member of whom the machine has to be told something. It goes when that is
+    done: an observer may raise before.
  4. A readiness that is no longer true is withdrawn from the machine. This happens in three cases: the member itself says
     that it is not ready; somebody tells us that it said so later than it was ready; nobody has heard of it for presence_ms.
  5. A run has a nonce. Nonces have no order. So a frame of the run before the current one is stale, and so is a frame with

@@ -169,9 +169,24 @@ MUTANTS = (
     Mutant("a frame ends what its sender's last one began", "peers.py", "&= _READY | _TAKES_BACK | _UNTOLD\n", "&= _READY\n"),
     Mutant("restart that keeps what was not told", "peers.py", "| _TAKES_BACK | _UNTOLD)", "| _TAKES_BACK)"),
     Mutant("news that nobody acts on", "node.py", "self._times[_EXPIRE] = self._due = self.now", "self._times[_EXPIRE] = self.now"),
-    Mutant("a lack that nobody acts on", "node.py", "            self._due = self.now\n            self._begin_turn", "            self._begin_turn"),
-    Mutant("a start that nobody waits for", "node.py", "        now = self._due = self.now\n        is_news", "        now = self.now\n        is_news"),
-    Mutant("one that says the same later is left out", "peers.py", "        self.said[index] = now - (age << wire.unit)\n", "        pass\n"),
+    Mutant(
+        "a lack that nobody acts on",
+        "node.py",
+        "            self._due = self.now\n            self._begin_turn",
+        "            self._begin_turn",
+    ),
+    Mutant(
+        "a start that nobody waits for",
+        "node.py",
+        "        now = self._due = self.now\n        is_news",
+        "        now = self.now\n        is_news",
+    ),
+    Mutant(
+        "one that says the same later is left out",
+        "peers.py",
+        "        self.said[index] = now - (age << wire.unit)\n",
+        "        pass\n",
+    ),
     Mutant("one that says another thing only renews", "peers.py", " and not (inbox[at] >> 6 ^ self.marks[index]) & _READY:", ":"),
     Mutant("one of before our run that only renews", "peers.py", "if age >= 0 and self.said[index] >= self.start and", "if age >= 0 and"),
     Mutant(
