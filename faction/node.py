@@ -278,27 +278,27 @@ class Node:
             while ticks and self._receive():
                 ticks -= 1
         finally:  # time has passed, whatever a transport or an observer raises
-            self._finish(ms)
+            if ms and not self.machine.is_concluded:
+                self.remaining_ms -= ms
+                if self.remaining_ms <= 0:
+                    self.cancel()
+            if self.now >= self._due:
+                self._act()
+            if self.now > 2 * _DAY_MS:
+                self._turn_back()
         return self.machine.state
 
-    def _finish(self, ms: int) -> None:
-        """Do what is due. ms: the deadline is nearer by so much."""
-        if ms and not self.machine.is_concluded:
-            self.remaining_ms -= ms
-            if self.remaining_ms <= 0:
-                self.cancel()
-        if self.now >= self._due:
-            self._act()
-        if self.now > 2 * _DAY_MS:  # turn the time back
-            ms = (self.now - _DAY_MS) // 10
-            self._epoch_cs = self._epoch_cs + ms & _MAX_CS
-            ms *= 10
-            self.now -= ms
-            self.peers.shift(ms)
-            for i in range(_TIMES):
-                if self._times[i] != _FAR:
-                    self._times[i] = max(_NEVER, self._times[i] - ms)
-            self._due = self.now
+    def _turn_back(self) -> None:
+        """Turn the time back, so that it stays a small int."""
+        ms = (self.now - _DAY_MS) // 10
+        self._epoch_cs = self._epoch_cs + ms & _MAX_CS
+        ms *= 10
+        self.now -= ms
+        self.peers.shift(ms)
+        for i in range(_TIMES):
+            if self._times[i] != _FAR:
+                self._times[i] = max(_NEVER, self._times[i] - ms)
+        self._due = self.now
 
     def complete(self) -> int:
         """Poll, say that our own part is complete, and announce it. Return the result of the machine. Allocates as ``poll`` does."""
@@ -336,7 +336,6 @@ class Node:
             verdict = peers.judge(length)
         _count(self.counters, verdict)
         if verdict == _BEACON:
-            self._due = self.now  # so that the poll acts on what it hears, even if an observer raises
             peers.take()
             if peers.found & _NEWS:
                 self._learn()
@@ -364,7 +363,7 @@ class Node:
     def _learn(self) -> None:
         """Let the machine observe the news of a frame. If an observer raises, nothing of the frame is lost."""
         due = self._times[_EXPIRE]
-        self._times[_EXPIRE] = self.now  # so that the machine observes the rest soon
+        self._times[_EXPIRE] = self._due = self.now  # so that the machine observes the rest soon
         try:
             self.peers.observe()
             self._times[_EXPIRE] = due
@@ -386,47 +385,52 @@ class Node:
         if not flags & (_NEWS | _LACKS):
             self._consistent += 1
         elif self._turn_ms > interval_ms:
+            self._due = self.now
             self._begin_turn(interval_ms)
+        is_concluded = self.machine.is_concluded
         if wire.flags & _ASKING:
             times[_ASKED] = self.now
-            if flags & _LACKS or not self.machine.is_concluded:
+            if flags & _LACKS or not is_concluded:
                 self.peers.marks[self.peers.index] |= _ASKS
-            if flags & (_LACKS | _SEEKS if self.machine.is_concluded else _LACKS):
+            if flags & (_LACKS | _SEEKS if is_concluded else _LACKS):
                 self._plan_answer(flags & _SEEKS)
         else:
             self._flags |= _HURRIED
             if wire.question_age != _NO_AGE:  # somebody else carries it on, and so may we
                 at = self.now - (wire.question_age << wire.unit)
                 times[_ASKED] = max(times[_ASKED], at)
-                if self.machine.is_concluded and max(self.now - _QUESTION_LIVES * interval_ms, times[_CARRIED] + (interval_ms >> 1)) < at:
+                if is_concluded and at > self.now - _QUESTION_LIVES * interval_ms and at > times[_CARRIED] + (interval_ms >> 1):
                     self._plan_answer(1)
 
     def _hear_start(self, at: int) -> bool:
         """Take a common start if it is earlier than ours. Tell whether it is news."""
-        known = self._times[_START]
+        times = self._times
+        known = times[_START]
         if at >= known:
             return False
-        self._times[_START] = at
+        times[_START] = at
+        now = self._due = self.now
         is_news = known > at + (1 << self.unit)
         if self._flags & _CLOSED:
             if is_news:  # nodes behind us may know the later start only
-                self._times[_ANSWER] = min(self._times[_ANSWER], self.now + (self._draw(self.interval_ms) >> 3))
-            if at < self.now and not self.has_started:
-                self.started_late_ms = self.now - at
+                times[_ANSWER] = min((self._draw(self.interval_ms) >> 3) + now, times[_ANSWER])
+            if at < now and not self.has_started:
+                self.started_late_ms = now - at
         return is_news
 
     def _report(self, conflict: int, peer_id: int) -> None:
         """Tell the observer of a misconfigured node, once."""
         conflict -= _OTHER_VERSION
         self.offenders[conflict] = peer_id
+        reported = self._reported
         i = _OFFENDERS * conflict
-        while self._reported[i] != _FREE:
-            if self._reported[i] == peer_id or self._reported[i] == _OTHERS:
+        while reported[i] != _FREE:
+            if reported[i] == peer_id or reported[i] == _OTHERS:
                 return
             i += 1
         if i % _OFFENDERS == _OFFENDERS - 1:
             peer_id = _OTHERS
-        self._reported[i] = peer_id
+        reported[i] = peer_id
         if self.machine.observer is not None:
             self.machine.observer.observe_conflict(self, conflict + _OTHER_VERSION, peer_id)
 
@@ -498,19 +502,21 @@ class Node:
     def _close(self) -> None:
         """Plan what follows from the verdict: the farewells and the common start."""
         times = self._times
+        now = self.now
+        interval_ms = self.interval_ms
         self._flags |= _CLOSED
         times[_SPEAK] = times[_TURN] = times[_EXPIRE] = _FAR
-        times[_AGAIN] = self.now + (self._draw(self.interval_ms) >> 3)
+        times[_AGAIN] = now + (self._draw(interval_ms) >> 3)
         self._farewells = _FAREWELLS
         if self.machine.state != _BOOTSTRAPPED:
             self.peers.marks[self.peers.own] = 0
             return
         if times[_START] == _FAR:
-            times[_START] = self.now + self.start_after_ms
-        elif times[_START] < self.now:
-            self.started_late_ms = self.now - times[_START]
+            times[_START] = now + self.start_after_ms
+        elif times[_START] < now:
+            self.started_late_ms = now - times[_START]
         # Perhaps nobody hears our farewell. So we tell the start once more, two intervals before it.
-        times[_SPEAK] = times[_START] - 2 * self.interval_ms + (self._draw(self.interval_ms) >> 2)
+        times[_SPEAK] = times[_START] - 2 * interval_ms + (self._draw(interval_ms) >> 2)
 
     def _send(self) -> bool:
         """Send a frame with all that we know, if the budget allows it."""
@@ -518,12 +524,12 @@ class Node:
         if self.frames_per_minute:
             # A bucket holds a quarter of the budget. The rest fills it. So no minute has more frames than the budget.
             burst = (self.frames_per_minute + 3) // 4
-            self._credit += min(self.now - times[_CREDITED], _MINUTE_MS) * (self.frames_per_minute - burst)
-            self._credit = min(self._credit, burst * _MINUTE_MS)
+            earned = min(self.now - times[_CREDITED], _MINUTE_MS) * (self.frames_per_minute - burst)
+            credit = self._credit = min(self._credit + earned, burst * _MINUTE_MS)
             times[_CREDITED] = self.now
-            if self._credit < _MINUTE_MS:
+            if credit < _MINUTE_MS:
                 return False
-            self._credit -= _MINUTE_MS
+            self._credit = credit - _MINUTE_MS
         times[_SENT] = self.now
         if times[_ANSWER] != _FAR:
             times[_ANSWER] = _FAR

@@ -9,7 +9,9 @@ Theory of operation
     statement never looks younger than it is, except for the time that frames are under way. A relayed statement takes a
     READY back only if it is at least two units later.
  3. The machine observes a member only from a statement that is not older than our own run. So it observes what it would
-    have observed if it had heard the member itself. A statement about ourselves is not believed.
+    have observed if it had heard the member itself. A statement about ourselves is not believed. Nearly all statements say
+    the same as before. So a mark stands at each member of whom the machine has to be told something. It goes when that is
+    done: an observer may raise before.
  4. A readiness that is no longer true is withdrawn from the machine. This happens in three cases: the member itself says
     that it is not ready; somebody tells us that it said so later than it was ready; nobody has heard of it for presence_ms.
  5. A run has a nonce. Nonces have no order. So a frame of the run before the current one is stale, and so is a frame with
@@ -58,6 +60,7 @@ _FAR = const(0x3FFFFFFF)  # a time after all times
 # Marks of a peer. _READY (0x02) is one more: its statement says that it is ready.
 _TAKES_BACK = const(0x01)  # the machine is to withdraw it
 _ASKS = const(0x04)  # its latest frame asked, and did not show that it knows what we know
+_UNTOLD = const(0x08)  # the machine is to observe what its statement says
 _DOUBT_CURRENT = const(0x10)  # the frames in doubt are of its current run, not of the run before
 _DOUBT = const(0x20)  # one step of a count, up to 7: rising frames in doubt
 
@@ -122,7 +125,7 @@ class Peers:
         self.nonce = nonce
         self.start = self.now
         for i in range(len(self.marks)):
-            self.marks[i] &= ~(_READY | _ASKS | _TAKES_BACK)
+            self.marks[i] &= ~(_READY | _ASKS | _TAKES_BACK | _UNTOLD)
             self.said[i] = self.heard[i] = _NEVER
 
     def judge(self, length: int) -> int:
@@ -174,7 +177,7 @@ class Peers:
                 self._others[index] = self._nonces[index]
                 self._doubted[index] = self._sequences[index]
             self._nonces[index] = wire.nonce
-        self.marks[index] &= _READY
+        self.marks[index] &= _READY | _TAKES_BACK | _UNTOLD
         self._sequences[index] = wire.sequence
         self.heard[index] = now
         age = (wire.flags & _READY) << 14
@@ -185,10 +188,8 @@ class Peers:
         index = wire.first + wire.count
         at = 2 * wire.count + _STATEMENTS
         while at > _STATEMENTS:
-            at -= 1
-            age = inbox[at]
-            at -= 1
-            age |= (inbox[at] ^ 0x80) << 8  # without READY it is above all ages
+            at -= 2
+            age = (inbox[at] ^ 0x80) << 8 | inbox[at + 1]  # without READY it is above all ages
             index -= 1
             if age > wire.run_age:  # the sender does not count this peer
                 if self.marks[index] & _READY:
@@ -200,8 +201,13 @@ class Peers:
                         continue
                     age &= _NO_AGE
             if now - self.said[index] > age << wire.unit:
-                self._read(index)
-        if not self.marks[self.own] & _READY and 0 <= self.own - wire.first < wire.count:
+                # Most of these say the same as before, only later. They need nothing else of what _read and _learn do.
+                if age >= 0 and self.said[index] >= self.start and not (inbox[at] >> 6 ^ self.marks[index]) & _READY:
+                    if age << wire.unit <= self.presence_ms:
+                        self.said[index] = now - (age << wire.unit)
+                else:
+                    self._read(index)
+        if not self.marks[self.own] & _READY and 0 <= self.own - index < wire.count:
             self._read(self.own)
 
     def _read(self, index: int) -> None:
@@ -230,13 +236,19 @@ class Peers:
         """Keep a statement that is later than the one we know. word: its two bytes."""
         known = self.said[index]
         at = self.said[index] = self.now - ((word & _NO_AGE) << self.wire.unit)
-        if (word >= _READY_BIT) != (self.marks[index] & _READY > 0):
-            self.marks[index] ^= _READY
+        marks = self.marks[index]
+        if (word >> 14 ^ marks) & _READY:
+            marks ^= _READY
             known = _NEVER
-            if word < _READY_BIT:
-                self.marks[index] |= _TAKES_BACK
-        if known == _NEVER or known < self.start <= at:
+            if not marks & _READY:
+                marks |= _TAKES_BACK
+        if known < self.start:
+            if at >= self.start:
+                marks |= _UNTOLD
+            elif known != _NEVER:
+                return
             self.found |= _NEWS
+            self.marks[index] = marks
             self._next = index
 
     def observe(self) -> None:
@@ -245,18 +257,21 @@ class Peers:
         If its observer raises, nothing is lost: the next call does the rest.
         """
         machine = self.machine
-        for i in range(len(self.marks)):  # first of all what is taken back: a quorum must not be made with it
-            if self.marks[i] & _TAKES_BACK:
-                self.marks[i] ^= _TAKES_BACK
-                machine.process(_WITHDRAWAL_OBSERVED, self.config.peers[i])
-        for i in range(len(self.marks)):
-            peer_id = self.config.peers[i]
-            if self.said[i] < self.start or i == self.own or not machine.admits(_READY_OBSERVED, peer_id):
-                continue
-            if machine.admits(_PARTICIPATION_OBSERVED, peer_id):
-                machine.process(_PARTICIPATION_OBSERVED, peer_id)
-            if self.marks[i] & _READY:
-                machine.process(_READY_OBSERVED, peer_id)
+        marks = self.marks
+        for i in range(len(marks)):  # first of all what is taken back: a quorum must not be made with it
+            if marks[i] & _TAKES_BACK:
+                marks[i] ^= _TAKES_BACK
+                peer_id = self.config.peers[i]
+                machine.process(_WITHDRAWAL_OBSERVED, peer_id)
+        for i in range(len(marks)):
+            if marks[i] & _UNTOLD:
+                peer_id = self.config.peers[i]
+                if machine.admits(_READY_OBSERVED, peer_id):
+                    if machine.admits(_PARTICIPATION_OBSERVED, peer_id):
+                        machine.process(_PARTICIPATION_OBSERVED, peer_id)
+                    if marks[i] & _READY:
+                        machine.process(_READY_OBSERVED, peer_id)
+                marks[i] &= ~_UNTOLD  # only now, as an observer may raise
 
     def write(self) -> None:
         """Write the next statements into the outbox: from the first news or lack of the frame heard last on, or in turn.

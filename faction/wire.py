@@ -79,6 +79,7 @@ _READY_BIT = const(0x8000)  # of a statement
 _STATEMENTS = const(36)  # where the statements begin
 _START_ZERO = const(0x20000000)  # the start field, if the start is now
 
+_MAGIC = const(0xFAC7)
 _OUR_VERSION = const(2)
 _VERSION_1_LENGTH = const(26)  # of a frame of version 1, which had another checksum
 _REMAINDER = const(0x2144DF1C)  # the CRC-32 of any bytes with their own CRC-32 behind them, its lowest byte first
@@ -230,17 +231,14 @@ class Wire:
             raise ValueError("max_length %d: must be %d or more" % (max_length, length + 2))
         self.length = length = length + 2 * self.room
         self._end = length - seal.size
-        self.inbox = bytearray(_MAX_LENGTH + 6)
-        self.outbox = bytearray(length)
-        self._whole = memoryview(self.inbox)[:length]  # of a frame as long as ours
-        self._body = memoryview(self.outbox)[: self._end]
-        self._theirs = memoryview(self.inbox)[4:12]  # of cluster and expectations
-        self._ours = memoryview(self.outbox)[4:12]
-        self.outbox[0] = 0xFA
-        self.outbox[1] = 0xC7
-        self.outbox[2] = _OUR_VERSION
+        inbox = self.inbox = bytearray(_MAX_LENGTH + 6)
+        outbox = self.outbox = bytearray(length)
+        self._whole = memoryview(inbox)[:length]  # of a frame as long as ours
+        self._body = memoryview(outbox)[: self._end]
+        self._theirs = memoryview(inbox)[4:12]  # of cluster and expectations
+        self._ours = memoryview(outbox)[4:12]
         self.roster_check = digest(list(config.peers) + [config.quorum])
-        pack_into(">III", self.outbox, 4, digest(cluster.encode()), self.roster_check, config.peer_id)
+        pack_into(">HHIII", outbox, 0, _MAGIC, _OUR_VERSION << 8, digest(cluster.encode()), self.roster_check, config.peer_id)
         self.flags = self.peer_id = self.nonce = self.sequence = self.start = 0
         self.run_age = self.question_age = self.first = self.count = self.unit = 0
 
@@ -279,7 +277,7 @@ class Wire:
         self.flags = inbox[3]
         self.nonce = inbox[16] << 24 | inbox[17] << 16 | inbox[18] << 8 | inbox[19]  # get takes twice as long
         self.sequence = inbox[20] << 24 | inbox[21] << 16 | inbox[22] << 8 | inbox[23]
-        self.start = get(inbox, 24)
+        self.start = inbox[24] << 24 | inbox[25] << 16 | inbox[26] << 8 | inbox[27]
         self.run_age = inbox[28] << 9 | inbox[29] << 1 | inbox[30] >> 7
         self.question_age = (inbox[30] & 0x7F) << 8 | inbox[31]
         self.first = inbox[32] << 12 | inbox[33] << 4 | inbox[34] >> 4

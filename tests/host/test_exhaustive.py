@@ -261,7 +261,7 @@ ROUNDED = CheckedCluster(3, 3, LINE, unit=1, coarse=True)
 ROUNDED_UP = "age = late - said[i] >> wire.unit"
 TAKEN_IN = "        self.said[self.own] = now\n        self.found = 0\n"
 LATER = "known += 2 << wire.unit"
-OWN_WORD = "                self.marks[index] |= _TAKES_BACK\n"
+OWN_WORD = "                marks |= _TAKES_BACK\n"
 STAGGERED = CheckedCluster(3, 3, LINE, staggered=True, coarse=True)
 RESTARTED = CheckedCluster(3, 3, LINE, restarts=1, coarse=True)
 
@@ -279,7 +279,7 @@ BROKEN_PEERS = {
     ),
     "a relay that knows no age": ((ROUNDED_UP, "age = 0"), "what is", STAGGERED),
     "a statement of before our run counted": (
-        ("if self.said[i] < self.start or", "if self.said[i] == _NEVER or"),
+        ("            if at >= self.start:\n", "            if True:\n"),
         "nobody counts what was said before its own run began",
         STAGGERED,
     ),
@@ -304,7 +304,7 @@ BROKEN_PEERS = {
     ),
     "a restart that keeps statements": (
         (
-            "            self.marks[i] &= ~(_READY | _ASKS | _TAKES_BACK)\n            self.said[i] = self.heard[i] = _NEVER\n",
+            "            self.marks[i] &= ~(_READY | _ASKS | _TAKES_BACK | _UNTOLD)\n            self.said[i] = self.heard[i] = _NEVER\n",
             "            pass\n",
         ),
         "a new run knows nothing of the one before",

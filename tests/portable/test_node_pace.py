@@ -159,6 +159,18 @@ def test_an_asker_brings_it_back_to_full_pace():
         assert len(said) == 3 and said[0] <= QUARTER_MS + 1 and 250 <= said[1] <= 501 and said[2] >= 1000, said
 
 
+def test_who_has_concluded_and_lacks_a_readiness_brings_it_back_to_full_pace():
+    for seed in seeds(4):
+        node = acquainted(seed)
+        for peer_id in (1, 2):
+            node.show(peer_id, ASKING | READY)
+        node.run(12000)
+        node.show(1, READY, {2: (NO_AGE, False)})
+        begin = node.ms
+        said = [ms - begin for ms in times(node.run(INTERVAL_MS + 1))]
+        assert len(said) == 1 and 250 <= said[0] <= 501, (seed, said)
+
+
 def test_frames_that_teach_do_not_silence_a_turn():
     """A turn of one interval is not begun again by news, but it is no turn of silence."""
     for seed in seeds():

@@ -1,6 +1,14 @@
 """What is known of peers, and what counts: rules 1 to 5, and parts of 12 and 13, of the protocol."""
 
-from faction import COLLECTING, LOCAL_PARTICIPATION_COMPLETED, Config, Faction
+from faction import (
+    COLLECTING,
+    DEADLINE_EXPIRED,
+    LOCAL_PARTICIPATION_COMPLETED,
+    PARTICIPATION_OBSERVED,
+    READY_OBSERVED,
+    Config,
+    Faction,
+)
 from faction.node import ECHO, SAME_ID, STALE, STRANGER
 from faction.peers import Peers
 from faction.wire import ASKING, BEACON, CORRUPT, OTHER_CLUSTER, OTHER_EXPECTATIONS, OTHER_VERSION, READY, Checksum, Wire
@@ -470,6 +478,88 @@ def test_what_a_frame_takes_back_makes_no_quorum_with_what_else_it_says():
         member.hear(speaker(sender, nonce=8).frame(flags, statements))
         assert member.machine.state == COLLECTING and not member.counts(2), sender
         assert member.counts(1) and member.counts(3), sender
+
+
+class Faulty:
+    """An observer that raises at each command that had an effect. It keeps what it was told: (command, peer id)."""
+
+    def __init__(self):
+        self.told = []
+
+    def observe(self, machine, command, peer_id, previous_state, result):
+        self.told.append((command, peer_id))
+        raise RuntimeError
+
+    def observe_rejection(self, machine, command, peer_id, result):
+        raise AssertionError("peers caused a rejection")
+
+
+def interrupted(call):
+    """Tell whether the observer raised in a call."""
+    try:
+        call()
+    except RuntimeError:
+        return True
+    return False
+
+
+def test_what_an_observer_interrupts_goes_on_with_the_next_call():
+    member = Member()
+    observer = member.machine.observer = Faulty()
+    member.machine.reset()
+    assert interrupted(lambda: member.hear(speaker(1).frame(ASKING | READY, {2: (0, True), 3: (0, False)})))
+    while interrupted(member.peers.observe):
+        pass
+    told = [(PARTICIPATION_OBSERVED, 1), (READY_OBSERVED, 1), (PARTICIPATION_OBSERVED, 2), (READY_OBSERVED, 2), (PARTICIPATION_OBSERVED, 3)]
+    assert observer.told == told
+    assert not interrupted(member.peers.observe) and observer.told == told
+
+
+def test_what_an_observer_interrupts_is_not_lost_with_the_next_frames():
+    member = Member()
+    for peer_id in (1, 2, 3):
+        member.hear(speaker(peer_id).frame(ASKING | READY))
+    member.machine.observer = Faulty()
+    frames = [speaker(1, nonce=8).frame(ASKING, {2: (0, False), 3: (0, False)})]
+    frames += [speaker(peer_id, nonce=8).frame(ASKING) for peer_id in (3, 2)]
+    member.wait(100)
+    assert [interrupted(lambda frame=frame: member.judge(frame)) for frame in frames] == [True] * 3
+    while interrupted(member.peers.observe):
+        pass
+    assert member.machine.collecting.count == 0 and member.machine.pinging.count == 3
+
+
+def test_a_restart_forgets_what_the_machine_was_not_told():
+    member = Member()
+    member.machine.observer = Faulty()
+    member.machine.reset()
+    assert interrupted(lambda: member.hear(speaker(1).frame(ASKING | READY, {2: (0, True)})))
+    member.begin(99)
+    assert not interrupted(member.peers.observe) and member.machine.pinging.count == member.machine.collecting.count == 0
+
+
+def test_a_verdict_in_between_ends_what_the_machine_is_told():
+    member = Member()
+    observer = member.machine.observer = Faulty()
+    member.machine.reset()
+    assert interrupted(lambda: member.hear(speaker(1).frame(ASKING | READY, {2: (0, True)})))
+    assert interrupted(lambda: member.machine.process(DEADLINE_EXPIRED))
+    assert not interrupted(member.peers.observe) and len(observer.told) == 2
+
+
+def test_after_our_own_completion_a_participation_is_not_observed():
+    member = Member()
+    observer = member.machine.observer = Faulty()
+    member.machine.reset()
+    assert interrupted(lambda: member.hear(speaker(1).frame(ASKING)))
+    assert interrupted(member.complete) and member.machine.state == COLLECTING
+    observer.told.clear()
+    assert not interrupted(lambda: member.hear(speaker(2).frame(ASKING)))
+    member.wait(100)
+    assert interrupted(lambda: member.hear(speaker(3).frame(ASKING | READY, {2: (0, True)})))
+    while interrupted(member.peers.observe):
+        pass
+    assert observer.told == [(READY_OBSERVED, 2), (READY_OBSERVED, 3)]
 
 
 def test_a_statement_from_before_our_run_withdraws_nothing_that_counts():

@@ -39,11 +39,12 @@ def on_device(folder: str, rounds: int) -> list[Figure]:
         of.calls("console.poll, nobody types", "idle", 20, 13),
         of.calls("console.poll, a flood of zeros", "zeros", 2000, 600),
         of.calls("console.poll, a flood of text", "text", 2000, 600),
-        polls.calls("poll of a node, idle", "idle", 22, 12),
-        polls.calls("poll, a beacon of 20 peers", "beacon", 230, 110),
+        polls.calls("poll of a node, idle", "idle", 20, 12),
+        polls.calls("poll, a beacon of 20 peers", "beacon", 180, 110),
+        polls.calls("poll, a beacon of 20 peers, each of them heard of later", "renewed", 250, 200),
         polls.calls("poll, a corrupt beacon", "corrupt", 60, 60),
-        polls.calls("poll, a beacon of 20 peers with a key", "keyed", 320, 200),
-        polls.calls("poll that sends a beacon of 20 peers", "sending", 200, 75),
+        polls.calls("poll, a beacon of 20 peers with a key", "keyed", 250, 200),
+        polls.calls("poll that sends a beacon of 20 peers", "sending", 185, 75),
         polls.ratio("poll, a beacon with a key / with a checksum", "keyed", "beacon", 2, 1.5),
     ]
 

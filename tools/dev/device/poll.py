@@ -100,6 +100,17 @@ class Cluster:
         assert self.heard.counters[0] == counted[0] + 1, self.heard.counters
         return found
 
+    def renewed(self, counted):
+        """Return the time of a poll that takes in a frame that says the same as before of each peer, only later."""
+        self.ms += _MS
+        for node in (self.heard, self.speaker):
+            node.poll()
+        for i in range(_PEERS - 1):
+            self.speaker.peers.said[i] = self.speaker.peers.now
+        found = self.beacon(counted)
+        assert self.heard.peers.said[:-1] == [self.heard.peers.now] * (_PEERS - 1)
+        return found
+
     def corrupt(self, counted):
         """Return the time of a poll that takes in a frame of which one bit is wrong."""
         frame = bytearray(self.frame())
@@ -156,13 +167,14 @@ def calls():
 
 
 def main():
-    plain, keyed, sending = Cluster(Checksum()), Cluster(Key(_SECRET)), Cluster(Checksum())
+    plain, keyed, sending, renewed = Cluster(Checksum()), Cluster(Key(_SECRET)), Cluster(Checksum()), Cluster(Checksum())
     kinds = {
         "idle": (plain.idle, plain.heard),
         "beacon": (plain.beacon, plain.heard),
         "corrupt": (plain.corrupt, plain.heard),
         "keyed": (keyed.beacon, keyed.heard),
         "sending": (sending.sending, sending.heard),
+        "renewed": (renewed.renewed, renewed.heard),
         "reading": (reading, plain.heard),
     }
     found = {kind: [] for kind in kinds}

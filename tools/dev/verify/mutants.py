@@ -40,6 +40,8 @@ class Mutant:
     new: str
 
 
+_TOLD_TOO_EARLY = "            if marks[i] & _UNTOLD:\n                marks[i] ^= _UNTOLD\n"
+
 MUTANTS = (
     Mutant(
         "quorum is one too low",
@@ -162,7 +164,31 @@ MUTANTS = (
         "at = self.said[index] = self.now - ((word & _NO_AGE) << self.wire.unit)",
         "at = self.said[index] = self.now - ((word & _NO_AGE) << self.wire.unit >> 1)",
     ),
-    Mutant("a statement of before our run counted", "peers.py", "if self.said[i] < self.start or i == self.own", "if i == self.own"),
+    Mutant("a statement of before our run counted", "peers.py", "            if at >= self.start:\n", "            if True:\n"),
+    Mutant("one that an observer interrupts is lost", "peers.py", "            if marks[i] & _UNTOLD:\n", _TOLD_TOO_EARLY),
+    Mutant("a frame ends what its sender's last one began", "peers.py", "&= _READY | _TAKES_BACK | _UNTOLD\n", "&= _READY\n"),
+    Mutant("restart that keeps what was not told", "peers.py", "| _TAKES_BACK | _UNTOLD)", "| _TAKES_BACK)"),
+    Mutant("news that nobody acts on", "node.py", "self._times[_EXPIRE] = self._due = self.now", "self._times[_EXPIRE] = self.now"),
+    Mutant(
+        "a lack that nobody acts on",
+        "node.py",
+        "            self._due = self.now\n            self._begin_turn",
+        "            self._begin_turn",
+    ),
+    Mutant(
+        "a start that nobody waits for",
+        "node.py",
+        "        now = self._due = self.now\n        is_news",
+        "        now = self.now\n        is_news",
+    ),
+    Mutant(
+        "one that says the same later is left out",
+        "peers.py",
+        "        self.said[index] = now - (age << wire.unit)\n",
+        "        pass\n",
+    ),
+    Mutant("one that says another thing only renews", "peers.py", " and not (inbox[at] >> 6 ^ self.marks[index]) & _READY:", ":"),
+    Mutant("one of before our run that only renews", "peers.py", "if age >= 0 and self.said[index] >= self.start and", "if age >= 0 and"),
     Mutant(
         "one about ourselves believed",
         "peers.py",
@@ -173,7 +199,7 @@ MUTANTS = (
     Mutant(
         "a withdrawal that is never made",
         "peers.py",
-        "            if word < _READY_BIT:\n                self.marks[index] |= _TAKES_BACK\n",
+        "            if not marks & _READY:\n                marks |= _TAKES_BACK\n",
         "",
     ),
     Mutant(
@@ -242,8 +268,8 @@ MUTANTS = (
     Mutant(
         "a question carried on for ever",
         "node.py",
-        "max(self.now - _QUESTION_LIVES * interval_ms, times[_CARRIED] + (interval_ms >> 1)) < at",
-        "times[_CARRIED] + (interval_ms >> 1) < at",
+        "if is_concluded and at > self.now - _QUESTION_LIVES * interval_ms and at",
+        "if is_concluded and at",
     ),
     Mutant("a question that goes round", "node.py", "min(8 - (self", "min(-(self"),
     Mutant("farewells without an end", "node.py", "            self._farewells -= 1\n", ""),
@@ -254,11 +280,11 @@ MUTANTS = (
         "if self.now >= times[_START] and self.machine.state == _BOOTSTRAPPED:",
         "if self.now >= times[_START]:",
     ),
-    Mutant("a start that each finds for itself", "node.py", "        self._times[_START] = at\n", ""),
+    Mutant("a start that each finds for itself", "node.py", "        times[_START] = at\n", ""),
     Mutant(
         "a Trickle timer that never resets",
         "node.py",
-        "        elif self._turn_ms > interval_ms:\n            self._begin_turn(interval_ms)\n",
+        "        elif self._turn_ms > interval_ms:\n            self._due = self.now\n            self._begin_turn(interval_ms)\n",
         "",
     ),
     Mutant(
