@@ -226,8 +226,8 @@ def on_the_network(names, **others):
 
 def test_a_broadcast_cluster_bootstraps_after_a_cut_link_is_healed():
     async def run(names):
+        ip("-n", names[1], "link", "set", "eth0", "down")
         async with ProcessCluster(on_the_network(names)) as cluster:
-            ip("-n", names[1], "link", "set", "eth0", "down")
             others = [member for member in cluster.members if member.peer_id != 1]
             assert await cluster.until(lambda: all(member.missing == [1] for member in others), ENOUGH_S)
             await asyncio.sleep(1)

@@ -198,7 +198,8 @@ def without_answer(heard: bytes, fault: str = "no answer", remedy: str = _REMEDY
     """Say what it means that no answer came; heard: what came instead."""
     if not heard.strip():
         return f"{fault}; {remedy}"
-    last = heard.decode(errors="replace").strip().splitlines()[-1][-60:]
+    whole = heard[: heard.rfind(b"\n") + 1]  # the last line may still be coming
+    last = (whole if whole.strip() else heard).decode(errors="replace").strip().splitlines()[-1][-60:]
     return f"{fault}, but it prints {last!r}; {remedy}"
 
 
