@@ -137,9 +137,7 @@ def _load(path: Path) -> dict[str, list[str]]:
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, AttributeError, RecursionError):
-        raise CommandError(
-            f"{path}: damaged, so nobody knows what faction wrote here; choose another folder, or move your files out and delete {path.parent}"
-        ) from None
+        raise CommandError(f"{path}: damaged, so nobody knows what faction wrote here; choose another folder, or empty this one") from None
 
 
 def _save(path: Path, record: dict[str, list[str]]) -> None:
