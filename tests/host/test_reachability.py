@@ -198,3 +198,17 @@ def test_a_password_without_a_network_gets_an_advice(tmp_path):
     loaded = roster.load(write(tmp_path, udp(47000, more=', password = "at the barn"'), udp(47000)))
     [told] = advice(loaded, loaded.fleet())
     assert "so that board 0 will join no Wi-Fi network; write its ssid" in told and "barn" not in told
+
+
+@pytest.mark.parametrize(
+    ("channels", "told"),
+    [([1] * 100, "all others"), ([1] * 98 + [6] * 2, "all but 9702,"), ([1] * 50 + [6] * 50, "50 of 99 others")],
+)
+def test_many_ids_that_are_not_in_a_row_are_told_in_few_words(tmp_path, channels, told):
+    both = '{ kind = "uart", uart = 2, tx = 17, rx = 16, direction = "auto", baudrate = 9600 }'
+    hub = [channels.index(each) for each in (1, 6) if each in channels]  # they stand on the line, too
+    airs = [f"{radio(each)}, {both}" if i in hub else radio(each) for i, each in enumerate(channels)]
+    path = write(tmp_path, *airs)
+    path.write_text(re.sub(r"^id = (\d+)$", lambda match: f"id = {int(match[1]) * 99 or 99 * 100}", path.read_text(), flags=re.MULTILINE))
+    lines = check(path, 80)
+    assert len(lines) < 3 * len(channels) and any(told in line for line in lines), lines

@@ -11,6 +11,7 @@ from ..fleet.reachability import Fleet, first_few
 from ..fleet.roster import Roster
 from ..serial.report import ranges
 
+LONGEST_HEARD = 60  # characters of the ids that a board hears, in the table
 PRESENCE_INTERVALS = 24  # a board that waits may be silent for 20, and a frame may be lost
 START_INTERVALS = 4  # from the first verdict to the start, where the roster says nothing: see faction.node
 
@@ -24,9 +25,20 @@ def table(fleet: Fleet) -> Table:
     made.add_column("hops to the farthest", justify="right")
     for i in sorted(range(len(fleet.boards)), key=lambda each: fleet.boards[each].id):
         board = fleet.boards[i]
-        heard = ranges(fleet.boards[each].id for each in fleet.hears[i]) or "nobody"
-        made.add_row(str(board.id), board.name, board.kind, "\n".join(fleet.airs[i]), heard, str(fleet.farthest(i)))
+        made.add_row(str(board.id), board.name, board.kind, "\n".join(fleet.airs[i]), _heard(fleet, i), str(fleet.farthest(i)))
     return made
+
+
+def _heard(fleet: Fleet, number: int) -> str:
+    """Return whom a board hears; in few words where the ids of many boards are not in a row."""
+    told = ranges(fleet.boards[each].id for each in fleet.hears[number]) or "nobody"
+    if len(told) <= LONGEST_HEARD:
+        return told
+    unheard = set(range(len(fleet.boards))) - fleet.hears[number] - {number}
+    if not unheard:
+        return "all others"
+    told = f"all but {ranges(fleet.boards[each].id for each in unheard)}"
+    return told if len(told) <= LONGEST_HEARD else f"{len(fleet.hears[number])} of {len(fleet.boards) - 1} others"
 
 
 def _impatient(roster: Roster) -> Iterator[str]:
