@@ -409,6 +409,12 @@ def test_no_folder_but_the_right_one(tmp_path, kind):
     refused(desk)
 
 
+def test_a_folder_of_a_process_that_is_not_there(tmp_path):
+    desk = Bench(tmp_path, Stick(tmp_path / "process"), "unix")
+    assert "/process: no such folder, and no port; make the folder in which north is to run" in refused(desk)
+    assert not (tmp_path / "process").exists()
+
+
 def test_the_folder_of_a_process_is_one_of_ours_from_the_first_file_on(tmp_path):
     (tmp_path / "process").mkdir()
     desk = Bench(tmp_path, Stick(tmp_path / "process"), "unix")
