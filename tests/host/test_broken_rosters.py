@@ -43,6 +43,7 @@ ONE_AIR = "or give one board of each group transports on an air that they share"
 NEVER = "2 groups of boards never hear each other: "
 FLASH = "pins 6 to 11 of an ESP32 belong to its flash; take another pin, or write chip = "
 WPA = "must have 8 to 63 characters of ASCII, or 64 hexadecimal digits, or none in an open network"
+KIND = "must be 'esp32', 'rp2040', 'circuitpython' or 'unix'"
 TARGET = 'must be an address and a port, such as "192.168.4.255:47000"'
 MISSING_TO = 'add the missing addresses to "to", or leave "to" out and send to all of the network'
 # {what is broken: (the roster, all that is said of it)}.
@@ -205,6 +206,58 @@ BROKEN = {
     "a short password": (TOP + WIFI.replace("at the barn", "barn") + boards(""), [f"transport.password: {WPA}"]),
     "a long password": (TOP + WIFI.replace("at the barn", "x" * 64) + boards(""), [f"transport.password: {WPA}"]),
     "a password of no ASCII": (TOP + WIFI.replace("at the barn", "über den Hof") + boards(""), [f"transport.password: {WPA}"]),
+    "two passwords of one network": (
+        TOP + WIFI + boards("", "transport = { kind = 'udp', ssid = 'barn', password = 'at the farm' }", kind="esp32"),
+        ['boards[1].transport.password: a has another password for the network "barn"; write the same in both'],
+    ),
+    "a network that is open for one board": (
+        TOP + WIFI + boards("", "transport = { kind = 'udp', ssid = 'barn' }", kind="esp32"),
+        ['boards[1].transport.password: a has another password for the network "barn"; write the same in both'],
+    ),
+    "bound to the address of another board": (
+        TOP + WIFI + "bind = '10.0.0.1'\n" + boards("address = '10.0.0.1/24'", "address = '10.0.0.2/24'"),
+        [
+            'transport.bind: "10.0.0.1": must be 10.0.0.2, the address of b; write that, or leave bind out',
+            'transport.bind: "10.0.0.1": a has',
+        ],
+    ),
+    "two processes at one address and port": (
+        udp(", bind = '10.0.0.1'", ", bind = '10.0.0.1'"),
+        ['boards[1].transport.bind: "10.0.0.1": a has this address and port, too; give b another bind or port, or leave bind out'],
+    ),
+    "two UARTs of a board on one line": (
+        TOP
+        + boards(
+            "transports = [{ kind = 'uart', uart = 1, tx = 4, rx = 5 }, { kind = 'uart', uart = 2 }]",
+            *["transport = { kind = 'uart', uart = 2 }"] * 2,
+        ),
+        ['boards[0].transports[1].bus: "line": transports[0] is on this line, too; give each line a bus of its own'],
+    ),
+    "a name of blanks": (TOP + RADIO + boards('name = "  "'), ['boards[0].name: "  ": must be more than blanks; write a name']),
+    "a field of the whole file in a board": (
+        RADIO + boards("") + TOP + "quorum = 1\n",
+        [
+            "cluster: missing; add it",
+            "boards[0].cluster: is a field of the whole file; move it above the first table, which begins with [",
+            "boards[0].quorum: is a field of the whole file; move it above the first table, which begins with [",
+        ],
+    ),
+    "boards that are a number": (TOP + RADIO.replace("[", "boards = 3\n["), ["boards: 3: must be a list, in [ ]"]),
+    "boards in one table": (
+        TOP + RADIO + boards("").replace("[[boards]]", "[boards]"),
+        ["boards: must be a list of tables; write [[boards]]"],
+    ),
+    "chips and boards in the place of kinds": (
+        TOP + RADIO + boards(*[f'kind = "{kind}"' for kind in ("esp32-C3", "ESP32", "pico_w", "RP2350", "esp8266", "micropython")]),
+        [
+            'boards[0].kind: "esp32-C3": is a chip of kind "esp32"; write kind = "esp32" and chip = "esp32c3"',
+            f'boards[1].kind: "ESP32": {KIND}; did you mean esp32?',
+            f'boards[2].kind: "pico_w": {KIND}; did you mean rp2040?',
+            f'boards[3].kind: "RP2350": {KIND}; did you mean rp2040?',
+            'boards[4].kind: "esp8266": is no board that faction runs on; leave it out here, and take an esp32 in its place',
+            'boards[5].kind: "micropython": is no kind of board; write "esp32" or "rp2040", or "unix" for a process',
+        ],
+    ),
     "an empty ssid": (
         TOP + WIFI.replace('"barn"', '""') + boards(""),
         ['transport.ssid: "": must not be empty; delete it if the board joins no Wi-Fi network'],

@@ -221,6 +221,28 @@ def test_names_of_ours_are_refused_in_a_folder_of_the_user(tmp_path, name):
         assert line.startswith(f"{tmp_path}/app/{name}: ") if name.isprintable() else "rename it" in line
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize(
+    ("add", "said"),
+    [
+        (lambda app: os.mkfifo(app / "pipe"), "app/pipe: is no file that a board can have"),
+        (lambda app: (app / "zero").symlink_to("/dev/zero"), "app/zero: is no file that a board can have"),
+        (lambda app: [(app / name).write_bytes(b"") for name in ("Foo.py", "foo.py")], "app/foo.py: Foo.py is the same name on a drive"),
+        (lambda app: (app / "a:b.py").write_bytes(b""), "app/a:b.py: has a character in its name that a board cannot have"),
+        (lambda app: (app / "application.py").write_bytes(bytes(range(256))), "app/application.py: is no Python program"),
+        (lambda app: (app / "application.py").write_bytes(b"x = 1\0"), "app/application.py: is no Python program"),
+        (lambda app: (app / "gone.py").symlink_to("nowhere"), "app/gone.py: does not exist"),
+    ],
+)
+def test_what_is_no_file_of_a_board_is_named_and_nobody_waits_for_it(tmp_path, add, said):
+    with drive(tmp_path) as desk:
+        (tmp_path / "app").mkdir()
+        (tmp_path / "app/application.py").write_bytes(MINE)
+        add(tmp_path / "app")
+        desk.fields = 'application = "app"\n'
+        assert said in refused(desk)
+
+
 def test_a_foreign_program_is_kept_under_the_next_free_name(desk):
     stem = desk.main.removesuffix(".py")
     desk.put(desk.main, b"# my first\n")
@@ -385,6 +407,12 @@ def test_no_folder_but_the_right_one(tmp_path, kind):
     refused(desk)
     (tmp_path / "home/boot_out.txt").write_text("U-Boot 2024")
     refused(desk)
+
+
+def test_a_folder_of_a_process_that_is_not_there(tmp_path):
+    desk = Bench(tmp_path, Stick(tmp_path / "process"), "unix")
+    assert "/process: no such folder, and no port; make the folder in which north is to run" in refused(desk)
+    assert not (tmp_path / "process").exists()
 
 
 def test_the_folder_of_a_process_is_one_of_ours_from_the_first_file_on(tmp_path):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -186,3 +187,16 @@ def test_a_run_that_is_cut_off_anywhere_is_mended_by_the_next_one(tmp_path):
         if code == 0:
             break
     assert code == 0 and cuts > 8
+
+
+def test_a_folder_of_others_is_refused_before_all_of_it_is_looked_at(tmp_path, monkeypatch):
+    for i in range(50):
+        (tmp_path / f"{i}").mkdir()
+        (tmp_path / f"{i}/mine").write_bytes(b"mine")
+    seen = []
+    is_dir = Path.is_dir
+    monkeypatch.setattr(Path, "is_dir", lambda path: seen.append(path) or is_dir(path))
+    with pytest.raises(CommandError, match=r"holds \d+/mine, which would be lost; choose another folder or delete it$"):
+        fill(tmp_path, FIRST)
+    assert len([path for path in seen if path.name == "mine"]) == 1
+    assert len(files(tmp_path)) == 50

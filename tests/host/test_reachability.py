@@ -181,3 +181,34 @@ def test_many_hops_get_an_advice(tmp_path):
     assert "start_after_ms = 2500," in advised(5)[0] and "start_after_ms = 6000," in advised(12, "start_after_ms = 5999")[0]
     assert re.search(r"^advice: news needs 11 hops", "\n".join(check(in_a_row(tmp_path, 12), 100)), re.MULTILINE)
     assert Node(Config(0, (0,), 1), Hub().join(), "x", 1000, 700).start_after_ms == START_INTERVALS * 700
+
+
+def test_times_that_are_too_short_get_an_advice(tmp_path):
+    def advised(top):
+        loaded = roster.load(in_a_row(tmp_path, 2, top))
+        return list(advice(loaded, loaded.fleet()))
+
+    assert advised("presence_ms = 12000\ndeadline_ms = 500") == advised("presence_ms = 0") == advised('pace = "slow"') == []
+    [deadline, presence] = advised("presence_ms = 11999\ndeadline_ms = 499")
+    assert "deadline_ms = 499 is shorter than an interval of 500 ms" in deadline and "write presence_ms = 12000 or more" in presence
+    assert "write presence_ms = 240000" in advised('pace = "slow"\npresence_ms = 16000')[0]
+
+
+def test_a_password_without_a_network_gets_an_advice(tmp_path):
+    loaded = roster.load(write(tmp_path, udp(47000, more=', password = "at the barn"'), udp(47000)))
+    [told] = advice(loaded, loaded.fleet())
+    assert "so that board 0 will join no Wi-Fi network; write its ssid" in told and "barn" not in told
+
+
+@pytest.mark.parametrize(
+    ("channels", "told"),
+    [([1] * 100, "all others"), ([1] * 98 + [6] * 2, "all but 9702,"), ([1] * 50 + [6] * 50, "50 of 99 others")],
+)
+def test_many_ids_that_are_not_in_a_row_are_told_in_few_words(tmp_path, channels, told):
+    both = '{ kind = "uart", uart = 2, tx = 17, rx = 16, direction = "auto", baudrate = 9600 }'
+    hub = [channels.index(each) for each in (1, 6) if each in channels]  # they stand on the line, too
+    airs = [f"{radio(each)}, {both}" if i in hub else radio(each) for i, each in enumerate(channels)]
+    path = write(tmp_path, *airs)
+    path.write_text(re.sub(r"^id = (\d+)$", lambda match: f"id = {int(match[1]) * 99 or 99 * 100}", path.read_text(), flags=re.MULTILINE))
+    lines = check(path, 80)
+    assert len(lines) < 3 * len(channels) and any(told in line for line in lines), lines

@@ -1,6 +1,7 @@
 """The roster: what it means for a board, and what is said of its faults."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,7 +40,11 @@ ONCE = "has it, too; a board has it only once"
         ("id = 1\n", 'id = "one"\n', ':43: boards[1].id: "one": must be a whole number'),
         ("id = 1\n", "id = true\n", ":43: boards[1].id: true: must be a whole number"),
         ("id = 1\n", "", ":42: boards[1].id: missing; add it"),
-        ('kind = "rp2040"', 'kind = "pico"', ":51: boards[2].kind: \"pico\": must be 'esp32', 'rp2040', 'circuitpython' or 'unix'"),
+        (
+            'kind = "rp2040"',
+            'kind = "pico"',
+            ":51: boards[2].kind: \"pico\": must be 'esp32', 'rp2040', 'circuitpython' or 'unix'; did you mean rp2040?",
+        ),
         (
             'kind = "rp2040"',
             'kind = "rp240"',
@@ -214,6 +219,22 @@ def test_a_roster_in_json(tmp_path):
     board = {"id": 5, "name": "n", "kind": "esp32", "transport": {"kind": "espnow"}}
     path.write_text(json.dumps({"cluster": "x", "boards": [board]}))
     assert roster.load(path).configuration(roster.load(path).board("n"))["peers"] == [5]
+
+
+NO_JSON = [
+    ('{"cluster": "x", "cluster": "y", "boards": []}', "an object has the field 'cluster' twice; correct it"),
+    (
+        '{"cluster": "\\ud800", "transport": {"kind": "espnow"}, "boards": [{"id": 0, "name": "a", "kind": "esp32"}]}',
+        "must be a text in UTF-8",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), NO_JSON)
+def test_what_json_allows_and_a_roster_does_not(tmp_path, text, said):
+    (tmp_path / "faction.JSON").write_text(text)
+    with pytest.raises(roster.RosterError, match=re.escape(said)):
+        roster.load(tmp_path / "faction.JSON")
 
 
 def test_the_configuration_of_a_board(tmp_path):

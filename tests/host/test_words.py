@@ -57,6 +57,10 @@ def test_it_may_come_byte_by_byte_and_late():
             GREETING + "faction: step: KeyError: x; again in 250 ms\r\n" + TRACEBACK + "KeyError: x\r\n",
             "and its program greets, but then fails: step: KeyError: x (application.py, line 7); correct that, and run this again",
         ),
+        (
+            GREETING + BANNER,
+            "and its program greets, but then ends, as SystemExit in the application makes it; correct that, and run this again",
+        ),
         (BANNER, "but its program ends at once, without a greeting; it says: nothing; correct main.py there"),
         ("hello\r\n" + BANNER, "but its program ends at once, without a greeting; it says: hello; correct main.py there"),
     ],

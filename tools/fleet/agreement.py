@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..toml.faults import Fault, as_written
 from ..toml.places import Steps
 from .entries import AnyTransport, BoardEntry, Connected, Equipped, EspNow, Uart, Udp
+from .networks import Socket, wrong_networks
 from .pins import number_of, used, wrong_led, wrong_uart
 from .reachability import Fleet
 
@@ -58,7 +59,7 @@ def disagreements(roster: Common, doubtful: AbstractSet[int] = frozenset()) -> l
     faults = [*_repeated(roster), *_borrowed_names(roster), *_absent(roster), *_of_console(roster)]
     if not 1 <= roster.quorum_count <= count:
         faults.append(Fault(("quorum",), f"must be from 1 to {count}, the number of boards", str(roster.quorum)))
-    of_transports = [*_doubled(roster), *(() if doubtful else _of_buses(roster))]
+    of_transports = [*_doubled(roster), *(() if doubtful else _of_buses(roster)), *wrong_networks(list(_sockets(roster, doubtful)))]
     for i in range(count):
         if i in doubtful:
             continue
@@ -66,7 +67,14 @@ def disagreements(roster: Common, doubtful: AbstractSet[int] = frozenset()) -> l
         faults += [*_impatient(roster, i), *_misplaced(roster, i)]
     faults += [*_addresses_twice(roster), *of_transports]
     is_sure = not of_transports and not doubtful
-    return list(dict.fromkeys([*faults, *(_apart(roster) if is_sure else ())]))
+    twice = [each for bus, ends in _lines(roster).items() for each in _twice(bus, ends)] if is_sure else []
+    return list(dict.fromkeys([*faults, *twice, *(_apart(roster) if is_sure and not twice else ())]))
+
+
+def _sockets(roster: Common, doubtful: AbstractSet[int]) -> Iterator[Socket]:
+    for i, board in enumerate(roster.boards):
+        if i not in doubtful:
+            yield from ((board, steps, each) for steps, each in roster.transports(i) if isinstance(each, Udp))
 
 
 def _repeated(roster: Common) -> Iterator[Fault]:
@@ -207,16 +215,21 @@ def _wrong_pins(roster: Common, number: int) -> Iterator[Fault]:
         yield Fault(steps, text, as_written(led))
 
 
-def _of_buses(roster: Common) -> Iterator[Fault]:
-    """Iterate what the boards on one line must agree on: the baud rate; on a line of more than two, a transceiver that turns."""
+def _lines(roster: Common) -> dict[str, list[tuple[int, Steps, Uart]]]:
+    """Return the ends of each line: the board, the way to its transport, and that."""
     lines: dict[str, list[tuple[int, Steps, Uart]]] = defaultdict(list)
     for i in range(len(roster.boards)):
         for steps, each in roster.transports(i):
             if isinstance(each, Uart) and "uart" not in _LACKS.get(roster.boards[i].kind, {}):
                 lines[each.bus].append((i, steps, each))
-    for bus, ends in lines.items():
+    return lines
+
+
+def _of_buses(roster: Common) -> Iterator[Fault]:
+    """Iterate what the boards on one line must agree on: the baud rate; on a line of more than two, a transceiver that turns."""
+    for bus, ends in _lines(roster).items():
         first = ends[0][2].baudrate
-        is_shared = len({number for number, _, _ in ends}) > _TWO
+        is_shared = len({number for number, _, _ in ends}) > _TWO and not list(_twice(bus, ends))
         for _, steps, each in ends:
             if each.baudrate != first:
                 text = f'{roster.boards[ends[0][0]].name} has {first} on the line "{bus}"; write the same, or another bus'
@@ -224,6 +237,15 @@ def _of_buses(roster: Common) -> Iterator[Fault]:
             if is_shared and each.direction is None:
                 remedy = 'give the pin of its RS-485 transceiver, or "auto" if that turns by itself'
                 yield Fault((*steps, "direction"), f'missing on the line "{bus}", which has more than {_TWO} boards; {remedy}')
+
+
+def _twice(bus: str, ends: Sequence[tuple[int, Steps, Uart]]) -> Iterator[Fault]:
+    """Iterate where a board is on a line once more: two lines without names, mostly."""
+    first: dict[int, Steps] = {}
+    for number, steps, _ in ends:
+        other = first.setdefault(number, steps)
+        if other is not steps:
+            yield Fault((*steps, "bus"), f"{_beside(other, steps)} is on this line, too; give each line a bus of its own", as_written(bus))
 
 
 def _misplaced(roster: Common, number: int) -> Iterator[Fault]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import CommandError, explain
 from .build import PROGRAMS
-from .found import CONFIGURATION, NEW, OWN, shown
+from .found import CONFIGURATION, NEW, OWN, is_inside, shown
 
 NAME = "application.py"
 # Names that a board has for itself, whatever kind it is, in lower case: a drive knows no case.
@@ -22,14 +22,17 @@ def files(path: Path, ours: dict[str, bytes]) -> dict[str, bytes]:
     """
     try:
         if not path.is_dir():
-            return {NAME: path.read_bytes()}
-        found = {name: (path / name).read_bytes() for name in sorted(_names(path))}
+            return {NAME: _program(path)}
+        found = {name: (_program if name == NAME else _read)(path / name) for name in sorted(_names(path))}
     except OSError as error:
         raise CommandError(explain(error)) from error
     if NAME not in found:
         raise CommandError(f"{path}: has no {NAME}, which the board starts; put one into this folder, or name another in the roster")
+    alike: dict[str, str] = {}
     for name in found:
         _refuse(path / name, name, {other.lower() for other in ours})
+        if alike.setdefault(name.lower(), name) != name:
+            raise CommandError(f"{path / name}: {alike[name.lower()]} is the same name on a drive, which knows no case; rename one of them")
     return found
 
 
@@ -45,6 +48,25 @@ def _names(folder: Path) -> Iterator[str]:
                 yield (Path(where) / name).relative_to(folder).as_posix()
 
 
+def _program(path: Path) -> bytes:
+    """Return a program, which has to be a text."""
+    content = _read(path)
+    try:
+        is_text = "\0" not in content.decode()
+    except UnicodeDecodeError:
+        is_text = False
+    if not is_text:
+        raise CommandError(f"{path}: is no Python program, as it is not a text in UTF-8; save it as UTF-8, or name another in the roster")
+    return content
+
+
+def _read(path: Path) -> bytes:
+    """Return the content of a file, but never wait for something that has no end, such as a pipe or a device."""
+    if path.exists() and not path.is_file():
+        raise CommandError(f"{path}: is no file that a board can have; take it out of the application")
+    return path.read_bytes()
+
+
 def _fail(error: OSError) -> None:
     raise error
 
@@ -55,7 +77,7 @@ def _is_left_out(name: str) -> bool:
 
 def _refuse(path: Path, name: str, ours: set[str]) -> None:
     """Refuse a file whose name faction needs on the board, or no board can have."""
-    if not name.isprintable():  # nor is what is no UTF-8
+    if not name.isprintable() or not is_inside(name):  # nor is what is no UTF-8 printable
         raise CommandError(f"{shown(path)}: has a character in its name that a board cannot have; rename it")
     low = name.lower()
     if low in _TAKEN | ours or low.startswith(OWN + "/") or low == OWN or low.endswith(NEW):

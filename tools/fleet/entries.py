@@ -10,7 +10,23 @@ from pydantic import Field
 
 from ..toml.places import Steps
 from ..toml.strict import Strict
-from .fields import Country, Hexadecimal, Host, Interface, Kind, Led, MaybeText, Name, Password, Pin, Ssid, Target, UartNumber
+from .fields import (
+    ANY_HOST,
+    Chip,
+    Country,
+    Hexadecimal,
+    Host,
+    Interface,
+    Kind,
+    Led,
+    MaybeText,
+    Name,
+    Password,
+    Pin,
+    Ssid,
+    Target,
+    UartNumber,
+)
 
 ITSELF = "auto"  # the direction of a transceiver that turns by itself
 
@@ -25,7 +41,7 @@ class Udp(Strict):
 
     kind: Literal["udp"]
     port: int = Field(47000, ge=1, le=65535)
-    bind: Host = "0.0.0.0"
+    bind: Host = ANY_HOST
     to: list[Target] = []
     ssid: Optional[Ssid] = None
     password: Password = Field("", repr=False)
@@ -103,7 +119,7 @@ class BoardEntry(Equipped):
     id: int = Field(ge=0, le=2**30 - 1)
     name: Name
     kind: Kind
-    chip: Optional[Literal["esp32", "esp32s2", "esp32s3", "esp32c3", "esp32c6"]] = None
+    chip: Optional[Chip] = None
     hardware_id: Optional[Hexadecimal] = None
     application: MaybeText = None
     address: Optional[Interface] = None

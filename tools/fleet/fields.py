@@ -7,7 +7,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from typing import Annotated, Any, Optional, Union
+from typing import Annotated, Any, Literal, Optional, Union, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
@@ -15,16 +15,22 @@ from faction import byzantine, everyone, majority
 
 from ..toml.faults import Fault, Faults, as_written, close, unknown
 
+Chip = Literal["esp32", "esp32s2", "esp32s3", "esp32c3", "esp32c6"]  # the chips of the kind esp32
 KINDS = ("esp32", "rp2040", "circuitpython", "unix")
+_ONE_OF_KINDS = f"must be {', '.join(map(repr, KINDS[:-1]))} or {KINDS[-1]!r}"
 RULES = {"majority": majority, "byzantine": byzantine, "everyone": everyone}
 PINS = 64  # no board has so many
+ANY_HOST = "0.0.0.0"  # bound to that, a socket hears at every address of its board
 EVERYBODY = "255.255.255.255"  # the address of a frame to all boards of the network
 _MOST_BYTES = 32  # of an ssid: IEEE 802.11, 9.4.2.2
 _WPA = (8, 63)  # characters of a passphrase: IEEE 802.11, J.4.1; printable ASCII
+_JOINERS = "\u200c\u200d"  # they shape the letters beside them, in Persian and in Indian scripts, and are seen by that
 _LEAST_KEY = 16  # characters: at least as many bytes, the least that faction.key takes
 # Kinds that people write, and what is to be done about each.
 _NO_KINDS = {
     "microbit": "has no room for a node of its own; leave it out here: boards/microbit/README.md says how it takes part through a computer",
+    "esp8266": "is no board that faction runs on; leave it out here, and take an esp32 in its place",
+    "micropython": 'is no kind of board; write "esp32" or "rp2040", or "unix" for a process',
 }
 
 
@@ -35,11 +41,21 @@ def _quorum(value: Any) -> Any:
 
 
 def _kind(value: Any) -> Any:
-    if isinstance(value, str) and value in _NO_KINDS:
-        raise ValueError(_NO_KINDS[value])
     if isinstance(value, str) and value in KINDS:
         return value
-    raise ValueError(f"must be {', '.join(repr(kind) for kind in KINDS[:-1])} or {KINDS[-1]!r}")
+    raise ValueError(_told_kind(value) or _ONE_OF_KINDS)
+
+
+def _told_kind(value: Any) -> str:
+    """Return what to do about the name of a board or a chip that people write for a kind; empty if it is none."""
+    plain = re.sub("[^a-z0-9]", "", str(value).lower())
+    if plain in _NO_KINDS:
+        return _NO_KINDS[plain]
+    if plain in get_args(Chip)[1:]:
+        return f'is a chip of kind "esp32"; write kind = "esp32" and chip = "{plain}"'
+    if plain in KINDS or re.match("rp2350|(raspberrypi)?pico", plain):
+        return f"{_ONE_OF_KINDS}; did you mean {plain if plain in KINDS else 'rp2040'}?"
+    return ""
 
 
 def _pin(value: Any) -> Any:
@@ -74,10 +90,17 @@ def _budget(number: int) -> int:
 
 def _name(text: str) -> str:
     """Accept a text that a person can read on one line of a terminal."""
-    wrong = next((each for each in text if unicodedata.category(each) in ("Cc", "Cf", "Cs", "Zl", "Zp")), None)
+    hidden = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    wrong = next((each for each in text if unicodedata.category(each) in hidden and each not in _JOINERS), None)
     if wrong is not None:
         raise ValueError(f"must have no control characters; take U+{ord(wrong):04X} out")
     return text
+
+
+def _visible_name(text: str) -> str:
+    if text and not text.strip():
+        raise ValueError("must be more than blanks; write a name")
+    return _name(text)
 
 
 def _key(text: str) -> str:
@@ -109,6 +132,11 @@ def _parsed(text: str) -> ipaddress.IPv4Address | None:
         return ipaddress.IPv4Address(text) if text.isascii() else None
     except ValueError:
         return None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address is that of a computer for itself."""
+    return ipaddress.IPv4Address(host).is_loopback
 
 
 def _target(text: str) -> str:
@@ -168,7 +196,7 @@ def _application(value: Any) -> Any:
     return value
 
 
-Name = Annotated[str, Field(min_length=1), AfterValidator(_name)]
+Name = Annotated[str, Field(min_length=1), AfterValidator(_visible_name)]
 Kind = Annotated[str, PlainValidator(_kind)]
 Key = Annotated[str, AfterValidator(_key)]
 Ssid = Annotated[str, AfterValidator(_ssid)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ def check_place(port: str, board: BoardEntry) -> None:
         raise DeployError(f"{port}: is a folder, and {board.name} runs MicroPython; name its serial port")
     if board.kind == "circuitpython" and not (folder / _BOOT).is_file():
         raise DeployError(f"{port}: has no {_BOOT}, so it is not the drive of a CircuitPython board; name the folder CIRCUITPY")
+    if board.kind == "unix" and not folder.exists() and not re.match(r"/dev/|COM\d", port):
+        raise DeployError(f"{port}: no such folder, and no port; make the folder in which {board.name} is to run, or name a serial port")
     if board.kind == "unix" and folder.is_dir():
         _check_folder(folder)
 

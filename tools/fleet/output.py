@@ -60,11 +60,13 @@ class _Filling:
         self._root, self._part = root, part
         self._folder = root / part
         self._record = _load(root / RECORD)
+        if not self._record:  # before all files of a whole disk are looked at
+            self._refuse_others(next(_files(self._folder), None))
         names = sorted(_files(self._folder))
         self._ours = {name for name in names if self._key(name) in self._record}
         self._others = set(names) - self._ours
-        if self._others and not self._ours:
-            raise CommandError(f"{self._folder}: holds {min(self._others)}, which would be lost; {_REMEDY}")
+        if not self._ours:
+            self._refuse_others(min(self._others, default=None))
         for name in sorted(self._ours):
             if _digest(self._folder / name) not in self._record[self._key(name)]:
                 text = "has been changed since faction wrote it, and that would be lost; move it to another folder"
@@ -72,6 +74,10 @@ class _Filling:
 
     def _key(self, name: str) -> str:
         return (PurePosixPath(self._part) / name).as_posix()
+
+    def _refuse_others(self, name: str | None) -> None:
+        if name is not None:
+            raise CommandError(f"{self._folder}: holds {name}, which would be lost; {_REMEDY}")
 
     def finish(self, fresh: Path) -> None:
         """Move the new files to their places, and remove what an earlier run has left."""
@@ -131,9 +137,7 @@ def _load(path: Path) -> dict[str, list[str]]:
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, AttributeError, RecursionError):
-        raise CommandError(
-            f"{path}: damaged, so nobody knows what faction wrote here; choose another folder or delete {path.parent}"
-        ) from None
+        raise CommandError(f"{path}: damaged, so nobody knows what faction wrote here; choose another folder, or empty this one") from None
 
 
 def _save(path: Path, record: dict[str, list[str]]) -> None:

@@ -13,9 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from .entries import AnyTransport, BoardEntry, EspNow, Uart, Udp
-from .fields import EVERYBODY
+from .fields import ANY_HOST, EVERYBODY, is_loopback
 
-_ANY = "0.0.0.0"
 _FEW = 6  # names, or groups, in a line
 Board = tuple[BoardEntry, Sequence[AnyTransport]]  # a board, and its transports
 
@@ -103,10 +102,10 @@ class Fleet:
         return told, f"{len(groups)} groups of boards never hear each other: {shown}{more}; {self._remedy(groups)}"
 
     def _names(self, group: Sequence[int]) -> str:
-        return _first_few([self.boards[i].name for i in group])
+        return first_few([self.boards[i].name for i in group])
 
     def _airs(self, group: Sequence[int]) -> str:
-        return _first_few(list(dict.fromkeys(air for i in group for air in self.airs[i])))
+        return first_few(list(dict.fromkeys(air for i in group for air in self.airs[i])))
 
     def _remedy(self, groups: Sequence[Sequence[int]]) -> str:
         """Say what joins the groups: what they all have may be made the same, or one board may stand on both airs."""
@@ -125,7 +124,8 @@ _SAME = {
 }
 
 
-def _first_few(names: Sequence[str]) -> str:
+def first_few(names: Sequence[str]) -> str:
+    """Return names in one line, and how many more there are."""
     return ", ".join(names[:_FEW]) + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "")
 
 
@@ -155,7 +155,7 @@ def _sockets(boards: Sequence[Board]) -> Iterator[_Socket]:
     for i, (board, transports) in enumerate(boards):
         for each in transports:
             if isinstance(each, Udp):
-                bound = None if each.bind == _ANY else each.bind
+                bound = None if each.bind == ANY_HOST else each.bind
                 has_own = board.address is not None and each.ssid is not None
                 yield _Socket(i, board, each, str(board.address).partition("/")[0] if has_own else bound)
 
@@ -175,7 +175,7 @@ def _sent(boards: Sequence[Board]) -> Iterator[tuple[int, set[int]]]:
     for sender in sockets:
         targets = [each.rpartition(":") for each in sender.udp.to] or [(EVERYBODY, ":", str(sender.udp.port))]
         for host, _, port in targets:
-            case = (host, port, network_of(sender.udp), sender.board.kind == "unix", _is_loopback(sender.udp.bind))
+            case = (host, port, network_of(sender.udp), sender.board.kind == "unix", is_loopback(sender.udp.bind))
             if case not in heard:
                 heard[case] = set(_hearing(host, sender, at[int(port)]))
             yield sender.number, heard[case]
@@ -186,18 +186,18 @@ def _sent(boards: Sequence[Board]) -> Iterator[tuple[int, set[int]]]:
 def _guessed(sender: _Socket, unknown: Mapping[str, int], at: Mapping[int, Sequence[_Socket]]) -> Iterator[set[int]]:
     for port, count in unknown.items():
         near = {each.number for each in at[int(port)] if each.host is None and network_of(each.udp) == network_of(sender.udp)}
-        if count >= len(near - {sender.number}) and not _is_loopback(sender.udp.bind):
+        if count >= len(near - {sender.number}) and not is_loopback(sender.udp.bind):
             yield near
 
 
 def _hearing(host: str, sender: _Socket, there: Sequence[_Socket]) -> Iterator[int]:
     """Iterate the boards of those at a port that hear a datagram to an address."""
-    if _is_loopback(host):
+    if is_loopback(host):
         yield from _on_one_computer(host, sender, there)
         return
     is_group = ipaddress.IPv4Address(host).is_multicast
     for each in there:
-        if _is_loopback(sender.udp.bind) or _is_loopback(each.udp.bind):
+        if is_loopback(sender.udp.bind) or is_loopback(each.udp.bind):
             is_heard = False
         elif each.host == host:
             is_heard = True
@@ -211,7 +211,7 @@ def _hearing(host: str, sender: _Socket, there: Sequence[_Socket]) -> Iterator[i
 
 def _on_one_computer(host: str, sender: _Socket, there: Sequence[_Socket]) -> Iterator[int]:
     """Iterate the one process that hears a datagram to its computer itself: of several at one port the system chooses one."""
-    local = [each.number for each in there if each.board.kind == "unix" and each.udp.bind in (_ANY, host)]
+    local = [each.number for each in there if each.board.kind == "unix" and each.udp.bind in (ANY_HOST, host)]
     if sender.board.kind == "unix" and len(local) == 1:
         yield from local
 
@@ -229,7 +229,3 @@ def _is_of_one(host: str) -> bool:
     """Tell whether an address is that of one board, not of a group or of all."""
     address = ipaddress.IPv4Address(host)
     return not (address.is_multicast or address.is_loopback or host.endswith(".255"))
-
-
-def _is_loopback(host: str) -> bool:
-    return ipaddress.IPv4Address(host).is_loopback

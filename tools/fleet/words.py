@@ -65,7 +65,11 @@ class FirstWords:
             else:
                 self._doubt = fault
                 self._limit = min(self._limit, now + SETTLE_S)
-        elif lines[-1].startswith(_PROMPT) and not self.greeting:
+        elif lines[-1].startswith(_PROMPT) and self.greeting:
+            self.fault = (
+                "and its program greets, but then ends, as SystemExit in the application makes it; correct that, and run this again"
+            )
+        elif lines[-1].startswith(_PROMPT):
             last = next((line.strip() for line in reversed(lines[:-1]) if line.strip() and not _BANNER.match(line.strip())), "")
             self.fault = f"but its program ends at once, without a greeting; it says: {last[:200] or 'nothing'}; correct main.py there"
 

@@ -89,7 +89,7 @@ def ways_missing(gaps: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Iterato
         remedy = "nothing that the first say arrives there; widen the reach, or give a board two airs"
         yield f"no way from {_ids(start)} to {_ids(end)}{back}: {remedy}"
     if len(told) > MOST_GAPS:
-        yield f"and no way from {len(told) - MOST_GAPS} more groups of boards to all others"
+        yield f"and no way from {len(told) - MOST_GAPS} more group{'s' if len(told) - MOST_GAPS > 1 else ''} of boards to all others"
 
 
 def _ids(ids: Sequence[int]) -> str:

@@ -29,6 +29,7 @@ _WORDS = {
     "literal_error": "must be {expected}",
     "model_attributes_type": "must be a table of fields",
     "model_type": "must be a table of fields",
+    "string_unicode": "must be a text in UTF-8; write it again",
     "string_too_short": "must have at least {min_length} characters",
     "string_type": "must be a text, in quotes",
     "too_long": "must have at most {max_length} entries",
@@ -82,7 +83,10 @@ def faults_of(invalid: ValidationError, data: Any, model: type[BaseModel]) -> It
             known = _fields(model, loc[:-1])
             meant = close(str(steps[-1]), known)
             is_safe = not may_be_secret(steps) or meant in SECRETS  # otherwise a secret could be shown as the value of another field
-            yield Fault(steps, unknown(str(steps[-1]), known, table), instead=meant if is_safe else "")
+            if not meant and len(steps) > 1 and str(steps[-1]) in model.model_fields:
+                yield Fault(steps, "is a field of the whole file; move it above the first table, which begins with [")
+            else:
+                yield Fault(steps, unknown(str(steps[-1]), known, table), instead=meant if is_safe else "")
         else:
             yield _fault(steps, error["input"], error)
 
@@ -119,8 +123,8 @@ def _fault(steps: Steps, value: Any, error: Any) -> Fault:
         text = _WORDS[error["type"]].format(**context)
     else:
         text = error["msg"][:1].lower() + error["msg"][1:]
-    if isinstance(value, str):
-        text += _meant(value, re.findall("'(.*?)'", text))
+    if isinstance(value, str) and "did you mean" not in str(text):
+        text = str(text) + _meant(value, re.findall("'(.*?)'", text))
     is_misplaced = isinstance(value, str) and text == _WORDS["model_type"]  # a word in the place of a table: nobody knows what it is
     return Fault(steps, text, None if is_misplaced else _shown(steps, value))
 

@@ -58,7 +58,7 @@ def load_as(model: type[Model], path: Path, error: type[FileError], absent: str,
     """
     text = _read(path, error, absent)
     data = _parse(path, text, error)
-    return made_as(model, path, data, error, changes, {} if path.suffix == ".json" else {(): 1, **lines_of(text)})
+    return made_as(model, path, data, error, changes, {} if _is_json(path) else {(): 1, **lines_of(text)})
 
 
 def made_as(
@@ -93,7 +93,7 @@ def _validated(model: type[Model], data: dict[str, Any], folder: Path) -> tuple[
         try:
             made = model.model_validate(data, context={"folder": folder, "doubts": doubts})
         except ValidationError as invalid:
-            new = [each for each in faults_of(invalid, data, model) if each not in faults]
+            new = [each for each in faults_of(invalid, data, model) if each not in faults and each.steps not in doubts]
             is_about_fields = all(each["loc"] for each in invalid.errors(include_url=False, include_input=False))
         else:
             return (None if faults else made), faults
@@ -117,10 +117,23 @@ def _read(path: Path, error: type[FileError], absent: str) -> str:
     raise error(f"{path}: is not a text in UTF-8; give another file, or save it as UTF-8")
 
 
+def _is_json(path: Path) -> bool:
+    return path.suffix.lower() == ".json"
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; raise ValueError if a field is there twice, of which JSON would take the last one."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"an object has the field {next(name for name in names if names.count(name) > 1)!r} twice")
+    return made
+
+
 def _parse(path: Path, text: str, error: type[FileError]) -> dict[str, Any]:
     """Return the content of a text; raise error with the line at which it ends to be TOML or JSON."""
     try:
-        data = json.loads(text) if path.suffix == ".json" else parse_toml(text)
+        data = json.loads(text, object_pairs_hook=_once) if _is_json(path) else parse_toml(text)
         if isinstance(data, dict):
             return data
         told = ": must be an object, in { }; correct it"
@@ -134,7 +147,11 @@ def _parse(path: Path, text: str, error: type[FileError]) -> dict[str, Any]:
 
 
 # What to do about what tomllib finds wrong, where "correct it" is too little.
-_REMEDIES = {"Invalid value": "write a text in quotes", "Cannot overwrite a value": "the field is there twice: delete one"}
+_REMEDIES = {
+    "Invalid value": "write a text in quotes",
+    "Cannot overwrite a value": "the field is there twice: delete one",
+    "Illegal character '\\n'": "close the text in this line with its quotes",
+}
 
 
 def _syntax(message: str, text: str) -> str:
