@@ -34,7 +34,7 @@ size: $(PACKAGES) node ## Bytes of code and of heap, against their budgets
 bench: $(PACKAGES) ## Speed of the machine, against its budgets
 	@$(RUN) -m faction_tools.dev.bench
 
-compare: $(PACKAGES) $(COMPARE) ## Beside MQTT and ZooKeeper, on a network that loses packets; on Linux, a quarter of an hour; TRIES=5 changes it
+compare: $(PACKAGES) $(COMPARE) ## Beside MQTT and ZooKeeper, on a network that loses packets; on Linux, seven minutes; TRIES=5 changes it
 	@$(RUN) -m faction_tools.dev.compare $(call pass,TRIES)
 
 dist: $(PACKAGES) ## The files of a release, in dist/: for boards, for mip, for CPython
