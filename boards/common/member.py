@@ -76,7 +76,8 @@ def connect(settings, openers):
     transports = []
     for each in settings:
         if each["kind"] not in openers:
-            raise ValueError("faction.json: transports: kind %s: no such kind; it must be espnow, udp or uart" % each["kind"])
+            known = ", ".join(sorted(openers))
+            raise ValueError("faction.json: transports: kind %s: this board has none; take one of %s" % (each["kind"], known))
         transports.append(openers[each["kind"]](each))
     return join(transports)
 

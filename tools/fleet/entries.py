@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..toml.places import Steps
 from ..toml.strict import Strict
-from .fields import Country, Hexadecimal, Host, Interface, Kind, Led, MaybeText, Name, Password, Pin, Ssid, Target, UartNumber
+from .fields import Country, Device, Hexadecimal, Host, Interface, Kind, Led, MaybeText, Name, Password, Pin, Ssid, Target, UartNumber
 
 ITSELF = "auto"  # the direction of a transceiver that turns by itself
 
@@ -41,13 +41,15 @@ class EspNow(Strict):
 
 class Uart(Strict):
     """``tx``, ``rx``: None: the pins that the port has by itself. ``direction``: the pin of an RS-485 transceiver, if there is one;
-    "auto": the transceiver turns by itself.
+    "auto": the transceiver turns by itself. ``device``: the path of a serial port of a computer: a process has this in place of a number
+    and pins.
 
     ``bus``: the name of the line, for people: boards on one line have the same. A board does not get to know it.
     """
 
     kind: Literal["uart"]
     uart: UartNumber = 1
+    device: Optional[Device] = None
     baudrate: int = Field(115200, ge=300, le=4_000_000)
     tx: Optional[Pin] = None
     rx: Optional[Pin] = None
