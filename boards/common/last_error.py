@@ -14,6 +14,7 @@ FRESH = "last_error.new"
 WRITES = 8
 LINE = 100  # the most characters of the line that names an error
 SIZE = 1000  # the most characters of a traceback
+ENDS = (KeyboardInterrupt, SystemExit)  # what ends a call, or the program; nothing else that an application raises does
 _END = "-- end\n"
 _BEFORE = "before the latest reset: "
 
@@ -41,7 +42,9 @@ class Errors:
             from traceback_text import traceback_of
 
             self._text = "%s\nafter %d s\n%s" % (line, after_s, traceback_of(error, SIZE))
-        except Exception:  # too little memory for the traceback, for example
+        except ENDS:
+            raise
+        except BaseException:  # too little memory for the traceback, for example
             self._text = line + "\n"
         text = self._text
         _attempt(self._save)
@@ -79,7 +82,9 @@ def _name(where, error):
     """Return one line about an exception."""
     try:
         text = str(error)[:LINE]
-    except Exception:  # of its own __str__
+    except ENDS:
+        raise
+    except BaseException:  # of its own __str__
         text = ""
     line = "%s: %s%s" % (where, type(error).__name__, ": " + text if text else "")
     return "".join([each if each >= " " and each != "\x7f" else " " for each in line[:LINE]])

@@ -336,6 +336,14 @@ class _Member(Loop):
         self._helpers = helpers
         self._told = 0  # the nonce of the attempt whose outcome the application knows
 
+    def _turn(self):
+        try:
+            return super()._turn()
+        except Exception as error:  # the application has broken the node itself: the console still tells so
+            self._calls.report_poll(error)
+            time.sleep(PAUSE_MS / 1000)
+            return False
+
     def _poll(self):
         self._calls.poll(self._node)
         self._calls.poll(self._console)

@@ -163,6 +163,52 @@ def test_a_program_that_does_not_even_start_leaves_the_node_running(tmp_path, fa
             wait(lambda: ask(board)["started"] and ask(other)["started"])
 
 
+# What is no Exception, and what goes wrong only when somebody looks at it. The name of what is told: (the head of the file, a method).
+ODD = {
+    "start_up: GeneratorExit: x": ("", "def start_up(self, node):\n        raise GeneratorExit('x')"),
+    "step: BaseException: x": ("", "def step(self, node):\n        raise BaseException('x')"),
+    "step: CancelledError": ("from asyncio import CancelledError", "def step(self, node):\n        raise CancelledError"),
+    "step: Mute": (
+        "class Mute(Exception):\n    def __str__(self):\n        raise BaseException('no')",
+        "def step(self, node):\n        raise Mute",
+    ),
+    "start_up: ValueError: odd": (
+        "class Odd:\n    def __bool__(self):\n        raise ValueError('odd')",
+        "def start_up(self, node):\n        return Odd()",
+    ),
+    "application.py: BaseException: x": ("raise BaseException('x')", "pass"),
+    "poll: AttributeError: 'NoneType' object has no attribute": (
+        "",
+        "def step(self, node):\n        node.machine = None",
+    ),
+}
+
+
+@pytest.mark.parametrize("told", ODD)
+def test_an_odd_exception_ends_nothing(tmp_path, told):
+    [made] = settings(1)
+    head, method = ODD[told]
+    prepare(tmp_path, made, f"from member import Hooks\n{head}\n\n\nclass Application(Hooks):\n    {method}\n")
+    with running(tmp_path) as board:
+        wait(lambda: re.search(b"faction: %s.*; again in 500 ms" % told.encode(), board.said), 10)
+        assert board.said.count(b"faction: node") == 1 and b">>>" not in board.said
+        assert ask(board, "errors")["lines"][0].startswith(told)
+
+
+def test_ctrl_c_while_the_application_is_imported(tmp_path):
+    [made] = settings(1)
+    prepare(tmp_path, made, "import time\nprint('importing')\nfor _ in range(200):\n    time.sleep(0.02)\n" + QUIET)
+    with running(tmp_path) as board:
+        wait(lambda: b"importing" in board.said, 10)
+        press(board, 1)
+        wait(lambda: board.said.count(b"importing") == 2, 10)  # it is imported again
+        wait(lambda: ask(board)["started"], 20)
+        board.kill()
+        wait(lambda: board.said.count(b"importing") == 3, 10)
+        press(board, 3)
+        wait(lambda: b"the program has ended" in board.said and board.said.rstrip().endswith(b">>>"), 10)
+
+
 def test_an_error_outlives_the_power(tmp_path):
     made = settings(1)
     prepare(tmp_path, made[0], FAULTS["KeyError"])
