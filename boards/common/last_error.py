@@ -41,7 +41,8 @@ class Errors:
         try:
             from traceback_text import traceback_of
 
-            self._text = "%s\nafter %d s\n%s" % (line, after_s, traceback_of(error, SIZE))
+            traceback = "\n".join([_plain(each) for each in traceback_of(error, SIZE).split("\n")])
+            self._text = "%s\nafter %d s\n%s" % (line, after_s, traceback)
         except ENDS:
             raise
         except BaseException:  # too little memory for the traceback, for example
@@ -75,7 +76,7 @@ class Errors:
                 with open(path) as file:
                     for line in file:
                         if line != _END:
-                            yield line
+                            yield _plain(line.rstrip()) + "\n"
 
 
 def _name(where, error):
@@ -87,7 +88,12 @@ def _name(where, error):
     except BaseException:  # of its own __str__
         text = ""
     line = "%s: %s%s" % (where, type(error).__name__, ": " + text if text else "")
-    return "".join([each if each >= " " and each != "\x7f" else " " for each in line[:LINE]])
+    return _plain(line[:LINE])
+
+
+def _plain(text):
+    """Return a text without control characters: it comes to a terminal, and may hold what came from the air."""
+    return "".join([each if each >= " " and not "\x7f" <= each <= "\x9f" else " " for each in text])
 
 
 def _first_line(path):
@@ -97,7 +103,7 @@ def _first_line(path):
             text = file.read(SIZE + 3 * LINE)
     except (OSError, ValueError):  # no such file; no UTF-8, as its block of the flash is damaged
         return None
-    return text.split("\n")[0] if text.endswith("\n" + _END) else None
+    return (_plain(text.split("\n")[0]) or None) if text.endswith("\n" + _END) else None
 
 
 def _write(text):
