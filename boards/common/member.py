@@ -21,18 +21,20 @@ _CTRL_C = 3
 _CLOSED = 0x02  # of faction.node
 _WAITS = 20  # of say, 1 ms each
 _FEW = 8  # ids in a line that a hook prints
+# What a start raises if the configuration, or the hardware, is wrong: the last four if a value is of the wrong kind.
+FAULTS = (ValueError, OSError, ImportError, TypeError, KeyError, AttributeError, IndexError)
 # What a configuration may say of a node. Where it says nothing, or null, the node has a value of its own.
 _OPTIONS = ("start_after_ms", "presence_ms", "frames_per_minute", "deadline_from_contact", "is_line_shared")
 
 
 def load(path="faction.json"):
-    """Return the configuration of this board as a dict. Raises ValueError with one line that says what to do."""
+    """Return the configuration of this board as a dict, without what is null. Raises ValueError with one line that says what to do."""
     try:
         with open(path) as file:
-            settings = json.load(file)
+            settings = {name: value for name, value in json.load(file).items() if value is not None}
     except OSError:
         raise ValueError("%s: no such file; run faction deploy" % path) from None
-    except ValueError:
+    except (ValueError, AttributeError):  # no JSON, or no object
         raise ValueError("%s: damaged; run faction deploy again" % path) from None
     if "transport" in settings and "transports" not in settings:  # an earlier faction deploy wrote this file
         settings["transports"] = [settings["transport"]]
@@ -184,8 +186,15 @@ def start(main):
     """Call main, and print in one line why a board cannot be a member: a file is damaged, or it has no such hardware."""
     try:
         main()
-    except (ValueError, OSError, ImportError) as error:
-        say("faction: %s" % error)
+    except FAULTS as error:
+        say("faction: %s" % reason(error))
+
+
+def reason(error):
+    """Return in one line why a board cannot be a member. error: one of FAULTS."""
+    if isinstance(error, (ValueError, OSError, ImportError)):
+        return str(error)
+    return "faction.json: damaged (%s: %s); run faction deploy again" % (type(error).__name__, error)
 
 
 def greet(node):

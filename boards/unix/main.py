@@ -11,7 +11,7 @@ import sys
 import time
 
 from last_error import Errors
-from member import Loop, NoConsole, addresses, connect, greet, load, say, serve, speak_on
+from member import FAULTS, Loop, NoConsole, addresses, connect, greet, load, reason, say, serve, speak_on
 from rest import Rest
 from terminal import Terminal
 
@@ -150,8 +150,8 @@ def main(path="faction.json"):
         transport = Lossy(opened, settings.get("loss", 0), settings.get("seed", 1))
         rest.wake_on(sys.stdin)
         node, console = serve(settings, transport, None if settings.get("console") == "off" else terminal, errors=Errors())
-    except (ValueError, OSError, ImportError) as error:
-        print("faction: %s" % error)
+    except FAULTS as error:
+        print("faction: %s" % reason(error))
         sys.exit(1)
     run(node, transport, console, terminal, settings.get("start_up_ms", 0), rest)
 

@@ -300,6 +300,51 @@ def press(board, count):
             time.sleep(0.1)
 
 
+# The configuration, of another version or damaged
+
+
+def test_a_field_that_is_null_is_as_absent(tmp_path):
+    [made] = settings(1)
+    made.update({name: None for name in ("names", "hardware_ids", "key", "watchdog_s", "led", "led_inverted", "console", "console_control")})
+    made.update({name: None for name in ("interval_ms", "deadline_ms", "start_after_ms", "presence_ms", "frames_per_minute")})
+    prepare(tmp_path, made)
+    with running(tmp_path) as board:
+        wait(lambda: ask(board)["started"])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"watchdog_s": "8"},
+        {"names": 5},
+        {"hardware_ids": [1]},
+        {"transports": 5},
+        {"transports": [{}]},
+        {"transports": [{"kind": "udp"}]},
+        {"transports": [{"kind": "udp", "port": 47000, "bind": "0.0.0.0", "ssid": None, "to": ["nowhere"]}]},
+        {"transports": [{"kind": "udp", "port": 47000, "bind": None, "ssid": None, "to": None}]},
+        {"peers": 3},
+        {"cluster": 7},
+        {"key": 7},
+        5,
+        None,
+    ],
+)
+@pytest.mark.parametrize("program", ["esp32", "unix"])
+def test_a_wrong_configuration_is_told_in_one_line(tmp_path, program, wrong):
+    [made] = settings(1)
+    if program == "esp32":
+        prepare(tmp_path, {**made, **wrong} if isinstance(wrong, dict) else wrong)
+    elif wrong in ({"watchdog_s": "8"},):
+        pytest.skip("a process has no watchdog")
+    else:
+        furnish(tmp_path, {**made, **wrong} if isinstance(wrong, dict) else wrong)
+    environment = dict(os.environ, MICROPYPATH=f"{tmp_path / 'lib'}:.frozen")
+    command = [interpreters.micropython(), "main.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, input="", capture_output=True, text=True, timeout=20)
+    assert re.fullmatch("faction: .+\r?\n", done.stdout + done.stderr), done.stdout + done.stderr
+
+
 # The watchdog
 
 HANGS = """
