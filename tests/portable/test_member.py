@@ -140,7 +140,7 @@ def test_addresses():
     assert member.addresses({"to": ["10.0.0.1:47", "1.2.3.4:5"]}) == [("10.0.0.1", 47), ("1.2.3.4", 5)]
 
 
-class Enough(BaseException):  # what is an Exception does not end run
+class Enough(SystemExit):  # all else that a hook raises does not end run
     pass
 
 
