@@ -305,8 +305,8 @@ def press(board, count):
 
 def test_a_field_that_is_null_is_as_absent(tmp_path):
     [made] = settings(1)
-    made.update({name: None for name in ("names", "hardware_ids", "key", "watchdog_s", "led", "led_inverted", "console", "console_control")})
-    made.update({name: None for name in ("interval_ms", "deadline_ms", "start_after_ms", "presence_ms", "frames_per_minute")})
+    made.update(dict.fromkeys(("names", "hardware_ids", "key", "watchdog_s", "led", "led_inverted", "console", "console_control")))
+    made.update(dict.fromkeys(("interval_ms", "deadline_ms", "start_after_ms", "presence_ms", "frames_per_minute")))
     prepare(tmp_path, made)
     with running(tmp_path) as board:
         wait(lambda: ask(board)["started"])

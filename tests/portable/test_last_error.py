@@ -234,12 +234,12 @@ def test_nothing_that_is_kept_commands_a_terminal():
         text = errors.keep("step", error_of(evil))
         assert "ValueError: a [2Jb c d e f" in text and "g\u00e4" in text
         assert harmless(text) and harmless(errors.last())
-        assert all([harmless(line) and line.endswith("\n") for line in errors.texts()])
+        assert all(harmless(line) and line.endswith("\n") for line in errors.texts())
         with open(last_error.LATEST, "w") as file:  # whatever has written this
             file.write(evil.replace("\n", "") + "\n\x1b[31m\n-- end\n")
         found = last_error.Errors()
         assert harmless(found.last()) and found.last().startswith("before the latest reset: a [2Jb"), found.last()
-        assert all([harmless(line) and line.endswith("\n") for line in found.texts()])
+        assert all(harmless(line) and line.endswith("\n") for line in found.texts())
         with open(last_error.LATEST, "w") as file:
             file.write("\n-- end\n")
         assert last_error.Errors().last() is None
