@@ -280,11 +280,12 @@ class Loop:
 
     def _turn(self):
         """Do one turn of the loop. Tell whether it was the last."""
-        while self._pressed:
-            self._pressed -= 1
+        if self._pressed:
             _mend(self._node)
-            self._console.interrupt()
         self.undisturbed(self._poll_both)
+        while self._pressed:  # after the poll, as only that tells the node how long a hook has taken
+            self._pressed -= 1
+            self._console.interrupt()
         if self._console.interrupts >= ENOUGH or self._step():
             return True
         if self._rest is None:

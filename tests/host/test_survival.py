@@ -293,6 +293,24 @@ def test_three_ctrl_c_end_a_board_whose_application_fails(tmp_path):
         wait(lambda: b"the program has ended" in board.said and board.said.rstrip().endswith(b">>>"), 10)
 
 
+@pytest.mark.parametrize("hook", ["start_up", "on_bootstrapped", "step"])
+def test_three_ctrl_c_end_a_hook_that_has_hung_for_long(tmp_path, hook):
+    [made] = settings(1)
+    hangs = f"    {HOOKS[hook]}\n        print('hangs')\n        while True:\n            pass\n"
+    prepare(tmp_path, made, QUIET.replace("    pass\n", hangs))
+    with running(tmp_path) as board:
+        wait(lambda: b"hangs" in board.said, 10)
+        time.sleep(2.5)
+        press(board, 2)
+        time.sleep(2.5)
+        assert b"has ended" not in board.said  # two are not enough, and these are too old for the next ones
+        press(board, 1)
+        time.sleep(0.3)
+        assert b"has ended" not in board.said
+        press(board, 2)
+        wait(lambda: b"the program has ended" in board.said and board.said.rstrip().endswith(b">>>"), 10)
+
+
 def press(board, count):
     with serial.Serial(board.port, timeout=0.2) as port:
         for _ in range(count):
