@@ -41,8 +41,10 @@ def _udp(settings, channel, watchdog_s, is_joining):
 
     from faction.transports.udp import UDP
 
+    port, to, bind = settings["port"], addresses(settings), settings["bind"]  # what is missing there is told now
+
     def open_socket():
-        return UDP(settings["port"], addresses(settings), settings["bind"], socketpool.SocketPool(wifi.radio))
+        return UDP(port, to, bind, socketpool.SocketPool(wifi.radio))
 
     station = None
     if is_joining:

@@ -1,5 +1,6 @@
 """The calls of an application's hooks. One that raises is called again: soon at first, then later and later."""
 
+from last_error import ENDS
 from retry import Retry
 
 from faction.clock import Clock
@@ -16,7 +17,7 @@ _PAUSE_MS = 20  # of an application that names no other
 class Calls:
     """Calls the hooks of an application, which may be broken: the node is polled all the same.
 
-    ``result``    what the latest call has returned
+    ``result``    whether the latest call has returned something true
     ``pause_ms``  so long at most the application wants to wait between two calls
     """
 
@@ -34,7 +35,7 @@ class Calls:
         self._hook = Retry(clock, _FIRST_CS, _LONGEST_CS)
         self._poll = Retry(clock, _FIRST_CS, _LONGEST_CS)
         self._latest = -1  # the hook that was due last; -1: none
-        self.result = None
+        self.result = False
         self.pause_ms = _pause_of(application)
 
     def call(self, hook):
@@ -51,8 +52,10 @@ class Calls:
                 self._application = self._make()
                 self.pause_ms = _pause_of(self._application)
             where = _NAMES[hook]
-            self.result = self._invoke(hook, self._application)
-        except Exception as error:  # KeyboardInterrupt and SystemExit are none
+            self.result = bool(self._invoke(hook, self._application))  # here, as this may raise, too
+        except ENDS:
+            raise
+        except BaseException as error:  # such as CancelledError of asyncio, which is no Exception
             self._report(where, error, self._hook)
             return False
         self._hook.succeed()
@@ -71,7 +74,9 @@ class Calls:
         """Poll a node or a console. What a transport or a stream raises there is kept and printed; the next poll is due all the same."""
         try:
             polled.poll()
-        except Exception as error:
+        except ENDS:
+            raise
+        except BaseException as error:
             self.report_poll(error)
 
     def report_poll(self, error):
@@ -86,7 +91,9 @@ class Calls:
             self._tell("faction: %s; again in %d ms" % (self._errors.last(), 10 * retry.wait))
             for each in (text or "").splitlines()[2:]:
                 self._tell(each)
-        except Exception:
+        except ENDS:
+            raise
+        except BaseException:
             pass
 
 

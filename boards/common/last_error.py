@@ -14,6 +14,7 @@ FRESH = "last_error.new"
 WRITES = 8
 LINE = 100  # the most characters of the line that names an error
 SIZE = 1000  # the most characters of a traceback
+ENDS = (KeyboardInterrupt, SystemExit)  # what ends a call, or the program; nothing else that an application raises does
 _END = "-- end\n"
 _BEFORE = "before the latest reset: "
 
@@ -40,8 +41,11 @@ class Errors:
         try:
             from traceback_text import traceback_of
 
-            self._text = "%s\nafter %d s\n%s" % (line, after_s, traceback_of(error, SIZE))
-        except Exception:  # too little memory for the traceback, for example
+            traceback = "\n".join([_plain(each) for each in traceback_of(error, SIZE).split("\n")])
+            self._text = "%s\nafter %d s\n%s" % (line, after_s, traceback)
+        except ENDS:
+            raise
+        except BaseException:  # too little memory for the traceback, for example
             self._text = line + "\n"
         text = self._text
         _attempt(self._save)
@@ -72,17 +76,24 @@ class Errors:
                 with open(path) as file:
                     for line in file:
                         if line != _END:
-                            yield line
+                            yield _plain(line.rstrip()) + "\n"
 
 
 def _name(where, error):
     """Return one line about an exception."""
     try:
         text = str(error)[:LINE]
-    except Exception:  # of its own __str__
+    except ENDS:
+        raise
+    except BaseException:  # of its own __str__
         text = ""
     line = "%s: %s%s" % (where, type(error).__name__, ": " + text if text else "")
-    return "".join([each if each >= " " and each != "\x7f" else " " for each in line[:LINE]])
+    return _plain(line[:LINE])
+
+
+def _plain(text):
+    """Return a text without control characters: it comes to a terminal, and may hold what came from the air."""
+    return "".join([each if each >= " " and not "\x7f" <= each <= "\x9f" else " " for each in text])
 
 
 def _first_line(path):
@@ -92,7 +103,7 @@ def _first_line(path):
             text = file.read(SIZE + 3 * LINE)
     except (OSError, ValueError):  # no such file; no UTF-8, as its block of the flash is damaged
         return None
-    return text.split("\n")[0] if text.endswith("\n" + _END) else None
+    return (_plain(text.split("\n")[0]) or None) if text.endswith("\n" + _END) else None
 
 
 def _write(text):

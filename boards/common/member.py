@@ -21,18 +21,20 @@ _CTRL_C = 3
 _CLOSED = 0x02  # of faction.node
 _WAITS = 20  # of say, 1 ms each
 _FEW = 8  # ids in a line that a hook prints
+# What a start raises if the configuration, or the hardware, is wrong: the last four if a value is of the wrong kind.
+FAULTS = (ValueError, OSError, ImportError, TypeError, KeyError, AttributeError, IndexError)
 # What a configuration may say of a node. Where it says nothing, or null, the node has a value of its own.
 _OPTIONS = ("start_after_ms", "presence_ms", "frames_per_minute", "deadline_from_contact", "is_line_shared")
 
 
 def load(path="faction.json"):
-    """Return the configuration of this board as a dict. Raises ValueError with one line that says what to do."""
+    """Return the configuration of this board as a dict, without what is null. Raises ValueError with one line that says what to do."""
     try:
         with open(path) as file:
-            settings = json.load(file)
+            settings = {name: value for name, value in json.load(file).items() if value is not None}
     except OSError:
         raise ValueError("%s: no such file; run faction deploy" % path) from None
-    except ValueError:
+    except (ValueError, AttributeError):  # no JSON, or no object
         raise ValueError("%s: damaged; run faction deploy again" % path) from None
     if "transport" in settings and "transports" not in settings:  # an earlier faction deploy wrote this file
         settings["transports"] = [settings["transport"]]
@@ -76,7 +78,8 @@ def connect(settings, openers):
     transports = []
     for each in settings:
         if each["kind"] not in openers:
-            raise ValueError("faction.json: transports: kind %s: no such kind; it must be espnow, udp or uart" % each["kind"])
+            known = ", ".join(sorted(openers))
+            raise ValueError("faction.json: transports: kind %s: this board has none; take one of %s" % (each["kind"], known))
         transports.append(openers[each["kind"]](each))
     return join(transports)
 
@@ -183,8 +186,15 @@ def start(main):
     """Call main, and print in one line why a board cannot be a member: a file is damaged, or it has no such hardware."""
     try:
         main()
-    except (ValueError, OSError, ImportError) as error:
-        say("faction: %s" % error)
+    except FAULTS as error:
+        say("faction: %s" % reason(error))
+
+
+def reason(error):
+    """Return in one line why a board cannot be a member. error: one of FAULTS."""
+    if isinstance(error, (ValueError, OSError, ImportError)):
+        return str(error)
+    return "faction.json: damaged (%s: %s); run faction deploy again" % (type(error).__name__, error)
 
 
 def greet(node):
@@ -270,11 +280,12 @@ class Loop:
 
     def _turn(self):
         """Do one turn of the loop. Tell whether it was the last."""
-        while self._pressed:
-            self._pressed -= 1
+        if self._pressed:
             _mend(self._node)
-            self._console.interrupt()
         self.undisturbed(self._poll_both)
+        while self._pressed:  # after the poll, as only that tells the node how long a hook has taken
+            self._pressed -= 1
+            self._console.interrupt()
         if self._console.interrupts >= ENOUGH or self._step():
             return True
         if self._rest is None:
@@ -334,6 +345,14 @@ class _Member(Loop):
         self._calls = calls
         self._helpers = helpers
         self._told = 0  # the nonce of the attempt whose outcome the application knows
+
+    def _turn(self):
+        try:
+            return super()._turn()
+        except Exception as error:  # the application has broken the node itself: the console still tells so
+            self._calls.report_poll(error)
+            time.sleep(PAUSE_MS / 1000)
+            return False
 
     def _poll(self):
         self._calls.poll(self._node)

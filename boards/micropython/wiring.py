@@ -40,8 +40,10 @@ def _udp(settings, channel, is_joining):
 
     from faction.transports.udp import UDP
 
+    port, to, bind = settings["port"], addresses(settings), settings["bind"]  # what is missing there is told now
+
     def open_socket():
-        return UDP(settings["port"], addresses(settings), settings["bind"])
+        return UDP(port, to, bind)
 
     station = None
     if is_joining:

@@ -11,7 +11,7 @@ import sys
 import time
 
 from last_error import Errors
-from member import Loop, NoConsole, addresses, greet, join, load, say, serve, speak_on
+from member import FAULTS, Loop, NoConsole, addresses, connect, greet, load, reason, say, serve, speak_on
 from rest import Rest
 from terminal import Terminal
 
@@ -46,13 +46,26 @@ class Lossy:
         return self._random * 100 // 1345
 
 
-def open_socket(settings, rest):
-    """Return a UDP transport, which wakes rest. Raises ValueError for another kind, OSError if the port is taken."""
-    if settings["kind"] != "udp":
-        raise ValueError("faction.json: transports: kind %s: a process has no such hardware; write udp" % settings["kind"])
-    opened = UDP(settings["port"], addresses(settings), settings["bind"])
-    rest.wake_on(opened.socket)
-    return opened
+def open_transport(settings, rest):
+    """Return the transport of a process, which wakes rest.
+
+    settings: the part "transports" of faction.json. Raises ValueError if it is wrong, OSError if a UDP port is taken, ImportError if this
+    build of MicroPython has no termios.
+    """
+
+    def udp(each):
+        opened = UDP(each["port"], addresses(each), each["bind"])
+        rest.wake_on(opened.socket)
+        return opened
+
+    def uart(each):
+        from line import Line, Port
+
+        if not each.get("device"):
+            raise ValueError('faction.json: transports: device: missing; write the path of a serial port, such as "/dev/ttyUSB0"')
+        return Line(Port(each["device"], each["baudrate"], rest))
+
+    return connect(settings, {"udp": udp, "uart": uart})
 
 
 def report(node, transport):
@@ -131,14 +144,14 @@ def main(path="faction.json"):
     rest = Rest()
     try:
         settings = load(path)
-        sockets = [open_socket(each, rest) for each in settings["transports"]]
-        transport = Lossy(join(sockets), settings.get("loss", 0), settings.get("seed", 1))
         terminal = Terminal()
         speak_on(terminal)
+        opened = open_transport(settings["transports"], rest)
+        transport = Lossy(opened, settings.get("loss", 0), settings.get("seed", 1))
         rest.wake_on(sys.stdin)
         node, console = serve(settings, transport, None if settings.get("console") == "off" else terminal, errors=Errors())
-    except (ValueError, OSError) as error:
-        print("faction: %s" % error)
+    except FAULTS as error:
+        print("faction: %s" % reason(error))
         sys.exit(1)
     run(node, transport, console, terminal, settings.get("start_up_ms", 0), rest)
 

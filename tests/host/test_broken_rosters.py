@@ -39,6 +39,7 @@ def udp(*fields, kind="unix"):
     return TOP + boards(*[f"transport = {{ kind = 'udp'{each} }}" for each in fields], kind=kind)
 
 
+AUTO = ", direction = 'auto'"
 ONE_AIR = "or give one board of each group transports on an air that they share"
 NEVER = "2 groups of boards never hear each other: "
 FLASH = "pins 6 to 11 of an ESP32 belong to its flash; take another pin, or write chip = "
@@ -193,11 +194,47 @@ BROKEN = {
     ),
     "a process with a UART": (
         TOP + boards("transport = { kind = 'uart', uart = 1 }", kind="unix"),
-        ['boards[0].kind: "unix": has no UART; give this board a transport of its own'],
+        [
+            "boards[0].transport.device: missing for the process a, which has no UART and no pins; give it a transport of its own, with "
+            'one: device = "/dev/ttyUSB0"'
+        ],
     ),
     "a process with a device": (
         TOP + boards("transport = { kind = 'uart', uart = '/dev/ttyUSB0' }", kind="unix"),
-        ['boards[0].transport.uart: "/dev/ttyUSB0": must be the number of a UART of the board; a process has none: give it a udp'],
+        ['boards[0].transport.uart: "/dev/ttyUSB0": must be the number of a UART of the board; for a process write device = "/dev'],
+    ),
+    "a process with pins": (
+        TOP + boards("transport = { kind = 'uart', device = '/dev/ttyUSB0', tx = 4, direction = 5, baudrate = 31250 }", kind="unix"),
+        [
+            "boards[0].transport.tx: 4: the process a has no UART and no pins, only its device; delete it",
+            'boards[0].transport.direction: 5: the process a has no pins; write "auto" if the transceiver turns by itself, or delete it',
+            "boards[0].transport.baudrate: 31250: the process a cannot set it; take one of 300, 600, 1200, ",
+        ],
+    ),
+    "a device that is no path": (
+        TOP + boards("transport = { kind = 'uart', device = 'ttyUSB0' }", kind="unix"),
+        ['boards[0].transport.device: "ttyUSB0": must be the path of a serial port, such as "/dev/ttyUSB0"'],
+    ),
+    "a device twice": (
+        TOP + boards("transports = [{ kind = 'uart', device = '/dev/a' }, { kind = 'uart', device = '/dev/a', bus = 'x' }]", kind="unix"),
+        ['boards[0].transports[1].device: "/dev/a": transports[0].device has it, too; a board has it only once'],
+    ),
+    "a board with a device": (
+        TOP + boards("transport = { kind = 'uart', device = '/dev/ttyUSB0', uart = 2 }"),
+        ['boards[0].transport.device: "/dev/ttyUSB0": is for processes, of kind unix; a is an esp32: delete it, and write uart = 1'],
+    ),
+    "a line of processes that differ": (
+        TOP + boards(*[f"transport = {{ kind = 'uart', device = '/dev/a'{each} }}" for each in ("", ", bus = 'x'")], kind="unix"),
+        [
+            "boards[0].transport: "
+            + NEVER
+            + 'a on UART "line" 115200 baud | b on UART "x" 115200 baud; write the same bus and baudrate in all, '
+            + ONE_AIR
+        ],
+    ),
+    "three processes on a line": (
+        TOP + boards(*[f"transport = {{ kind = 'uart', device = '/dev/a'{each} }}" for each in ("", AUTO, AUTO)], kind="unix"),
+        ['boards[0].transport.direction: missing on the line "line", which has more than 2 boards; give the pin of its RS-485 '],
     ),
     "an RP2040 with ESP-NOW": (
         TOP + RADIO + boards("", kind="rp2040"),

@@ -162,9 +162,12 @@ def test_transports_of_all_boards_that_cannot_work_on_one_are_named_once(tmp_pat
 
 def test_what_a_kind_of_board_has_not(tmp_path):
     own = "; give this board a transport of its own"
-    assert faults(tmp_path, 'kind = "rp2040"', 'kind = "unix"') == [f':51: boards[2].kind: "unix": has no UART{own}']
-    both = f'"south"\nkind = "unix"\n{SEVERAL}\n\n[[boards]]\nid = 3\nname = "east"'
-    assert faults(tmp_path, '"south"', both) == [f':45: boards[1].kind: "unix": has no {lacks}{own}' for lacks in ("ESP-NOW", "UART")]
+    has_none = "missing for the process door, which has no UART and no pins"
+    assert faults(tmp_path, 'kind = "rp2040"', 'kind = "unix"') == [
+        f':52: boards[2].transport.device: {has_none}; give it a transport of its own, with one: device = "/dev/ttyUSB0"'
+    ]
+    radio = '"south"\nkind = "unix"\ntransport = { kind = "espnow" }\n\n[[boards]]\nid = 3\nname = "east"'
+    assert faults(tmp_path, '"south"', radio) == [f':45: boards[1].kind: "unix": has no ESP-NOW{own}']
     pins = "transports = [{ kind = 'uart', bus = 'hall' }, { kind = 'uart', bus = 'hall' }]"
     stick = f'"south"\nkind = "circuitpython"\n{pins}\n\n[[boards]]\nid = 3\nname = "east"'
     assert faults(tmp_path, '"south"', stick) == [f':46: boards[1].transports[1].kind: "TX": transports[0].kind {ONCE}']

@@ -163,6 +163,52 @@ def test_a_program_that_does_not_even_start_leaves_the_node_running(tmp_path, fa
             wait(lambda: ask(board)["started"] and ask(other)["started"])
 
 
+# What is no Exception, and what goes wrong only when somebody looks at it. The name of what is told: (the head of the file, a method).
+ODD = {
+    "start_up: GeneratorExit: x": ("", "def start_up(self, node):\n        raise GeneratorExit('x')"),
+    "step: BaseException: x": ("", "def step(self, node):\n        raise BaseException('x')"),
+    "step: CancelledError": ("from asyncio import CancelledError", "def step(self, node):\n        raise CancelledError"),
+    "step: Mute": (
+        "class Mute(Exception):\n    def __str__(self):\n        raise BaseException('no')",
+        "def step(self, node):\n        raise Mute",
+    ),
+    "start_up: ValueError: odd": (
+        "class Odd:\n    def __bool__(self):\n        raise ValueError('odd')",
+        "def start_up(self, node):\n        return Odd()",
+    ),
+    "application.py: BaseException: x": ("raise BaseException('x')", "pass"),
+    "poll: AttributeError: 'NoneType' object has no attribute": (
+        "",
+        "def step(self, node):\n        node.machine = None",
+    ),
+}
+
+
+@pytest.mark.parametrize("told", ODD)
+def test_an_odd_exception_ends_nothing(tmp_path, told):
+    [made] = settings(1)
+    head, method = ODD[told]
+    prepare(tmp_path, made, f"from member import Hooks\n{head}\n\n\nclass Application(Hooks):\n    {method}\n")
+    with running(tmp_path) as board:
+        wait(lambda: re.search(b"faction: %s.*; again in 500 ms" % told.encode(), board.said), 10)
+        assert board.said.count(b"faction: node") == 1 and b">>>" not in board.said
+        assert ask(board, "errors")["lines"][0].startswith(told)
+
+
+def test_ctrl_c_while_the_application_is_imported(tmp_path):
+    [made] = settings(1)
+    prepare(tmp_path, made, "import time\nprint('importing')\nfor _ in range(200):\n    time.sleep(0.02)\n" + QUIET)
+    with running(tmp_path) as board:
+        wait(lambda: b"importing" in board.said, 10)
+        press(board, 1)
+        wait(lambda: board.said.count(b"importing") == 2, 10)  # it is imported again
+        wait(lambda: ask(board)["started"], 20)
+        board.kill()
+        wait(lambda: board.said.count(b"importing") == 3, 10)
+        press(board, 3)
+        wait(lambda: b"the program has ended" in board.said and board.said.rstrip().endswith(b">>>"), 10)
+
+
 def test_an_error_outlives_the_power(tmp_path):
     made = settings(1)
     prepare(tmp_path, made[0], FAULTS["KeyError"])
@@ -247,11 +293,74 @@ def test_three_ctrl_c_end_a_board_whose_application_fails(tmp_path):
         wait(lambda: b"the program has ended" in board.said and board.said.rstrip().endswith(b">>>"), 10)
 
 
+@pytest.mark.parametrize("hook", ["start_up", "on_bootstrapped", "step"])
+def test_three_ctrl_c_end_a_hook_that_has_hung_for_long(tmp_path, hook):
+    [made] = settings(1)
+    hangs = f"    {HOOKS[hook]}\n        print('hangs')\n        while True:\n            pass\n"
+    prepare(tmp_path, made, QUIET.replace("    pass\n", hangs))
+    with running(tmp_path) as board:
+        wait(lambda: b"hangs" in board.said, 10)
+        time.sleep(2.5)
+        press(board, 2)
+        time.sleep(2.5)
+        assert b"has ended" not in board.said  # two are not enough, and these are too old for the next ones
+        press(board, 1)
+        time.sleep(0.3)
+        assert b"has ended" not in board.said
+        press(board, 2)
+        wait(lambda: b"the program has ended" in board.said and board.said.rstrip().endswith(b">>>"), 10)
+
+
 def press(board, count):
     with serial.Serial(board.port, timeout=0.2) as port:
         for _ in range(count):
             port.write(b"\x03")
             time.sleep(0.1)
+
+
+# The configuration, of another version or damaged
+
+
+def test_a_field_that_is_null_is_as_absent(tmp_path):
+    [made] = settings(1)
+    made.update(dict.fromkeys(("names", "hardware_ids", "key", "watchdog_s", "led", "led_inverted", "console", "console_control")))
+    made.update(dict.fromkeys(("interval_ms", "deadline_ms", "start_after_ms", "presence_ms", "frames_per_minute")))
+    prepare(tmp_path, made)
+    with running(tmp_path) as board:
+        wait(lambda: ask(board)["started"])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"watchdog_s": "8"},
+        {"names": 5},
+        {"hardware_ids": [1]},
+        {"transports": 5},
+        {"transports": [{}]},
+        {"transports": [{"kind": "udp"}]},
+        {"transports": [{"kind": "udp", "port": 47000, "bind": "0.0.0.0", "ssid": None, "to": ["nowhere"]}]},
+        {"transports": [{"kind": "udp", "port": 47000, "bind": None, "ssid": None, "to": None}]},
+        {"peers": 3},
+        {"cluster": 7},
+        {"key": 7},
+        5,
+        None,
+    ],
+)
+@pytest.mark.parametrize("program", ["esp32", "unix"])
+def test_a_wrong_configuration_is_told_in_one_line(tmp_path, program, wrong):
+    [made] = settings(1)
+    if program == "esp32":
+        prepare(tmp_path, {**made, **wrong} if isinstance(wrong, dict) else wrong)
+    elif wrong in ({"watchdog_s": "8"},):
+        pytest.skip("a process has no watchdog")
+    else:
+        furnish(tmp_path, {**made, **wrong} if isinstance(wrong, dict) else wrong)
+    environment = dict(os.environ, MICROPYPATH=f"{tmp_path / 'lib'}:.frozen")
+    command = [interpreters.micropython(), "main.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, input="", capture_output=True, text=True, timeout=20)
+    assert re.fullmatch("faction: .+\r?\n", done.stdout + done.stderr), done.stdout + done.stderr
 
 
 # The watchdog

@@ -226,6 +226,31 @@ def test_a_damaged_file_is_no_error():
         restore()
 
 
+def test_nothing_that_is_kept_commands_a_terminal():
+    need_files()
+    try:
+        errors = last_error.Errors()
+        evil = "a\x1b[2Jb\x07c\x7fd\x9be\rf\n\tg\u00e4"
+        text = errors.keep("step", error_of(evil))
+        assert "ValueError: a [2Jb c d e f" in text and "g\u00e4" in text
+        assert harmless(text) and harmless(errors.last())
+        assert all(harmless(line) and line.endswith("\n") for line in errors.texts())
+        with open(last_error.LATEST, "w") as file:  # whatever has written this
+            file.write(evil.replace("\n", "") + "\n\x1b[31m\n-- end\n")
+        found = last_error.Errors()
+        assert harmless(found.last()) and found.last().startswith("before the latest reset: a [2Jb"), found.last()
+        assert all(harmless(line) and line.endswith("\n") for line in found.texts())
+        with open(last_error.LATEST, "w") as file:
+            file.write("\n-- end\n")
+        assert last_error.Errors().last() is None
+    finally:
+        forget()
+
+
+def harmless(text):
+    return not [each for each in text if each < " " and each != "\n" or "\x7f" <= each <= "\x9f"]
+
+
 def test_a_deep_recursion_has_a_short_text():
     need_files()
     if IS_MICROPYTHON:

@@ -20,7 +20,7 @@ APPLICATION = "application.py"  # the user's program on a board
 # The longest wait of the watchdog, in whole seconds: MicroPython's documentation of machine.WDT says 8388 ms.
 RP2040_WATCHDOG_S = 8
 # What each kind of board has no hardware or no program for.
-_LACKS = {"rp2040": {"espnow": "ESP-NOW"}, "unix": {"espnow": "ESP-NOW", "uart": "UART"}}
+_LACKS = {"rp2040": {"espnow": "ESP-NOW"}, "unix": {"espnow": "ESP-NOW"}}
 _TWO = 2  # boards whose UARTs can be connected directly
 
 
@@ -150,7 +150,7 @@ def _unfit(roster: Common, number: int) -> Iterator[Fault]:
 
 def _incomplete(roster: Common, number: int) -> Iterator[Fault]:
     for steps, each in roster.transports(number):
-        if isinstance(each, Uart) and (each.tx is None) != (each.rx is None):
+        if isinstance(each, Uart) and roster.boards[number].kind != "unix" and (each.tx is None) != (each.rx is None):
             given, absent = ("tx", "rx") if each.rx is None else ("rx", "tx")
             yield Fault((*steps, absent), f"missing beside {given}; add it, or leave out both for the pins that the port has by itself")
 
@@ -186,6 +186,9 @@ def _claims(roster: Common, number: int) -> Iterator[tuple[Steps, str, object, o
             yield (*steps, "kind"), "radio", each.kind, each.kind
         elif isinstance(each, Udp):
             yield (*steps, "port"), "port", each.port, each.port
+        elif board.kind == "unix":
+            if each.device is not None:
+                yield (*steps, "device"), "device", each.device, each.device
         else:
             if board.kind != "circuitpython":  # a UART is its pins there
                 yield (*steps, "uart"), "uart", each.uart, each.uart
@@ -208,7 +211,7 @@ def _wrong_pins(roster: Common, number: int) -> Iterator[Fault]:
     for steps, each in roster.transports(number):
         if isinstance(each, Uart):
             for field, text, value in wrong_uart(each, board, transports):
-                yield Fault((*steps, field), text, as_written(value))
+                yield Fault((*steps, field), text, None if value is None else as_written(value))
     steps, led = _led(roster, number)
     text = wrong_led(led, board, transports) if isinstance(led, int) else ""
     if text:
@@ -220,7 +223,7 @@ def _lines(roster: Common) -> dict[str, list[tuple[int, Steps, Uart]]]:
     lines: dict[str, list[tuple[int, Steps, Uart]]] = defaultdict(list)
     for i in range(len(roster.boards)):
         for steps, each in roster.transports(i):
-            if isinstance(each, Uart) and "uart" not in _LACKS.get(roster.boards[i].kind, {}):
+            if isinstance(each, Uart):
                 lines[each.bus].append((i, steps, each))
     return lines
 

@@ -34,7 +34,7 @@ PROGRAMS = {
     "esp32": {**_MICROPYTHON, "application.py": "micropython/application_esp32.py"},
     "rp2040": {**_MICROPYTHON, "application.py": "micropython/application_rp2040.py"},
     "circuitpython": {**_COMMON, **_BOARD, **{name: f"circuitpython/{name}" for name in _CIRCUITPYTHON}},
-    "unix": {**_PROCESS, "main.py": "unix/main.py"},
+    "unix": {**_PROCESS, "main.py": "unix/main.py", "line.py": "unix/line.py"},
 }
 # The transports that each kind of board can use.
 TRANSPORTS = {

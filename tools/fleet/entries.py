@@ -14,6 +14,7 @@ from .fields import (
     ANY_HOST,
     Chip,
     Country,
+    Device,
     Hexadecimal,
     Host,
     Interface,
@@ -57,13 +58,15 @@ class EspNow(Strict):
 
 class Uart(Strict):
     """``tx``, ``rx``: None: the pins that the port has by itself. ``direction``: the pin of an RS-485 transceiver, if there is one;
-    "auto": the transceiver turns by itself.
+    "auto": the transceiver turns by itself. ``device``: the path of a serial port of a computer: a process has this in place of a number
+    and pins.
 
     ``bus``: the name of the line, for people: boards on one line have the same. A board does not get to know it.
     """
 
     kind: Literal["uart"]
     uart: UartNumber = 1
+    device: Optional[Device] = None
     baudrate: int = Field(115200, ge=300, le=4_000_000)
     tx: Optional[Pin] = None
     rx: Optional[Pin] = None

@@ -136,6 +136,7 @@ id = 0                       # another one for each board, from 0 to 1073741823
 name = "north"
 kind = "unix"
 transport = { kind = "udp", port = 47000, bind = "127.0.0.1", to = ["127.0.0.1:47001"] }
+# transports = [{ ... }, { kind = "uart", device = "/dev/ttyUSB0" }]   # in place of it: a serial line, too
 
 [[boards]]
 id = 1

@@ -68,8 +68,14 @@ def _pin(value: Any) -> Any:
 
 def _no_device(value: Any) -> Any:
     if isinstance(value, str) and value.startswith("/"):
-        raise ValueError("must be the number of a UART of the board; a process has none: give it a udp transport")
+        raise ValueError(f"must be the number of a UART of the board; for a process write device = {as_written(value)}")
     return value
+
+
+def _device(text: str) -> str:
+    if not text.startswith("/") or len(text) == 1:
+        raise ValueError('must be the path of a serial port, such as "/dev/ttyUSB0"')
+    return _name(text)
 
 
 def _led(value: Any) -> Any:
@@ -204,6 +210,7 @@ Password = Annotated[str, AfterValidator(_password)]
 Quorum = Annotated[Union[int, str], PlainValidator(_quorum)]
 Budget = Annotated[int, AfterValidator(_budget)]
 UartNumber = Annotated[int, Field(ge=0, le=7), BeforeValidator(_no_device)]
+Device = Annotated[str, AfterValidator(_device)]
 Pin = Annotated[Union[int, str], PlainValidator(_pin)]
 Led = Annotated[Union[int, str], PlainValidator(_led)]
 Target = Annotated[str, AfterValidator(_target)]

@@ -48,6 +48,12 @@ _RP2_PINS = 48
 _RP2040_PINS = 30
 _RP2_UARTS = 2
 _RADIO_OF_PICO = (23, 24, 25, 29)
+# What MicroPython's unix port can set (ports/unix/modtermios.c), and below 57600 what has the same code on every Linux. See
+# boards/unix/line.py.
+PROCESS_BAUDRATES = (
+    *(300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400, 57600, 115200),
+    *(230400, 460800, 500000, 576000, 921600, 1000000, 1152000),
+)
 # Where a roster names no pins: {kind: {UART: (tx, rx)}}.
 _OWN_PINS = {"esp32": {1: (10, 9), 2: (17, 16)}, "rp2040": {0: (0, 1), 1: (4, 5)}}
 
@@ -76,6 +82,25 @@ def wrong_uart(uart: Uart, board: BoardEntry, transports: list[AnyTransport]) ->
         yield from _wrong_esp32(uart, board.chip)
     elif board.kind == "rp2040":
         yield from _wrong_rp2(uart, transports)
+    if board.kind == "unix":
+        yield from _wrong_of_process(uart, board.name)
+    elif uart.device is not None:
+        yield "device", f"is for processes, of kind unix; {board.name} is an {board.kind}: delete it, and write uart = 1", uart.device
+
+
+def _wrong_of_process(uart: Uart, name: str) -> Iterator[Wrong]:
+    if uart.device is None:
+        text = f"missing for the process {name}, which has no UART and no pins; give it a transport of its own"
+        yield "device", f'{text}, with one: device = "/dev/ttyUSB0"', None
+        return
+    for field in ("uart", "tx", "rx"):
+        if field in uart.model_fields_set:
+            yield field, f"the process {name} has no UART and no pins, only its device; delete it", getattr(uart, field)
+    if uart.direction_pin is not None:
+        yield "direction", f'the process {name} has no pins; write "auto" if the transceiver turns by itself, or delete it', uart.direction
+    if uart.baudrate not in PROCESS_BAUDRATES:
+        known = ", ".join(map(str, PROCESS_BAUDRATES))
+        yield "baudrate", f"the process {name} cannot set it; take one of {known}", uart.baudrate
 
 
 def wrong_led(pin: int, board: BoardEntry, transports: list[AnyTransport]) -> str:

@@ -109,7 +109,7 @@ class Fleet:
 
     def _remedy(self, groups: Sequence[Sequence[int]]) -> str:
         """Say what joins the groups: what they all have may be made the same, or one board may stand on both airs."""
-        if all(board.kind == "unix" for board in self.boards):
+        if all(board.kind == "unix" for board in self.boards) and all(isinstance(each, Udp) for some in self.transports for each in some):
             return 'give each process a port of its own, and list those of the others in "to", such as "127.0.0.1:47001"'
         kinds = [{each.kind for i in group for each in self.transports[i]} for group in groups]
         same = next((_SAME[kind] for kind in _SAME if all(kind in each for each in kinds)), "put all on one air")

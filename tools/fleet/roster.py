@@ -108,6 +108,8 @@ class Roster(Equipped):
         told = transport.model_dump(exclude={"bus", "network"})
         if isinstance(transport, Uart):
             told["direction"] = transport.direction_pin
+            for field in ("device",) if transport.device is None else ("uart", "tx", "rx"):
+                del told[field]
         if isinstance(transport, Udp):
             own = None if board.address is None else ipaddress.IPv4Interface(board.address)
             told["address"] = None if own is None else str(own.ip)
