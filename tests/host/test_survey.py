@@ -79,14 +79,14 @@ def test_another_key_is_named_although_no_board_tells_its_key(tmp_path):
 # A program that polls its console, and after a while no longer its node.
 STILL = """\
 import time
-from process import open_socket
-from rest import Rest
-from member import join, load, say, serve, speak_on
+from faction.transports.udp import UDP
+from member import addresses, load, say, serve, speak_on
 from terminal import Terminal
 settings = load()
+[air] = settings["transports"]
 terminal = Terminal()
 speak_on(terminal)
-node, console = serve(settings, join([open_socket(each, Rest()) for each in settings["transports"]]), terminal)
+node, console = serve(settings, UDP(air["port"], addresses(air), air["bind"]), terminal)
 say("faction: node stands")
 for _ in range(100):
     node.poll()
@@ -102,9 +102,7 @@ def test_a_node_that_stands_still(tmp_path):
     settings = settings_of(3)
     for number in (0, 2):
         furnish(tmp_path / str(number), settings[number])
-    main = tmp_path / "2" / "main.py"
-    main.rename(tmp_path / "2" / "lib" / "process.py")
-    main.write_text(STILL)
+    (tmp_path / "2" / "main.py").write_text(STILL)
     with Board(tmp_path / "0") as good, Board(tmp_path / "2") as still:
         wait(lambda: b"faction: node" in good.said and b"faction: node" in still.said)
         time.sleep(1)
