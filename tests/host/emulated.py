@@ -32,6 +32,13 @@ FIRMWARES = {
 }
 
 
+def pour(end, data):
+    """Write to a line what it takes, and lose the rest: nobody reads there, and nobody may wait for that."""
+    os.set_blocking(end, False)
+    with suppress(BlockingIOError):
+        os.write(end, data)
+
+
 class Board:
     """Use it as a context.
 
@@ -87,6 +94,11 @@ class Board:
             self.bytes_to_board = self.bytes_to_host = 0
             self.pull_after = self.pull_at = None
 
+    def say(self, data):
+        """Send bytes to the host that no program of the board has printed."""
+        with self._lock:
+            pour(self._host, data)
+
     def _pull(self):
         """Pull the cable. The board gets its power over it, so it ends."""
         host, self._host = self._host, None
@@ -134,7 +146,7 @@ class Board:
             if self._host is not None:
                 self._to_host(data)
             return
-        os.write(self._device, data)
+        pour(self._device, data)
         self.bytes_to_board += len(data)
         if self.pull_after is not None and self.bytes_to_board >= self.pull_after:
             self._pull()
@@ -142,7 +154,7 @@ class Board:
     def _to_host(self, data):
         if self.pull_at is not None:
             data = data[: self.pull_at - self.bytes_to_host]
-        os.write(self._host, data)
+        pour(self._host, data)
         self.bytes_to_host += len(data)
         if self.bytes_to_host == self.pull_at:
             self._pull()
@@ -198,7 +210,7 @@ class Bridge(Port):
             if source == self.host:
                 microbit.send(self._socket, os.read(self.host, 64))
             else:
-                os.write(self.host, self._socket.recv(4096))
+                pour(self.host, self._socket.recv(4096))
 
 
 NAMES = ["north", "south", "east", "west", "door"]

@@ -9,6 +9,7 @@ import tty
 from pathlib import Path
 
 import pytest
+from emulated import pour
 from needs import NO_MICROPYTHON, require
 
 from faction_tools.dev import interpreters
@@ -41,7 +42,7 @@ class Bus:
                 data = os.read(source, 256)
                 for target in self._ours:
                     if target != source:
-                        os.write(target, self._damage(data))
+                        pour(target, self._damage(data))
 
     def _damage(self, data):
         out = bytearray()
