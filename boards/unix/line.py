@@ -17,6 +17,8 @@ from faction.transports.uart import UART
 
 _FIRST_MS = 250
 _LONGEST_MS = 10000
+_EIO = 5  # what a write says after the port has hung up
+_GONE = "the other end is gone"
 _PATIENCE_MS = 20  # with a frame that is on its way, and has no room
 # Rates that termios of MicroPython does not name: (rate, code). These codes are the same on every Linux; elsewhere a rate is its own code.
 _CODES = {300: 7, 600: 8, 1200: 9, 1800: 10, 2400: 11, 4800: 12, 19200: 14, 38400: 15}
@@ -88,7 +90,7 @@ class Port:
             if count:
                 self._retry.succeed()  # not before: a port that opens need not work
             elif self._is_hung_up:
-                self._lose("the other end is gone")
+                self._lose(_GONE)
         except OSError as error:
             self._lose(error)
         return count
@@ -137,6 +139,8 @@ class Port:
         self._tell("open")
 
     def _lose(self, reason):
+        if isinstance(reason, OSError) and reason.args[0] == _EIO:
+            reason = _GONE
         self._rest.forget(self._file)
         file, self._file = self._file, None
         file.close()

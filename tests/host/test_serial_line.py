@@ -5,16 +5,17 @@ Their configurations come from a roster, and their files from what faction deplo
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
 import termios
 import threading
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 
 import pytest
-from emulated import Board, furnish, wait
+from emulated import furnish, pour, powered, wait
 from needs import NO_MICROPYTHON, require
 
 from faction_tools.dev import interpreters
@@ -51,6 +52,7 @@ class Cable:
             ours, theirs = os.openpty()
             path.symlink_to(os.ttyname(theirs))
             os.close(theirs)
+            os.set_blocking(ours, False)  # select tells of a port that nobody has open; by the time of the read somebody may have it
             self._ends.append(ours)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._carry)
@@ -70,12 +72,12 @@ class Cable:
             for source in select.select(self._ends, [], [], 0.01)[0]:
                 try:
                     data = os.read(source, 256)
-                except OSError:  # nobody has opened the port yet
+                except OSError:  # nobody has opened the port yet, or only just
                     time.sleep(0.01)
                     continue
                 for target in self._ends:
                     if target != source:
-                        os.write(target, data)
+                        pour(target, data)
 
 
 @contextmanager
@@ -100,31 +102,20 @@ def configurations(tmp_path, *airs):
     return [checked.configuration(board) for board in checked.boards]
 
 
-@contextmanager
-def running(tmp_path, settings):
-    """Yield a running process for each of the settings."""
-    with ExitStack() as stack:
-        boards = []
-        for i, each in enumerate(settings):
-            furnish(tmp_path / str(i), each)
-            boards.append(stack.enter_context(Board(tmp_path / str(i))))
-        wait(lambda: all(b"faction: node" in board.said for board in boards), 30)
-        yield boards
-
-
 def objects(text, key):
-    """Return the JSON objects with a key that stand whole in a text, each on a line: what is said may come in between."""
+    """Return the JSON objects with a key that stand whole in a text. The program prints its own between the parts of an answer."""
+    words = bytes(text).decode(errors="replace")
     found = []
-    for line in bytes(text).split(b"\n"):
+    for start in re.finditer("{", words):
         with suppress(ValueError):
-            made = json.loads(line[line.index(b"{") :])
+            made, _ = json.JSONDecoder().raw_decode(words, start.start())
             found += [made] if key in made else []
     return found
 
 
 def latest(board):
     """Return what a process has printed last of its node."""
-    return (objects(board.said, "sent") or [{}])[-1]
+    return (objects(board.said, "started") or [{}])[-1]
 
 
 def started(*boards):
@@ -146,7 +137,7 @@ def test_two_processes_on_a_line_survive_its_cut(tmp_path):
     paths = tmp_path / "tty0", tmp_path / "tty1"
     settings = configurations(tmp_path, *map(uart, paths))
     assert settings[0]["transports"] == [{"kind": "uart", "device": str(paths[0]), "baudrate": 115200, "direction": None}]
-    with cable(*paths) as line, running(tmp_path, settings) as (a, b):
+    with cable(*paths) as line, powered(tmp_path, settings) as (a, b):
         wait(lambda: started(a, b))
         assert counts(a)["line"] == 1 and counts(a)["line lost"] == 0
         line.pull()
@@ -168,7 +159,7 @@ def test_a_line_that_is_cut_again_and_again(tmp_path):
     settings = configurations(tmp_path, *map(uart, paths))
     for each in settings:
         each["start_up_ms"] = 4000
-    with cable(*paths) as line, running(tmp_path, settings) as (a, b):
+    with cable(*paths) as line, powered(tmp_path, settings) as (a, b):
         for _ in range(4):
             lost = counts(a)["line lost"]
             wait(lambda: counts(a)["line"] == counts(b)["line"] == 1, 20)
@@ -184,7 +175,7 @@ def test_a_bridge_joins_a_line_and_a_network(tmp_path):
     ports = free_ports(2)
     airs = [f'{{ kind = "udp", port = {ports[i]}, bind = "127.0.0.1", to = ["127.0.0.1:{ports[1 - i]}"] }}' for i in range(2)]
     settings = configurations(tmp_path, airs[0], f"{airs[1]}, {uart(paths[0])}", uart(paths[1]))
-    with cable(*paths) as line, running(tmp_path, settings) as boards:
+    with cable(*paths) as line, powered(tmp_path, settings) as boards:
         wait(lambda: started(*boards))
         assert all(latest(board)["ready"] == [0, 1, 2] for board in boards)
         line.pull()
@@ -193,6 +184,16 @@ def test_a_bridge_joins_a_line_and_a_network(tmp_path):
         line.plug_in()
         wait(lambda: boards[2].said.count(b"faction: node") == 2 and started(*boards) and latest(boards[2])["ready"] == [0, 1, 2], 60)
         assert boards[0].said.count(b"faction: node") == boards[1].said.count(b"faction: node") == 1
+
+
+def fill(end):
+    """Write until there is no room, and until none comes: the system moves what is written to another buffer a little later."""
+    os.set_blocking(end, False)
+    for _ in range(10):
+        with suppress(BlockingIOError):
+            while True:
+                os.write(end, b"x")
+        time.sleep(0.05)
 
 
 def test_a_line_without_a_reader_stops_nobody(tmp_path):
@@ -206,15 +207,9 @@ def test_a_line_without_a_reader_stops_nobody(tmp_path):
     mode = termios.tcgetattr(theirs)
     mode[3] &= ~(termios.ICANON | termios.ECHO)
     termios.tcsetattr(theirs, termios.TCSANOW, mode)
-    os.set_blocking(theirs, False)
-    with suppress(BlockingIOError):
-        while True:
-            os.write(theirs, bytes(4096))
-    with suppress(BlockingIOError):
-        while True:
-            os.write(theirs, b"x")
+    fill(theirs)
     try:
-        with running(tmp_path, settings) as (a, b):
+        with powered(tmp_path, settings) as (a, b):
             wait(lambda: started(a, b))
             assert counts(a)["2 failures"] > 0
     finally:
@@ -227,13 +222,47 @@ def test_the_port_is_raw_and_has_its_rate(tmp_path, rate):
     ours, theirs = os.openpty()  # as the system makes it: with echo, lines, and characters that mean something
     settings = configurations(tmp_path, uart(os.ttyname(theirs), f", baudrate = {rate}"))
     try:
-        with running(tmp_path, settings):
+        with powered(tmp_path, settings):
             wait(lambda: termios.tcgetattr(theirs)[4:6] == [getattr(termios, f"B{rate}")] * 2, 10)
             iflag, oflag, _, lflag, _, _, cc = termios.tcgetattr(theirs)
             assert (iflag, oflag, lflag) == (0, 0, 0) and cc[termios.VMIN] in (0, b"\x00")
     finally:
         os.close(ours)
         os.close(theirs)
+
+
+WRITER = """
+import sys
+import line
+
+class Rest:
+    def wake_on(self, file): pass
+    def forget(self, file): pass
+
+port = line.Port(sys.argv[1], 9600, Rest())
+port.any()
+sys.stdin.readline()
+try:
+    port.write(b"frame")
+except OSError as error:
+    print("raised", error)
+"""
+
+
+def test_a_write_into_a_cable_that_is_out_says_what_a_read_says(tmp_path):
+    furnish(tmp_path, {})
+    (tmp_path / "writer.py").write_text(WRITER)
+    ours, theirs = os.openpty()
+    environment = dict(os.environ, MICROPYPATH=f"{tmp_path}:{tmp_path / 'lib'}:.frozen")
+    command = ["nohup", interpreters.micropython(), "writer.py", os.ttyname(theirs)]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        assert process.stdout.readline().endswith(b": open\r\n")
+        os.close(ours)
+        os.close(theirs)
+        said, _ = process.communicate(b"\n", timeout=20)
+    assert b"not open (the other end is gone)" in said and b"raised [Errno 5] EIO" in said
 
 
 NO_PORTS = {
@@ -249,7 +278,7 @@ def test_what_is_no_serial_port_is_said_once_and_tried_again(tmp_path, what):
     path = tmp_path / "tty0"
     make(path)
     settings = configurations(tmp_path, uart(path), uart(tmp_path / "tty1"))
-    with running(tmp_path, settings[:1]) as [a]:
+    with powered(tmp_path, settings[:1]) as [a]:
         wait(lambda: b"line: %s: not open (" % bytes(path) in a.said and expected.encode() in a.said, 10)
         assert counts(a)["line"] == 0
         if path.exists():
