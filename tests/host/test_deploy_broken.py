@@ -1,6 +1,7 @@
 """Boards that are broken in some way: each gets one line that says what is wrong, and loses no file."""
 
 import os
+import re
 import resource
 import subprocess
 import time
@@ -104,7 +105,8 @@ def answers(text):
         if b"\x05A\x01" in heard:
             return b"", b"R\x00"
         if heard.endswith(b"\x04"):
-            return b"", b"OK" + text + b"\x04\x04>"
+            word = re.fullmatch(rb"print\('(\w+)'\)\x04", heard)  # the first program, which asks whether anybody listens
+            return b"", b"OK%s\x04\x04>" % (word[1] + b"\r\n" if word else text)
         return (b"", RAW) if heard.endswith(b"\x01") else (heard, b"")
 
     return device
@@ -321,3 +323,9 @@ def test_a_drive_that_gets_full_keeps_its_old_files(tmp_path):
     assert done.stderr.endswith(".new: not written (File too large); free some space or make the drive writable, and run this again\n")
     assert {path.name for path in drive.rglob("*") if path.is_file()} == {"boot_out.txt", "code.py"}
     assert (drive / "code.py").read_bytes() == b"print('mine')\n"
+
+
+def test_a_board_that_nobody_reads_can_be_switched_off(tmp_path):
+    """A pseudo terminal takes some thousand bytes. The board must not wait for a host that takes no more of them."""
+    with broken(tmp_path, **{"main.py": b"for _ in range(900): print('x' * 99)\n"}) as board:
+        wait(lambda: len(board.said) > 90_000, 30)

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -109,3 +110,23 @@ def test_what_an_earlier_try_has_left_goes_with_the_next_one(desk):
         (board.flash / name).write_bytes(b"torn")
     assert cli.main([*words, "--slice", "node"]) == 0
     assert not [name for name in files(board) if name.endswith(".new")]
+
+
+PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
+LATE = {"a prompt": PROMPT, "an answer": b"OK('esp32', 'x')\r\nend\r\n\x04\x04>", "both": b"OK\x04\x04>" + 2 * PROMPT}
+
+
+@pytest.mark.parametrize("what", LATE)
+def test_what_a_board_has_said_to_an_earlier_command_comes_late(desk, what):
+    """Who was stopped in the middle reads no more. A slow line still carries the answer when the next one has opened it."""
+    board, words = desk
+    sent = board.bytes_to_board
+
+    def speak():
+        wait(lambda: board.bytes_to_board > sent, 20)
+        board.say(LATE[what])
+
+    late = threading.Thread(target=speak)
+    late.start()
+    assert cli.main(words) == 0
+    late.join()

@@ -101,17 +101,39 @@ class Repl:
     def enter(self) -> None:
         """End the program that runs, and get into the raw REPL. Raises LineError, Stopped."""
         heard = b""
-        self._transport.stop = self.stop
-        try:
-            for _ in range(TRIES):
-                interrupt(self._transport.serial)
-                self._transport.serial.write(b"\r\x01")
-                heard = self._transport.read_until(1, _ENTERED, timeout_overall=ENTER_S) or heard
-                if heard.endswith(_ENTERED):
+        fault = None
+        for _ in range(TRIES):
+            try:
+                heard = self._begin() or heard
+            except OSError as error:
+                raise LineError(f"{self.port}: lost the board ({_words(error)}); plug it in and run this again") from error
+            if heard.endswith(_ENTERED):
+                fault = self._out_of_step()
+                if fault is None:
                     return
-        except OSError as error:
-            raise LineError(f"{self.port}: lost the board ({_words(error)}); plug it in and run this again") from error
-        raise LineError(f"{self.port}: {without_answer(heard, _NO_BOARD, _REMEDY)}")
+        raise fault or LineError(f"{self.port}: {without_answer(heard, _NO_BOARD, _REMEDY)}")
+
+    def _begin(self) -> bytes:
+        """End the program that runs, and ask for the raw REPL; return what the board says to that. Raises OSError, Stopped."""
+        self._transport.stop = self.stop
+        self._transport.use_raw_paste = True  # what came late may have looked like a board without it
+        interrupt(self._transport.serial)
+        earlier = self.listen()
+        self._transport.serial.write(b"\r\x01")
+        return earlier + self._transport.read_until(1, _ENTERED, timeout_overall=ENTER_S)
+
+    def _out_of_step(self) -> CommandError | None:
+        """Tell what is wrong if the board does not answer just what it is asked. Raises Stopped.
+
+        Who was here before may have been stopped before it had read everything. The rest may come now, and look like an answer.
+        """
+        word = os.urandom(4).hex()
+        try:
+            if self.run(f"print('{word}')").strip() == word:
+                return None
+        except CommandError as error:  # ProgramError: a ctrl-C came late
+            return error
+        return LineError(f"{self.port}: the answer of the board is damaged; run this again")
 
     def run(self, program: str, is_whole: bool = False) -> str:
         """Run a program on the board; return what it prints. is_whole: nobody may stop it half-way. Raises CommandError, Stopped."""
