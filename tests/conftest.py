@@ -57,7 +57,7 @@ class NamedFailures:
         if report.failed and terminal is not None:
             words = [line for line in report.longreprtext.splitlines() if line.startswith("E ")] or report.longreprtext.splitlines()[-3:]
             terminal.write_line("\nFAILED %s" % report.nodeid, red=True)
-            terminal.write_line("\n".join(words[:5]))
+            terminal.write_line("\n".join(words[:5] + report.capstderr.splitlines()[-5:]))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
