@@ -99,15 +99,16 @@ _REFUSED = const(REJECTED | NOT_ADMISSIBLE)
 _CLOSED = const(REJECTED | CONCLUDED)
 
 # fmt: off
-# What each command does in each state. There is a row for each state and a column for each command:
-TABLE = (
+# What each command does in each state. There is a row for each state and a column for each command. (A tuple that the
+# compiler stores as a constant takes more of a file than a list of numbers and a call.)
+TABLE = tuple([  # noqa: C409
     # PARTICIPATION_OBSERVED  READY_OBSERVED  LOCAL_PARTICIPATION_COMPLETED  DEADLINE_EXPIRED  PROBE   WITHDRAWAL_OBSERVED
     _HEARD_FIRST,             _READY_FIRST,   _LOCAL,                        _DEADLINE,        PROBED, _REFUSED,    # INITIAL
     _HEARD,                   _READY,         _LOCAL,                        _DEADLINE,        PROBED, _WITHDRAWN,  # PINGING
     _REFUSED,                 _READY_CHECKED, _REFUSED,                      _DEADLINE,        PROBED, _WITHDRAWN,  # COLLECTING
     _CLOSED,                  _CLOSED,        _CLOSED,                       _CLOSED,          PROBED, _CLOSED,     # BOOTSTRAPPED
     _CLOSED,                  _CLOSED,        _CLOSED,                       _CLOSED,          PROBED, _CLOSED,     # TIMED_OUT
-)
+])
 # fmt: on
 
 _COMMANDS = const(6)  # a row of the table
@@ -142,7 +143,8 @@ class Config:
     machines may share it. Attributes, only to be read:
 
     ``peer_id``  our own id
-    ``peers``    all ids in ascending order: a range if they have no gaps, otherwise an array with 4 bytes for each
+    ``peers``    all ids in ascending order: a range if they have no gaps, otherwise an array with 4 bytes for each; at
+                 most 4 bytes more for each let process find them in constant time
     ``quorum``   how many peers must be ready; we count as one of them
     """
 
@@ -176,7 +178,26 @@ class Config:
         _check("quorum", quorum, 1, count)
         self.peer_id = peer_id
         self.quorum = quorum
-        self.peers = range(ids[0], ids[0] + count) if other - ids[0] < count else _array("I", ids)
+        self.peers = range(ids[0], ids[0] + count)  # type: range | _array[int]
+        # Where process looks first for an id with gaps around it: in _places, at id % _size, is the position of some id
+        # that belongs there. Sizes are tried until few ids share a place. Those that do are found by index.
+        self._places = b"\0"  # type: bytes | _array[int]
+        size = 1
+        if self.peers[-1] != other:
+            self.peers = _array("I", ids)
+            few = count < 257
+            size = shared = count << 1 + few  # shared: how many ids found their place taken
+            while shared > count >> 2 + few and size > count:
+                size -= 1
+                places = self._places = _array("HB"[few], bytes(size << 1 - few))
+                i = count
+                shared = 0
+                while i:
+                    i -= 1
+                    other = ids[i] % size
+                    shared += places[other] > 0
+                    places[other] = i & 0xFFFF
+        self._size = size
 
     def index(self, peer_id: int) -> int:
         """Return the position of peer_id in peers, or -1 if it is not a member.
@@ -269,8 +290,8 @@ class Faction:
         self.observer = observer
         self.pinging = PeerSet(config)
         self.collecting = PeerSet(config)
-        # The express lane finds the position of an id from _low to _high by subtraction. For other ids it asks
-        # Config.index. In a roster with gaps these are all ids: _high is -1 there.
+        # The express lane finds the position of an id from _low to _high by subtraction. For other ids it looks into
+        # _places of the Config. In a roster with gaps these are all ids: _high is -1 there.
         self._low = config.peers[0]
         self._high = config.peers[-1] if type(config.peers) is range else -1
         self.reset()
@@ -296,18 +317,21 @@ class Faction:
         """
         if command == READY_OBSERVED:
             peers = self.collecting
-            result = _READY
         elif command == PARTICIPATION_OBSERVED:
             peers = self.pinging
-            result = _HEARD
         else:
             return self._step(command, peer_id)
         if peers.count >= peers._limit:
             return self._step(command, peer_id)
         if peer_id < self._low or peer_id > self._high:
-            index = self.config.index(peer_id)
-            if index < 0:
-                return REJECTED | NON_MEMBER
+            config = self.config
+            index = 0
+            if peer_id >= 0 and peer_id <= _MAX_ID:  # the remainder of a big int would be allocated
+                index = config._places[peer_id % config._size]
+            if config.peers[index] != peer_id:
+                index = config.index(peer_id)
+                if index < 0:
+                    return REJECTED | NON_MEMBER
         else:
             index = peer_id - self._low
         mask = 1 << (index & 7)
@@ -316,7 +340,7 @@ class Faction:
             return REJECTED | DUPLICATE
         peers._bits[index] |= mask
         peers.count += 1
-        return result
+        return _READY if command else _HEARD
 
     def admits(self, command: int, peer_id: int = NO_PEER) -> bool:
         """Tell whether process would accept this command about this peer now. It is always True for PROBE.
@@ -399,17 +423,14 @@ class Faction:
         """Make state the present one, and set up the express lanes for it."""
         self.state = state
         self.is_concluded = state >= BOOTSTRAPPED
-        # Close both express lanes. Open each again where a signal only has to be counted. With an observer both stay
-        # closed, as it must see every command.
+        # Close both express lanes. Open each again where TABLE says that a signal only has to be counted. With an observer both
+        # stay closed, as it must see every command.
         self.pinging._limit = self.collecting._limit = 0
         if self.observer is None:
-            if TABLE[state * _COMMANDS] == _HEARD:  # the cell of PARTICIPATION_OBSERVED
-                self.pinging._limit = _MANY
-            cell = TABLE[state * _COMMANDS + READY_OBSERVED]
-            if cell == _READY_CHECKED:
+            if state == PINGING:
+                self.pinging._limit = self.collecting._limit = _MANY
+            elif state == COLLECTING:
                 self.collecting._limit = self.config.quorum - 1  # the one after these meets the quorum: the general way
-            elif cell == _READY:
-                self.collecting._limit = _MANY
 
 
 del const  # __init__ does "from .machine import *", and const is not for its users

@@ -247,6 +247,13 @@ def test_the_time_grows_with_the_number_of_peers_whatever_their_order():
             assert is_in_proportion(lambda: Config(0, others, 1), lambda: Config(0, peers, 1)), (name, step)
 
 
+def test_ids_that_share_many_a_divisor_take_little_longer():
+    """What finds an id quickly takes its remainder: 255,255 is 3 * 5 * 7 * 11 * 13 * 17."""
+    for count in (250, FEW):
+        plain, unlucky = [[step * i for i in range(count)] for step in (7, 255255)]
+        assert is_in_proportion(lambda: Config(0, plain, 1), lambda: Config(0, unlucky, 1)), count
+
+
 def test_the_time_to_find_a_wrong_value_grows_with_the_number_of_peers():
     few = dict(orders([7 * i for i in range(FEW)]))
     for name, peers in orders([7 * i for i in range(MANY)]):

@@ -358,6 +358,22 @@ def _compare_ways(peers, chance, length):
     assert snapshot(express) == snapshot(general)
 
 
+def test_every_id_of_any_roster_is_counted_once():
+    """Ids at random, of which some share a remainder, and the sizes at which a position no longer fits in a byte."""
+    for count in (2, 3, 5, 5, 5, 5, 20, 64, 255, 256, 257, 300):
+        chance = Chance(count)
+        peers = sorted({chance.below(16384) * 65535 + chance.below(16384) for _ in range(count)})
+        gc.collect()
+        machine = Faction(Config(peers[0], peers, len(peers)))
+        machine.process(PARTICIPATION_OBSERVED, peers[0])
+        outsiders = [i for each in peers for i in (each - 1, each + 1) if i not in peers] + list(HOSTILE)
+        for again in (False, True):
+            assert {machine.process(PARTICIPATION_OBSERVED, i) for i in peers[1:]} == {AGAIN if again else HEARD}, count
+            assert {machine.process(READY_OBSERVED, i) for i in peers} == {AGAIN if again else READY}, count
+            assert {machine.process(READY_OBSERVED, i) for i in outsiders} == {STRANGER}, count
+        assert machine.collecting.count == machine.pinging.count == len(peers)
+
+
 def test_a_machine_without_a_peer_given_takes_it_as_no_peer():
     machine = Faction(Config(0, (0, 1), 2))
     assert machine.process(PARTICIPATION_OBSERVED) == machine.process(READY_OBSERVED) == STRANGER

@@ -18,11 +18,11 @@ _NODE = "kept = faction.node.Node(faction.Config(0, range(%d), 1), None, 'cluste
 
 # name, budget and aim in bytes, what runs before, what is measured
 HEAP = (
-    ("import faction", 5696, 5120, "", "import faction"),
+    ("import faction", 5824, 5120, "", "import faction"),
     ("machine, 64 contiguous peers", 512, 320, "import faction", _MACHINE % "range(64)"),
     ("machine, 1,000 contiguous peers", 768, 560, "import faction", _MACHINE % "range(1000)"),
-    ("machine, 1,000 sparse peers", 6144, 4600, "import faction", _MACHINE % "range(0, 7000, 7)"),
-    ("import faction.node", 14336, 12288, "import faction", "import faction.node"),
+    ("machine, 1,000 sparse peers", 9216, 8640, "import faction", _MACHINE % "range(0, 7000, 7)"),
+    ("import faction.node", 14368, 12288, "import faction", "import faction.node"),
     ("import faction.console", None, None, "import faction.node", "import faction.console"),
     ("node, 20 peers", 2560, 2048, "import faction.node", _NODE % 20),
     ("node, 200 peers", 7680, 6144, "import faction.node", _NODE % 200),
@@ -32,7 +32,7 @@ HEAP = (
 def code(compiled: list[Path]) -> list[Figure]:
     """Return the sizes of compiled files: machine.mpy against its budget, the others for information."""
     sizes = {path.name if path.parent.name == "faction" else f"transports/{path.name}": path.stat().st_size for path in compiled}
-    found = [Figure("machine.mpy", sizes.pop("machine.mpy"), "bytes", 3200, 2560)]
+    found = [Figure("machine.mpy", sizes.pop("machine.mpy"), "bytes", 3296, 2560)]
     return found + [Figure(name, size, "bytes") for name, size in sorted(sizes.items())]
 
 
