@@ -1,0 +1,60 @@
+"""The command faction, run again and again: python warm.py imports what takes long once, and forks itself for each run.
+
+A line of JSON on standard input asks for a run: {"words", "folder", "environment", "stdout", "stderr"}. Its output goes to these
+files. A line on standard output gives its exit code. So each run is a process of its own, with its own files, folder and
+environment, and ends as any Python does; but the libraries are there from the start.
+"""
+
+import gc
+import json
+import os
+import signal
+import sys
+from importlib import import_module
+from pkgutil import iter_modules
+
+from faction_tools import cli
+
+LIMIT_S = 300  # of a run; after them it is killed
+# Few commands draw, and matplotlib takes longer than all the rest.
+DRAWING = ("figure", "graph", "plots", "simulated")
+ROOMS = ("commands", "fleet", "journals", "serial", "shown", "simulator")
+
+
+def import_all():
+    """Import what commands import when they are run."""
+    for room in ROOMS:
+        for module in iter_modules([os.path.join(os.path.dirname(cli.__file__), room)], f"faction_tools.{room}."):
+            if module.name.rpartition(".")[2] not in DRAWING:
+                import_module(module.name)
+
+
+def main():
+    """Fork for each request. Return the exit code: in the process that was started 0, in a fork that of the command."""
+    answers = os.fdopen(os.dup(1), "w")
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            return run(**json.loads(line))
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=answers, flush=True)
+    return 0
+
+
+def run(words, folder, environment, stdout, stderr):
+    """Run the command, as python -m faction_tools.cli does."""
+    signal.alarm(LIMIT_S)
+    for path, flags, fd in ((os.devnull, os.O_RDONLY, 0), (stdout, os.O_WRONLY, 1), (stderr, os.O_WRONLY, 2)):
+        os.dup2(os.open(path, flags), fd)
+    sys.stdin = open(0, closefd=False)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.path[0] = folder
+    sys.argv = ["faction", *words]
+    return cli.main()
+
+
+if __name__ == "__main__":
+    import_all()
+    gc.freeze()  # a fork leaves these pages alone
+    sys.exit(main())
