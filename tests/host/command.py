@@ -33,6 +33,12 @@ def faction(*words, width=100):
         return subprocess.CompletedProcess(["faction", *request["words"]], code, stdout.read_text(), stderr.read_text())
 
 
+def is_refused(done, *texts):
+    """Tell whether a command said one line with these texts, and did nothing else."""
+    lines = done.stderr.splitlines()
+    return done.returncode == 2 and done.stdout == "" and len(lines) == 1 and all(text in lines[0] for text in texts)
+
+
 @functools.cache
 def _server():
     """Return the process that runs the commands of this test process. It ends with it."""
