@@ -186,7 +186,8 @@ def test_a_closed_pipe_is_quiet(here, words):
 
 
 def test_a_pipe_that_closes_after_a_line(here):
-    command = ["bash", "-c", '"$@" | head -1; echo ${PIPESTATUS[0]}', "bash", *FACTION, *"simulate greenhouse --runs 400 --json".split()]
+    words = "simulate greenhouse --set cluster.nodes=3 --runs 400 --json".split()  # more than a pipe holds
+    command = ["bash", "-c", '"$@" | head -1; echo ${PIPESTATUS[0]}', "bash", *FACTION, *words]
     done = subprocess.run(command, capture_output=True, text=True, env=BUFFERED)
     first, code = done.stdout.splitlines()
     assert first.startswith('{"seed": 1, ') and code == "141" and not done.stderr, done
