@@ -33,6 +33,11 @@ def faction(*words, width=100):
         return subprocess.CompletedProcess(["faction", *request["words"]], code, stdout.read_text(), stderr.read_text())
 
 
+def anew(*words):
+    """Run the command in a Python that starts anew, in which sets have another order; return what subprocess.run returns."""
+    return subprocess.run([*FACTION, *map(str, words)], capture_output=True, text=True, timeout=300)
+
+
 def is_refused(done, *texts):
     """Tell whether a command said one line with these texts, and did nothing else."""
     lines = done.stderr.splitlines()

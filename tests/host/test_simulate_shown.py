@@ -4,7 +4,7 @@ import re
 import subprocess
 
 import pytest
-from command import faction
+from command import anew
 from needs import CHROMIUM, needs_chromium
 
 from faction import NO_PEER, READY_OBSERVED, WITHDRAWAL_OBSERVED
@@ -118,7 +118,7 @@ def test_pictures_of_odd_clusters_are_drawn(tmp_path):
 
 def test_a_picture_is_the_same_every_time(tmp_path):
     for name in ("first.svg", "again.svg"):
-        assert faction("simulate", "tunnel", "--picture", tmp_path / name).returncode == 0
+        assert anew("simulate", "tunnel", "--picture", tmp_path / name).returncode == 0
     assert (tmp_path / "first.svg").read_bytes() == (tmp_path / "again.svg").read_bytes()
 
 

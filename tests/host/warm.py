@@ -16,26 +16,32 @@ from pkgutil import iter_modules
 from faction_tools import cli
 
 LIMIT_S = 300  # of a run; after them it is killed
-# Few commands draw, and matplotlib takes longer than all the rest.
-DRAWING = ("figure", "graph", "plots", "simulated")
 ROOMS = ("commands", "fleet", "journals", "serial", "shown", "simulator")
+# These take longer than all the rest, and few commands draw.
+DRAWING = ("figure", "graph", "plots", "simulated")
+DRAWN = {"--picture", "--diagram"}
 
 
-def import_all():
-    """Import what commands import when they are run."""
+def import_all(is_drawing):
+    """Import what commands import when they are run: what draws, or all else."""
     for room in ROOMS:
         for module in iter_modules([os.path.join(os.path.dirname(cli.__file__), room)], f"faction_tools.{room}."):
-            if module.name.rpartition(".")[2] not in DRAWING:
+            if (module.name.rpartition(".")[2] in DRAWING) == is_drawing:
                 import_module(module.name)
 
 
 def main():
     """Fork for each request. Return the exit code: in the process that was started 0, in a fork that of the command."""
     answers = os.fdopen(os.dup(1), "w")
+    import_all(False)
+    gc.freeze()  # a fork leaves these pages alone
     for line in sys.stdin:
+        request = json.loads(line)
+        if DRAWN & set(request["words"]):
+            import_all(True)
         child = os.fork()
         if child == 0:
-            return run(**json.loads(line))
+            return run(**request)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=answers, flush=True)
     return 0
 
@@ -55,6 +61,4 @@ def run(words, folder, environment, stdout, stderr):
 
 
 if __name__ == "__main__":
-    import_all()
-    gc.freeze()  # a fork leaves these pages alone
     sys.exit(main())
