@@ -1,7 +1,6 @@
 """Ctrl-C at any point of a node's work, as a firmware raises it: a KeyboardInterrupt after a branch. The node goes on."""
 
 import dis
-import functools
 import sys
 from itertools import count
 
@@ -21,12 +20,6 @@ from faction.transports.loopback import Hub
 BRANCHES = frozenset(dis.hasjrel + dis.hasjabs)
 PACKAGE = str(ROOT / "faction")
 STEP = 1  # of the branches, one in so many is tried
-
-
-@functools.cache
-def branches_of(code):
-    """Return at which offsets a code has its branches."""
-    return frozenset(at for at, operation in enumerate(code.co_code) if operation in BRANCHES)
 
 
 class Interrupter:
@@ -51,7 +44,7 @@ class Interrupter:
             return self._trace
         was_branch = id(frame) in self._branched
         self._branched.discard(id(frame))
-        if frame.f_lasti in branches_of(frame.f_code):
+        if frame.f_code.co_code[frame.f_lasti] in BRANCHES:
             self._branched.add(id(frame))
         if was_branch:
             self.passed += 1

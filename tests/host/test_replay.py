@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import serial
-from command import FACTION, anew, faction
+from command import FACTION, anew, faction, matrix
 from emulated import Board, furnish, ports, powered, settings_of, states, wait
 from hypothesis import given
 from hypothesis import strategies as st
