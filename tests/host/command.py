@@ -29,8 +29,9 @@ def faction(*words, width=100):
         }
         server = _server()
         print(json.dumps(request), file=server.stdin, flush=True)
-        code = int(server.stdout.readline())
-        return subprocess.CompletedProcess(["faction", *request["words"]], code, stdout.read_text(), stderr.read_text())
+        code = server.stdout.readline()
+        assert code, "warm.py has ended: what it said is on standard error"
+        return subprocess.CompletedProcess(["faction", *request["words"]], int(code), stdout.read_text(), stderr.read_text())
 
 
 def anew(*words):

@@ -1,10 +1,12 @@
 """The command faction: it starts at once, lists what it can do, and never shows a traceback for what a user can do."""
 
+import functools
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -70,12 +72,22 @@ def test_the_readme_has_the_commands_and_exit_codes_of_the_help():
     assert {cli.FAILED, cli.INTERRUPTED, cli.CLOSED_PIPE} <= set(map(int, codes))
 
 
+@functools.cache
+def made():
+    """Return the texts of a roster and of a journal."""
+    with tempfile.TemporaryDirectory() as folder:
+        roster, journal = Path(folder, ROSTER), Path(folder, "run.journal")
+        assert faction("new", roster).returncode == 0
+        assert faction("simulate", "greenhouse", "--journal", journal).returncode == 0
+        return {path.name: path.read_text() for path in (roster, journal)}
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """Work in a folder with a roster, a journal, and what may be in the way: a folder, a file, bytes, a full disk."""
     monkeypatch.chdir(tmp_path)
-    assert faction("new").returncode == 0
-    assert faction("simulate", "greenhouse", "--journal", "run.journal").returncode == 0
+    for name, text in made().items():
+        (tmp_path / name).write_text(text)
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("a file")
     (tmp_path / "binary.toml").write_bytes(bytes(range(256)))

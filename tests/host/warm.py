@@ -32,6 +32,7 @@ def import_all(is_drawing):
 
 def main():
     """Fork for each request. Return the exit code: in the process that was started 0, in a fork that of the command."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with its input
     answers = os.fdopen(os.dup(1), "w")
     import_all(False)
     gc.freeze()  # a fork leaves these pages alone
@@ -48,6 +49,7 @@ def main():
 
 def run(words, folder, environment, stdout, stderr):
     """Run the command, as python -m faction_tools.cli does."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.alarm(LIMIT_S)
     for path, flags, fd in ((os.devnull, os.O_RDONLY, 0), (stdout, os.O_WRONLY, 1), (stderr, os.O_WRONLY, 2)):
         os.dup2(os.open(path, flags), fd)
