@@ -153,7 +153,6 @@ WRONG = {
     "simulate one picture of many runs": ("simulate greenhouse --runs 5 --picture run.svg", "--picture"),
     "simulate a sweep of nothing": ("simulate greenhouse --sweep medium.loss=", "--sweep medium.loss="),
     "simulate a sweep as JSON": ("simulate greenhouse --sweep medium.loss=0,0.1 --json", "--json"),
-    "simulate on a cluster that is not there": ("simulate greenhouse --runs 5 --dask tcp://127.0.0.1:1", "tcp://127.0.0.1:1"),
 }
 
 
