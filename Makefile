@@ -11,6 +11,9 @@ STUBS := $(VENV)/stubs/.installed
 
 COMPARE := build/compare/.installed
 
+# The tests start Python thousands of times: where the environment says that no compiled module is kept, each start compiles all.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test verify mpy size bench compare dist lint clean node stubs
 
 help: ## This list

@@ -28,6 +28,7 @@ LONG = (
     "test_exhaustive.py",
     "test_build.py",
     "test_simulate_command.py",
+    "test_simulate_dask.py",
     "test_probe.py",
     "test_simulate.py",
     "test_promela.py",

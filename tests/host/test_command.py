@@ -1,10 +1,12 @@
 """The command faction: it starts at once, lists what it can do, and never shows a traceback for what a user can do."""
 
+import functools
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -70,12 +72,22 @@ def test_the_readme_has_the_commands_and_exit_codes_of_the_help():
     assert {cli.FAILED, cli.INTERRUPTED, cli.CLOSED_PIPE} <= set(map(int, codes))
 
 
+@functools.cache
+def made():
+    """Return the texts of a roster and of a journal."""
+    with tempfile.TemporaryDirectory() as folder:
+        roster, journal = Path(folder, ROSTER), Path(folder, "run.journal")
+        assert faction("new", roster).returncode == 0
+        assert faction("simulate", "greenhouse", "--journal", journal).returncode == 0
+        return {path.name: path.read_text() for path in (roster, journal)}
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """Work in a folder with a roster, a journal, and what may be in the way: a folder, a file, bytes, a full disk."""
     monkeypatch.chdir(tmp_path)
-    assert faction("new").returncode == 0
-    assert faction("simulate", "greenhouse", "--journal", "run.journal").returncode == 0
+    for name, text in made().items():
+        (tmp_path / name).write_text(text)
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("a file")
     (tmp_path / "binary.toml").write_bytes(bytes(range(256)))
@@ -141,7 +153,6 @@ WRONG = {
     "simulate one picture of many runs": ("simulate greenhouse --runs 5 --picture run.svg", "--picture"),
     "simulate a sweep of nothing": ("simulate greenhouse --sweep medium.loss=", "--sweep medium.loss="),
     "simulate a sweep as JSON": ("simulate greenhouse --sweep medium.loss=0,0.1 --json", "--json"),
-    "simulate on a cluster that is not there": ("simulate greenhouse --runs 5 --dask tcp://127.0.0.1:1", "tcp://127.0.0.1:1"),
 }
 
 
@@ -186,7 +197,8 @@ def test_a_closed_pipe_is_quiet(here, words):
 
 
 def test_a_pipe_that_closes_after_a_line(here):
-    command = ["bash", "-c", '"$@" | head -1; echo ${PIPESTATUS[0]}', "bash", *FACTION, *"simulate greenhouse --runs 400 --json".split()]
+    words = "simulate greenhouse --set cluster.nodes=3 --runs 400 --json".split()  # more than a pipe holds
+    command = ["bash", "-c", '"$@" | head -1; echo ${PIPESTATUS[0]}', "bash", *FACTION, *words]
     done = subprocess.run(command, capture_output=True, text=True, env=BUFFERED)
     first, code = done.stdout.splitlines()
     assert first.startswith('{"seed": 1, ') and code == "141" and not done.stderr, done
@@ -201,7 +213,8 @@ def test_output_that_is_closed_or_knows_few_characters(here):
 
 def is_at_work(here, started):
     """Tell whether a command has done a part of its work: build has written a file, simulate takes far longer than three seconds."""
-    return any(here.rglob("*.mpy")) or time.monotonic() - started > 3
+    made = (name for _, _, names in os.walk(here) for name in names if name.endswith(".mpy"))  # folders may vanish meanwhile
+    return any(made) or time.monotonic() - started > 3
 
 
 @pytest.mark.parametrize(

@@ -75,13 +75,15 @@ def test_after():
     pass
 """,
     "endless": """\
+import time
+
 def test_before():
     pass
 
 def test_never_ends():
     print("round and round")
     while True:
-        pass
+        time.sleep(1)  # there are others who need the processor
 """,
     "import": """\
 import no_such_module
@@ -131,23 +133,18 @@ def samples(folder, *names):
     return portable
 
 
+# As a person would, but without what takes long to start and is not looked at here.
+PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "conftest"]
+PYTEST += ["-c", str(ROOT / "pyproject.toml"), "--rootdir"]
+
+
 def run_pytest(portable, *options, **environment):
     """Run pytest on a folder as a person would, with these options and variables; return the process and the results.
 
     A result is the outcome and the text that pytest shows for it, by module, test and runtime: ("noise", "test_fails[cpython]").
     """
     report = portable.parent / "report.xml"
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "conftest", "-c", str(ROOT / "pyproject.toml")]
-    command += [
-        "-o",
-        "device_timeout=%d" % TIMEOUT_S,
-        "--junitxml",
-        str(report),
-        "--rootdir",
-        str(portable.parent),
-        str(portable),
-        *options,
-    ]
+    command = [*PYTEST, str(portable.parent), str(portable), "-o", "device_timeout=%d" % TIMEOUT_S, "--junitxml", str(report), *options]
     inherited = {name: value for name, value in os.environ.items() if name != "CI"}
     inherited["PYTHONPATH"] = str(ROOT / "tests")
     done = subprocess.run(command, env={**inherited, **environment}, capture_output=True, text=True, timeout=600)
@@ -271,9 +268,8 @@ def test_a_failure_is_named_when_it_happens(tmp_path, options):
     (tmp_path / "test_some.py").write_text(
         "import pytest\n\n@pytest.mark.parametrize('i', range(8))\ndef test_number(i):\n    assert i != 1, 'one is wrong'\n"
     )
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "conftest", "-c", str(ROOT / "pyproject.toml")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
-    done = subprocess.run([*command, "--rootdir", str(tmp_path), str(tmp_path), *options], env=environment, capture_output=True, text=True)
+    done = subprocess.run([*PYTEST, str(tmp_path), str(tmp_path), *options], env=environment, capture_output=True, text=True)
     before = done.stdout.partition("= FAILURES =")[0].splitlines()
     at = before.index("FAILED test_some.py::test_number[1]")
     assert "one is wrong" in before[at + 1], done.stdout
@@ -392,8 +388,7 @@ def test_what_a_test_needs_is_a_skip_here_and_a_failure_in_ci(tmp_path, environm
         "@needs('no anvil: buy one')\ndef test_anvil():\n    pass\n\n"
         "@pytest.mark.skip(reason='never')\ndef test_never():\n    pass\n"
     )
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "conftest", "-rsE", "-c", str(ROOT / "pyproject.toml")]
     inherited = {name: value for name, value in os.environ.items() if name != "CI"}
     environment = {**inherited, "PYTHONPATH": str(ROOT / "tests"), **environment}
-    done = subprocess.run([*command, "--rootdir", str(tmp_path), str(tmp_path)], env=environment, capture_output=True, text=True)
+    done = subprocess.run([*PYTEST, str(tmp_path), str(tmp_path), "-rsE"], env=environment, capture_output=True, text=True)
     assert counted in done.stdout and "no anvil: buy one" in done.stdout, done.stdout

@@ -5,6 +5,7 @@ program runs. In the package it may point up where TYPES_UP allows it; so the on
 """
 
 import ast
+import functools
 import shutil
 from pathlib import Path
 
@@ -65,15 +66,22 @@ def modules(root):
 
 def imports(name, path, known):
     """Yield (module that is imported, whether for type checkers alone) for each import in a source."""
-    guarded = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for target, is_type in named(path.read_text(), name, path.name == "__init__.py"):
+        while target and target not in known:
+            target = target.rpartition(".")[0]  # a name of the module, not a module
+        if target and target != name:
+            yield target, is_type
+
+
+@functools.cache
+def named(source, name, is_package):
+    """Return (the full name, whether for type checkers alone) of each import in the source of a module."""
+    guarded, found = set(), []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id in TYPE_GUARDS:
             guarded |= {id(inner) for statement in node.body for inner in ast.walk(statement)}
-        for target in targets(node, name, path.name == "__init__.py"):
-            while target and target not in known:
-                target = target.rpartition(".")[0]  # a name of the module, not a module
-            if target and target != name:
-                yield target, id(node) in guarded
+        found += [(target, id(node) in guarded) for target in targets(node, name, is_package)]
+    return found
 
 
 def targets(node, name, is_package):

@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -75,11 +76,23 @@ BEHIND = {
 }
 
 
+def loaded(board):
+    board.free = board.load_machine()
+
+
 @pytest.fixture(scope="module")
-def board():
-    with microbit.Microbit() as made:
-        made.free = made.load_machine()
+def boards():
+    """Three boards that have loaded the machine and nothing else. They load side by side: an emulator that waits takes a core, too."""
+    with ExitStack() as stack, ThreadPoolExecutor(3) as pool:
+        made = [stack.enter_context(microbit.Microbit()) for _ in range(3)]
+        list(pool.map(loaded, made))
         yield made
+
+
+@pytest.fixture
+def board(boards):
+    """The first of them."""
+    return boards[0]
 
 
 def test_the_machine_leaves_room_on_16_kilobytes(board):
@@ -121,19 +134,15 @@ def microseconds(board):
     return [int(board.run(f"time({call})")) / 39 for call in ("Empty(), 1, 0", "m, 1, 0", "m, 1, 1")]
 
 
-def test_the_time_of_a_signal_is_deterministic():
-    measured = []
-    for _ in range(2):
-        with microbit.Microbit() as fresh:
-            fresh.load_machine()
-            measured.append(microseconds(fresh))
+def test_the_time_of_a_signal_is_deterministic(boards):
+    measured = [microseconds(fresh) for fresh in boards[1:]]
     empty, accepted, duplicate = measured[0]
     print(f"\nemulated: empty call {empty:.0f} us, process {accepted:.0f} us accepted, {duplicate:.0f} us duplicate")
     assert all(abs(a - b) <= 0.05 * a for a, b in zip(*measured)), measured
     assert empty < duplicate < accepted * 1.2 < 20 * empty
 
 
-def test_three_boards_and_two_processes_become_one_cluster():
+def test_three_boards_and_two_processes_become_one_cluster(boards):
     settings = local(5, 5, interval_ms=300, deadline_ms=30_000)
 
     def gateway(board, own):
@@ -144,7 +153,7 @@ def test_three_boards_and_two_processes_become_one_cluster():
         node.machine = node.peers.machine = microbit.RemoteMachine(board, config)
         return node
 
-    async def run(boards):
+    async def run():
         async with ProcessCluster([BoardProcess(each) for each in settings[3:]]) as cluster:
             nodes = [gateway(board, own) for board, own in zip(boards, settings)]
             for node in nodes:
@@ -159,8 +168,4 @@ def test_three_boards_and_two_processes_become_one_cluster():
             assert [member.state for member in cluster.members] == [BOOTSTRAPPED] * 2
         return [int(board.run("print(m.state)")) for board in boards]
 
-    with ExitStack() as stack:
-        boards = [stack.enter_context(microbit.Microbit()) for _ in range(3)]
-        for board in boards:
-            board.load_machine()
-        assert asyncio.run(run(boards)) == [BOOTSTRAPPED] * 3
+    assert asyncio.run(run()) == [BOOTSTRAPPED] * 3

@@ -39,8 +39,9 @@ def names(built):
 def fresh(built, tmp_path_factory):
     """Return the bin folder of an environment with the wheel and nothing else. No package index is asked."""
     folder = tmp_path_factory.mktemp("environment") / "fresh"
-    venv.create(folder, with_pip=True)
-    subprocess.run([folder / "bin/python", "-m", "pip", "install", "--quiet", "--no-index", built[0]], check=True, timeout=300)
+    venv.create(folder)
+    pip = [sys.executable, "-m", "pip", "--python", folder / "bin/python", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "--quiet", "--no-index", built[0]], check=True, timeout=300)
     return folder / "bin"
 
 
@@ -140,6 +141,7 @@ text: str = str(CommandError("a line"))
 def test_a_program_that_uses_what_is_installed_is_checked_strictly(fresh, tmp_path, old, new, complaint):
     (tmp_path / "program.py").write_text(TYPED.replace(old, new) if old else TYPED)
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--python-executable", fresh / "python", "program.py"]
+    command += ["--cache-dir", fresh.parent / "types"]
     done = run(tmp_path, *command)
     if complaint is None:
         assert done.returncode == 0 and "Success" in done.stdout, done.stdout + done.stderr

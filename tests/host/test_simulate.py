@@ -347,10 +347,11 @@ def test_many_runs_are_the_runs_one_by_one():
 
 
 def test_the_recommended_deadline_holds():
-    done = faction("simulate", "greenhouse", "--runs", "200", "--confidence", "0.95", "--set", "medium.loss=0.4")
+    changes = ["medium.loss=0.4", "cluster.nodes=5"]
+    done = faction("simulate", "greenhouse", "--runs", "200", "--confidence", "0.95", *[f"--set={each}" for each in changes])
     deadline_ms = int(done.stdout.split("deadline_ms = ")[1].replace("_", ""))
     assert "for 95.00% of the starts to succeed" in done.stdout and 3000 < deadline_ms < 20_000
-    loaded = scenario.load("greenhouse", ["medium.loss=0.4", f"cluster.deadline_ms={deadline_ms}"])
+    loaded = scenario.load("greenhouse", [*changes, f"cluster.deadline_ms={deadline_ms}"])
     verdicts = [each["verdict"] for each in campaign.outcomes(loaded, range(1000, 1100))]
     assert verdicts.count("all") >= 88
     lost = ("--set", "medium.loss=1.0", "--set", "cluster.nodes=2")

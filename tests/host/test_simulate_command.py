@@ -6,17 +6,14 @@ import re
 import shlex
 import signal
 import subprocess
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pexpect
 import pyte
 import pytest
-from command import FACTION, faction
-from needs import needs_distributed
+from command import FACTION, faction, is_refused
 
 from faction_tools.fleet.roster import EXAMPLE
 from faction_tools.shown import palette
@@ -28,14 +25,7 @@ from faction_tools.simulator.simulation import Simulation
 
 # A run that takes some ten seconds.
 BIG = ["greenhouse", "--set", "cluster.nodes=400", "--set", "cluster.interval_ms=5000", "--set", "cluster.deadline_ms=300000"]
-needs_dask = pytest.mark.skipif(sys.version_info < (3, 10), reason="distributed needs Python 3.10")
 COLOUR = re.compile("#[0-9a-f]{6}")
-
-
-def is_refused(done, *texts):
-    """Tell whether a command said one line with these texts, and did nothing else."""
-    lines = done.stderr.splitlines()
-    return done.returncode == 2 and done.stdout == "" and len(lines) == 1 and all(text in lines[0] for text in texts)
 
 
 @pytest.mark.parametrize(
@@ -198,74 +188,6 @@ def test_json_goes_out_unwrapped_on_a_terminal(words):
     assert code == 0 and [json.loads(line)["bootstrapped"] for line in lines] == [12] * (3 if "--runs" in words else 1), written
 
 
-def test_dask_without_its_library_is_one_line():
-    program = "import sys; sys.modules['distributed'] = None; from faction_tools.cli import main; sys.exit(main(sys.argv[1:]))"
-    words = ["simulate", "greenhouse", "--runs", "2", "--dask", "tcp://127.0.0.1:1"]
-    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, timeout=300)
-    assert is_refused(done, "distributed is not installed; run: pip install 'faction[dask]'"), done.stderr
-
-
-@contextmanager
-def dask_cluster(workers):
-    """Run a scheduler and so many workers; give (the address, the scheduler)."""
-    module = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
-    processes = [subprocess.Popen(module, stderr=subprocess.PIPE, text=True)]
-    try:
-        address = next(line.split()[-1] for line in processes[0].stderr if "Scheduler at:" in line)
-        worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nworkers", "1", "--nthreads", "1", "--no-dashboard"]
-        processes += [subprocess.Popen(worker, stderr=subprocess.DEVNULL) for _ in range(workers)]
-        yield address, processes[0]
-    finally:
-        for process in reversed(processes):
-            process.terminate()
-            process.wait()
-
-
-@needs_dask
-@needs_distributed
-def test_a_dask_cluster_runs_the_same():
-    with dask_cluster(2) as (address, _):
-        remote = faction("simulate", "greenhouse", "--runs", "60", "--json", "--dask", address)
-    assert remote.returncode == 0, remote.stderr
-    assert remote.stdout == faction("simulate", "greenhouse", "--runs", "60", "--json").stdout
-
-
-@needs_dask
-@needs_distributed
-def test_what_a_dask_client_logs_stays_unsaid():
-    program = (
-        "import asyncio, logging, sys\n"
-        "from faction_tools.simulator.campaign import dask_executor\n"
-        "with dask_executor(sys.argv[1]):\n"
-        "    loud = [name for name in sys.argv[2:] if logging.getLogger(name).isEnabledFor(logging.ERROR)]\n"
-        "sys.exit(', '.join(loud) or 0)"
-    )
-    with dask_cluster(1) as (address, _):
-        words = [sys.executable, "-c", program, address, "distributed.client", "tornado.application", "asyncio"]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=300)
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-
-
-@needs_dask
-@needs_distributed
-def test_a_dask_cluster_that_ends_is_one_line():
-    with dask_cluster(1) as (address, scheduler):
-        words = [*FACTION, "simulate", "greenhouse", "--runs", "100000", "--dask", address]
-        child = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
-        time.sleep(20)  # until it has begun, on a busy computer, too
-        scheduler.kill()
-        _, complained = child.communicate(timeout=300)
-    assert child.returncode == 2 and len(complained.splitlines()) == 1, complained
-    assert complained.startswith(f"--dask {address}: the cluster ended before its work was done; start it again")
-
-
-@needs_dask
-@needs_distributed
-def test_a_dask_cluster_that_is_not_there_is_one_line():
-    done = faction("simulate", "greenhouse", "--runs", "2", "--dask", "tcp://127.0.0.1:1")
-    assert is_refused(done, "--dask tcp://127.0.0.1:1: no scheduler answers there; start one with: dask scheduler"), done.stderr
-
-
 def test_a_worker_that_is_killed_is_one_line():
     child = subprocess.Popen([*FACTION, "simulate", "greenhouse", "--runs", "100000", "--jobs", "1"], stderr=subprocess.PIPE, text=True)
     children = Path(f"/proc/{child.pid}/task/{child.pid}/children")
@@ -295,6 +217,7 @@ def test_the_commands_of_the_readme_work(tmp_path, monkeypatch):
             "10000": "40",
             "0.999": "0.9",
             "200": "10",
+            "cluster.nodes=50": "cluster.nodes=12",
             "cluster.nodes=300": "cluster.nodes=10",
             "medium.reach=0.25": "medium.reach=2.0",
         }

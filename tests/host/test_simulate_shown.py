@@ -4,12 +4,11 @@ import re
 import subprocess
 
 import pytest
-from command import faction
+from command import anew
 from needs import CHROMIUM, needs_chromium
 
 from faction import NO_PEER, READY_OBSERVED, WITHDRAWAL_OBSERVED
-from faction_tools.shown import airs, graph, page
-from faction_tools.shown.simulated import draw_history
+from faction_tools.shown import airs, page
 from faction_tools.simulator import history
 from faction_tools.simulator.scenario import Scenario
 from faction_tools.simulator.simulation import Simulation
@@ -89,6 +88,8 @@ def test_lines_of_airs_with_a_board_in_common_keep_off_each_other():
     _, run = recorded("tunnel")
     assert [air["bend"] > 0 for air in airs.drawn(run)] == [False, False, True]
     assert len({air["colour"] for air in airs.drawn(run)}) == 3
+    from faction_tools.shown import graph  # here, for matplotlib takes long to import
+
     west, _, wires = graph._lines(run)
     assert len(west) == 11 and len(wires) == 6 and all(is_mutual for is_mutual, _ in west)
     assert all(y == 0 for _, line in west for _, y in line) and any(y > 3 for _, line in wires for _, y in line)
@@ -98,6 +99,8 @@ def test_lines_of_airs_with_a_board_in_common_keep_off_each_other():
 @pytest.mark.filterwarnings("error")
 def test_pictures_of_odd_clusters_are_drawn(tmp_path):
     """One board alone, all in one place with links that lead one way, and nobody powered on."""
+    from faction_tools.shown.simulated import draw_history
+
     cluster = {"nodes": 3, "power_on_ms": 0.0, "deadline_ms": 1000, "places": [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]}
     medium = {"links": [{"sources": [0], "targets": [1, 2], "loss": 1.0}]}
     for number, data in enumerate(
@@ -115,7 +118,7 @@ def test_pictures_of_odd_clusters_are_drawn(tmp_path):
 
 def test_a_picture_is_the_same_every_time(tmp_path):
     for name in ("first.svg", "again.svg"):
-        assert faction("simulate", "tunnel", "--picture", tmp_path / name).returncode == 0
+        assert anew("simulate", "tunnel", "--picture", tmp_path / name).returncode == 0
     assert (tmp_path / "first.svg").read_bytes() == (tmp_path / "again.svg").read_bytes()
 
 

@@ -174,9 +174,10 @@ def test_a_failure_shrinks_and_is_kept(tmp_path, monkeypatch):
     assert storms.fault(Scenario.model_validate(kept["scenario"]), kept["seed"]) == ""
 
 
-def test_two_workers_run_the_same_storms():
-    covered, broken = storms.run(300, jobs=2)
-    assert broken == [] and covered == storms.weather(range(1, 301))[0]
+def test_two_workers_run_the_same_storms(monkeypatch):
+    monkeypatch.setattr(storms, "CHUNK", 30)
+    covered, broken = storms.run(100, jobs=2)
+    assert broken == [] and covered == storms.weather(range(1, 101))[0]
 
 
 def test_every_deliberate_bug_fits_the_sources():

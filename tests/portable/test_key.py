@@ -8,6 +8,8 @@ from faction.wire import ASKING, BEACON, CORRUPT, OTHER_EXPECTATIONS, READY, Che
 from frames import STATEMENTS, Speaker
 from helpers import message_of
 
+NOT_ON = ("micropython",)  # see tests/README.md
+
 SECRET = b"a secret that nobody else knows"
 KEPT = 4  # challenges that are good for a proof
 BOTH = ASKING | READY

@@ -73,7 +73,7 @@ class Microbit:
         line = Path(self._folder.name) / "serial"
         self._process = subprocess.Popen(
             [QEMU, "-M", "microbit", "-device", f"loader,file={FIRMWARE}", "-display", "none", "-monitor", "none"]
-            + ["-serial", f"unix:{line},server=on,wait=off", "-icount", "shift=6,align=off,sleep=off"],
+            + ["-serial", f"unix:{line},server=on,wait=off", "-icount", "shift=6,align=off,sleep=on"],
             stdin=subprocess.DEVNULL,
         )
         self._connect(str(line))
