@@ -9,25 +9,9 @@
 import { readdirSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { loadMicroPython } from "@micropython/micropython-webassembly-pyscript/micropython.mjs";
+import { quickenCalls } from "./longjmp.mjs";
 
 const STDOUT = 1;
-
-// The interpreter looks up a function of its table at nearly every call, and Table.get takes a quarter of the whole time.
-// So what it returned is kept. Only set and grow change it.
-function rememberTable() {
-    const table = WebAssembly.Table.prototype;
-    const { get, set, grow } = table;
-    let known = [];
-    table.get = function (at) {
-        return (known[at] ??= get.call(this, at));
-    };
-    for (const [name, change] of Object.entries({ set, grow })) {
-        table[name] = function (...values) {
-            known = [];
-            return change.apply(this, values);
-        };
-    }
-}
 
 function copyFolder(fs, source, target) {
     if (!fs.analyzePath(target).exists) {
@@ -50,7 +34,7 @@ function write(bytes) {
 
 async function main(args) {
     const end = args.indexOf("--");
-    rememberTable();
+    quickenCalls();
     const mp = await loadMicroPython({ stdout: write, linebuffer: false });
     mp.runPython("import sys");
     const module = args.slice(0, end).find((word) => !word.includes("="));
