@@ -2,7 +2,7 @@
 //
 //     node run.mjs /lib=build/mpy /tests=tests/portable -- test_machine --token=...
 //
-// Each folder named before "--" is copied into the interpreter's own file system, sources and compiled files alike, and
+// Each folder named before "--" is copied into the interpreter's own file system, sources, compiled files and recorded frames, and
 // goes on its path; the tests' folder must hold run.py. What comes after "--" are the arguments of run.steps. A word without "="
 // before "--" names another module whose main is run.
 
@@ -21,7 +21,7 @@ function copyFolder(fs, source, target) {
         const [from, to] = [join(source, entry.name), `${target}/${entry.name}`];
         if (entry.isDirectory() && entry.name !== "__pycache__") {
             copyFolder(fs, from, to);
-        } else if (/\.m?py$/.test(entry.name)) {
+        } else if (/\.(m?py|frames)$/.test(entry.name)) {
             fs.writeFile(to, readFileSync(from));
         }
     }
