@@ -157,8 +157,6 @@ def search(check: Check, model: str | None = None) -> Result:
 def _options(check: Check) -> list[str]:
     # No reduction: there is little to save where each step touches what others read, and there is one thing less to trust.
     options = [f"-DMEMLIM={_MEGABYTES}", "-DNOREDUCE", "-DSAFETY" if check.claim == SAFETY else "-DNFAIR=4"]
-    # States are stored as they are, which is quicker. All of them still are: only the bytes that are always 0 take more room.
-    options += ["-DNOCOMP"] if check.claim == SAFETY else []
     # The long searches of fair air go where the others have had each index checked.
     return options + (["-DNOBOUNDCHECK"] if check.is_long and "FAIR" in check.defines else [])
 
