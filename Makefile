@@ -25,7 +25,7 @@ demo: $(DEMO) ## A cluster of MicroPython processes boots, in four seconds; NODE
 test: $(PACKAGES) node $(STUBS) ## The one suite, on CPython and on every MicroPython; ten minutes
 	@$(RUN) -m pytest -n 4 --dist loadscope
 
-verify: $(PACKAGES) ## Every state of small clusters, a formal model, storms of faults, attacks on a key, abuse, frames of every kind, deliberate bugs; five minutes, hours with STORMS=1000000 FULL=1
+verify: $(PACKAGES) ## Every state of small clusters, a formal model, storms of faults, attacks on a key, abuse, frames of every kind, deliberate bugs; three minutes, hours with STORMS=1000000 FULL=1
 	@$(RUN) -m faction_tools.dev.verify $(foreach option,STORMS,$(call pass,$(option))) $(if $(FULL),--full)
 
 mpy: $(PACKAGES) ## Compile faction/ to build/mpy/faction

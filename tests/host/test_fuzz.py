@@ -1,6 +1,7 @@
 """Frames of every kind into nodes, on each interpreter; and any bytes into decode.
 
-Here are some frames, so that a fault is seen soon. make verify feeds a million on CPython, and 300,000 on each MicroPython.
+Here are some frames, so that a fault is seen soon. make verify feeds a million on CPython, and 300,000 of these
+on each MicroPython.
 And a hundred thousand lines, with floods and failures of the stream, into consoles: all of them here.
 """
 
@@ -52,16 +53,39 @@ def test_frames_on_micropython_with_32_bits(tmp_path):
     check("micropython-32bit", tmp_path, 5_000, 2001)
 
 
-def test_what_a_run_finds_is_told(tmp_path):
-    interpreter = next(fuzz.interpreters_with(tmp_path))
-    package = tmp_path / "faulty" / "faction"
+def faulty(folder, name, file, good, bad):
+    """Return CPython, under a name, with a bug in a copy of the package."""
+    package = folder / "faulty" / "faction"
     shutil.copytree(interpreters.PACKAGE, package)
-    peers = (package / "peers.py").read_text()
-    assert peers.count("return _STRANGER") == 1
-    (package / "peers.py").write_text(peers.replace("return _STRANGER", "index = 1"))
-    faulty = fuzz.Interpreter(interpreter.name, interpreter.command, {"PYTHONPATH": str(package.parent)})
+    text = (package / file).read_text()
+    assert text.count(good) == 1
+    (package / file).write_text(text.replace(good, bad))
+    interpreter = next(fuzz.interpreters_with(folder))
+    return fuzz.Interpreter(name, interpreter.command, {"PYTHONPATH": str(package.parent)})
+
+
+def test_what_a_run_finds_is_told(tmp_path):
     with pytest.raises(fuzz.Failed, match="AssertionError"):
-        fuzz.fuzz(faulty, 1000, 1)
+        fuzz.fuzz(faulty(tmp_path, fuzz.CPYTHON, "peers.py", "return _STRANGER", "index = 1"), 1000, 1)
+
+
+def test_what_a_run_finds_in_drawn_frames_is_told(tmp_path):
+    with pytest.raises(fuzz.Failed, match="AssertionError: it changed"):
+        fuzz.fuzz(faulty(tmp_path, "another port", "peers.py", "return _STRANGER", "index = 1"), 1000, 1)
+
+
+def test_a_port_on_which_the_node_says_something_else_is_found(tmp_path):
+    other = faulty(tmp_path, "another port", "node.py", "        return self._random % limit", "        return (self._random ^ 1) % limit")
+    with pytest.raises(fuzz.Failed, match="(?s)another port: .*said or knew something else"):
+        fuzz.fuzz(other, 1000, 1)
+
+
+def test_fewer_frames_are_the_first_of_more():
+    more, fewer = fuzz.pieces(1_000_000, 7), fuzz.pieces(300_000, 7)
+    assert sum(piece.frames for piece in more) == 1_000_000 and sum(piece.frames for piece in fewer) == 300_000
+    assert len({piece[:2] for piece in more}) == len(more)
+    longest = {piece[:2]: piece.frames for piece in more}
+    assert all(piece.frames <= longest[piece[:2]] for piece in fewer)
 
 
 def fuzz_consoles(command, environment, *seeds):

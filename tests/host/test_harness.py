@@ -334,6 +334,12 @@ def test_by_hand_each_test_has_its_line_and_the_exit_code_tells(tmp_path, runtim
     assert text.endswith("skipped test_outcomes.test_skips: no radio\n1 passed, 1 failed, 1 skipped\n")
 
 
+def test_by_hand_it_stops_at_the_first_failure_if_told_so(tmp_path, runtime):
+    code, text = by_hand(runtime, samples(tmp_path, "outcomes"), "--stop", "test_outcomes")
+    assert code == 1
+    assert text.endswith("failed  test_outcomes.test_fails\n1 passed, 1 failed, 0 skipped\n")
+
+
 def test_by_hand_all_is_well_or_there_was_no_test(tmp_path, runtime):
     folder = samples(tmp_path, "passes")
     assert by_hand(runtime, folder, "test_passes") == (0, "passed  test_passes.test_passes\n1 passed, 0 failed, 0 skipped\n")

@@ -8,6 +8,7 @@ One that raises Skip counts as skipped. There is one line for each test, after w
 totals. main returns, and the process exits with, 1 if a test failed or there was none, otherwise 0.
 
 --token=TOKEN puts TOKEN before each of these lines, so that a program can tell them from what the tests print.
+--stop ends it behind the first test that failed.
 
 Needs nothing but sys; uses gc, micropython and traceback where there are such modules.
 """
@@ -134,15 +135,20 @@ def steps(arguments):
     The WebAssembly port collects garbage only between two calls from JavaScript: there each turn is a call.
     """
     prefix = ""
+    stops = False
     names = []
     for argument in arguments:
         if argument.startswith("--token="):
             prefix = argument[8:] + " "
+        elif argument == "--stop":
+            stops = True
         else:
             names.append(argument)
     run = Run(prefix)
     for name in names:
         for _ in run.module(name):
+            if stops and run.failed:
+                break
             yield None
     yield run.finish()
 

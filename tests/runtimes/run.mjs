@@ -2,32 +2,16 @@
 //
 //     node run.mjs /lib=build/mpy /tests=tests/portable -- test_machine --token=...
 //
-// Each folder named before "--" is copied into the interpreter's own file system, sources and compiled files alike, and
+// Each folder named before "--" is copied into the interpreter's own file system, sources, compiled files and recorded frames, and
 // goes on its path; the tests' folder must hold run.py. What comes after "--" are the arguments of run.steps. A word without "="
 // before "--" names another module whose main is run.
 
 import { readdirSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { loadMicroPython } from "@micropython/micropython-webassembly-pyscript/micropython.mjs";
+import { quickenCalls } from "./longjmp.mjs";
 
 const STDOUT = 1;
-
-// The interpreter looks up a function of its table at nearly every call, and Table.get takes a quarter of the whole time.
-// So what it returned is kept. Only set and grow change it.
-function rememberTable() {
-    const table = WebAssembly.Table.prototype;
-    const { get, set, grow } = table;
-    let known = [];
-    table.get = function (at) {
-        return (known[at] ??= get.call(this, at));
-    };
-    for (const [name, change] of Object.entries({ set, grow })) {
-        table[name] = function (...values) {
-            known = [];
-            return change.apply(this, values);
-        };
-    }
-}
 
 function copyFolder(fs, source, target) {
     if (!fs.analyzePath(target).exists) {
@@ -37,7 +21,7 @@ function copyFolder(fs, source, target) {
         const [from, to] = [join(source, entry.name), `${target}/${entry.name}`];
         if (entry.isDirectory() && entry.name !== "__pycache__") {
             copyFolder(fs, from, to);
-        } else if (/\.m?py$/.test(entry.name)) {
+        } else if (/\.(m?py|frames)$/.test(entry.name)) {
             fs.writeFile(to, readFileSync(from));
         }
     }
@@ -50,7 +34,7 @@ function write(bytes) {
 
 async function main(args) {
     const end = args.indexOf("--");
-    rememberTable();
+    quickenCalls();
     const mp = await loadMicroPython({ stdout: write, linebuffer: false });
     mp.runPython("import sys");
     const module = args.slice(0, end).find((word) => !word.includes("="));

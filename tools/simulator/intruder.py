@@ -42,6 +42,7 @@ class Intruder:
         self._recorded: list[bytes] = []  # what it plays back: see IntruderSettings
         self._waiting: list[bytes] = []  # frames that ask, of runs that have not ended yet
         self._nonces: dict[int, int] = {}  # of the latest run of each sender
+        self._wires: dict[int, Wire] = {}  # of the boards for which it makes frames
         for medium in media:
             medium.taps.append(self._hear)
         if settings.behind_ms is None:
@@ -90,14 +91,21 @@ class Intruder:
 
     def _forged(self) -> bytes:
         """Return a frame that claims that a board is ready. Its seal is worth nothing, because the intruder does not know the secret."""
-        count = self._cluster.nodes
-        config = Config(int(self._random() * count), range(count), self._cluster.quorum_count())
-        wire = Wire(config, self._cluster_name, Key(WRONG_SECRET) if self._cluster.key else Checksum())
-        wire.flags = ASKING | READY
+        peer_id = int(self._random() * self._cluster.nodes)
+        if peer_id not in self._wires:
+            self._wires[peer_id] = self._wire(peer_id)
+        wire = self._wires[peer_id]
         wire.nonce = 1 + int(self._random() * 2**29)
         wire.sequence = 1 + int(self._random() * 100)
+        wire.encode()
+        return bytes(wire.outbox)
+
+    def _wire(self, peer_id: int) -> Wire:
+        """Return what writes the frames that a board never sent: it is ready, and so are all others."""
+        config = Config(peer_id, range(self._cluster.nodes), self._cluster.quorum_count())
+        wire = Wire(config, self._cluster_name, Key(WRONG_SECRET) if self._cluster.key else Checksum())
+        wire.flags = ASKING | READY
         wire.run_age = wire.question_age = NO_AGE
         for at in range(STATEMENTS, STATEMENTS + 2 * wire.room, 2):
             wire.outbox[at] = READY_BIT >> 8
-        wire.encode()
-        return bytes(wire.outbox)
+        return wire

@@ -76,6 +76,7 @@ class Simulation:
         self._record = record
         self._decoded = Decoded()
         cluster = self.scenario.cluster
+        self._seal = Key(SECRET) if cluster.key else Checksum()  # it keeps nothing of a node
         self.boards = [self._make_board(index, check) for index in range(cluster.nodes)]
         airs = self.scenario.media()
         self.places = places(self.scenario, airs, seed)
@@ -156,12 +157,10 @@ class Simulation:
 
     def _advance(self) -> bool:
         """Let many events happen. Return False when there are no more, or none but those of the intruder."""
-        if not self._is_haunted:
-            return self.timeline.run(WATCH_EVENTS, self.limit_us)
-        for _ in range(WATCH_EVENTS):
-            if self.is_over or not self.timeline.step(self.limit_us):
-                return False
-        return True
+        return self.timeline.run(WATCH_EVENTS, self.limit_us, self._is_last)
+
+    def _is_last(self) -> bool:
+        return self.is_over
 
     def _boot(self, board: SimulatedBoard) -> None:
         """Turn a board on, unless it is on."""
@@ -180,7 +179,7 @@ class Simulation:
             cluster.interval_ms,
             cluster.frames_per_minute,
             cluster.deadline_from_contact,
-            Key(SECRET) if cluster.key else Checksum(),
+            self._seal,
             Clock(board.ticks, board.last_tick),
             1 + int(self.random() * (2**30 - 2)),
             self._observer(board, config),

@@ -42,11 +42,14 @@ class Timeline:
         do(what)
         return True
 
-    def run(self, count: int, limit: int) -> bool:
-        """Do so many events. Return False if there are no more up to the limit. It is step, repeated."""
+    def run(self, count: int, limit: int, is_over: Callable[[], bool] = lambda: False) -> bool:
+        """Do so many events. Return False if there are no more up to the limit. It is step, repeated.
+
+        is_over: tells whether the last event that is left need not be done.
+        """
         heap = self._heap
         for _ in range(count):
-            if not heap or heap[0][0] > limit:
+            if not heap or heap[0][0] > limit or (len(heap) == 1 and is_over()):
                 return False
             self.now, _, do, what = heappop(heap)
             do(what)

@@ -33,6 +33,7 @@ there nobody speaks both before and after a change of its own within the same ms
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import time
@@ -161,13 +162,21 @@ class Composition:
         ]
         self._members: list[Member] = []
         self._numbers: dict[Member, int] = {}
+        # Of each member, by its number: its start, the oldest of its statements, all of its ages, and the numbers of what it was told
+        # of each peer. Small ints are hashed much faster than what they stand for.
+        self._starts: list[int] = []
+        self._oldest: list[int] = []
+        self._ages: list[frozenset[int]] = []
+        self._told: list[tuple[int, ...]] = []
+        self._telling: list[tuple[Statement | None, int]] = []
+        self._tellings: dict[tuple[Statement | None, int], int] = {}
         self._heads: dict[Head, int] = {}
         self._frames: dict[tuple[int, int, int], Frame] = {}
         self._done: dict[tuple[int, int, str, int, int], int] = {}
         self._settled: dict[State, int] = {}
         self._keys: dict[tuple[object, ...], int] = {}
-        self._chains: dict[tuple[int, int, Ages, tuple[tuple[Statement | None, int], ...]], tuple[int, ...]] = {}
-        self._turned: dict[tuple[Head, int], int] = {}
+        self._chains: dict[tuple[int, ...], tuple[int, ...]] = {}
+        self._turned: dict[tuple[int, int], int] = {}
         self._symmetries = self._find_symmetries() if cluster.reduced else [tuple(self._range)]
         self._states: list[State] = []
         self._parents: list[tuple[int, Step]] = []
@@ -271,7 +280,8 @@ class Composition:
             after = self._do(i, member, does, AIR, AIR)
             if does in (RESTARTS, REBOOTS) and not (self._cluster.staggered and self._members[member].head.state < COLLECTING):
                 used += 1
-        return state._replace(used=used, members=(*state.members[:i], after, *state.members[i + 1 :]))
+        members = (*state.members[:i], after, *state.members[i + 1 :])
+        return State(used, state.kept_ms, state.sender, state.kept, members)
 
     def _do(self, i: int, member: int, does: str, sender: int, other: int) -> int:
         """Return the number of what becomes of member i that does something."""
@@ -298,11 +308,11 @@ class Composition:
         return self._frames[key]
 
     def _pass(self, state: State) -> State:
-        kept_ms = state.kept_ms + (state.kept != AIR)
+        used, kept_ms, sender, kept, numbers = state
+        kept_ms += kept != AIR
         if kept_ms > self._cluster.late_ms:
-            state = state._replace(sender=AIR, kept=AIR)
-            kept_ms = 0
-        return state._replace(kept_ms=kept_ms, members=tuple(self._aged(i, member) for i, member in enumerate(state.members)))
+            kept_ms, sender, kept = 0, AIR, AIR
+        return State(used, kept_ms, sender, kept, tuple([self._aged(i, number) for i, number in enumerate(numbers)]))
 
     def _aged(self, i: int, number: int) -> int:
         """Return the number of what becomes of a member within 1 ms. It notices at once of whom it has not heard for too long."""
@@ -332,8 +342,23 @@ class Composition:
             else:
                 number = len(self._members)
                 self._members.append(member)
+                self._note(member)
             self._numbers[member] = number
         return number
+
+    def _note(self, member: Member) -> None:
+        """Note what is often asked of a new member."""
+        head, start, said = member
+        self._starts.append(start)
+        self._oldest.append(max(said))
+        self._ages.append(frozenset((start, *said)))
+        told = []
+        for telling in zip(head.statements, said):
+            if telling not in self._tellings:
+                self._tellings[telling] = len(self._telling)
+                self._telling.append(telling)
+            told.append(self._tellings[telling])
+        self._told.append(tuple(told))
 
     def _settle(self, state: State, parent: int, step: Step) -> int:
         """Return the number of a state, or of one that is the same; a new one came from its parent by a step."""
@@ -367,61 +392,71 @@ class Composition:
 
     def _settle_times(self, state: State) -> State:
         """Forget what can count for nobody, and cut gaps that are larger than any that makes a difference."""
-        numbers = state.members if state.kept == AIR else (*state.members, state.kept)
-        members = [self._members[number] for number in numbers]
+        numbers = before = state.members if state.kept == AIR else (*state.members, state.kept)
         gap = self._cluster.gap
         if self._cluster.reduced:
-            oldest = max(self._members[number].start for number in state.members) + gap
-            members = [self._without(member, oldest) if max(member.said) > oldest else member for member in members]
-        ages = sorted({age for member in members for age in (member.start, *member.said)})
+            oldest = max([self._starts[number] for number in state.members]) + gap
+            if max([self._oldest[number] for number in numbers]) > oldest:
+                numbers = tuple([self._without(number, oldest) for number in numbers])
         places = {NONE: NONE}
         last = place = 0
-        for age in ages:
+        for age in sorted(frozenset().union(*[self._ages[number] for number in numbers])):
             if age >= 0:
                 step = age - last
                 place += step if step <= gap else gap + (step - gap & (1 << self._cluster.unit) - 1)
                 last = age
                 places[age] = place
         if last != place:
-            members = [Member(head, places[start], tuple(places[age] for age in said)) for head, start, said in members]
-        numbers = tuple(self._number(member) for member in members)
+            numbers = tuple([self._placed(number, places) for number in numbers])
+        if numbers == before:
+            return state
         if state.kept == AIR:
             return state._replace(members=numbers)
         return state._replace(members=numbers[:-1], kept=numbers[-1])
 
-    @staticmethod
-    def _without(member: Member, oldest: int) -> Member:
-        head, start, said = member
+    def _placed(self, number: int, places: dict[int, int]) -> int:
+        """Return the number of a member with other ages."""
+        head, start, said = self._members[number]
+        return self._number(Member(head, places[start], tuple([places[age] for age in said])))
+
+    def _without(self, number: int, oldest: int) -> int:
+        """Return the number of a member without what is older and counts for nobody."""
+        head, start, said = self._members[number]
         gone = [age > oldest and not head.collecting >> i & 1 for i, age in enumerate(said)]
+        if not any(gone):
+            return number
         statements = tuple(None if gone[i] else statement for i, statement in enumerate(head.statements))
-        return Member(head._replace(statements=statements), start, tuple(NONE if gone[i] else age for i, age in enumerate(said)))
+        ages = tuple(NONE if gone[i] else age for i, age in enumerate(said))
+        return self._number(Member(head._replace(statements=statements), start, ages))
 
     def _key(self, state: State) -> tuple[object, ...]:
         """Return what tells states apart: the least of what is seen from members that are placed alike."""
-        chains = [self._chain(i, state) for i in self._range]
-        heads = [self._members[number].head for number in state.members]
-        return min(self._turn(state, heads, chains, way) for way in range(len(self._symmetries)))
+        told = self._told
+        numbers = state.members if state.kept == AIR else (*state.members, state.kept)
+        starts = [self._starts[number] for number in state.members]
+        chains = [self._chain(i, state, (*starts, *[told[number][i] for number in numbers])) for i in self._range]
+        return min([self._turn(state, chains, way) for way in range(len(self._symmetries))])
 
-    def _turn(self, state: State, heads: list[Head], chains: list[tuple[int, ...]], way: int) -> tuple[int, ...]:
+    def _turn(self, state: State, chains: list[tuple[int, ...]], way: int) -> tuple[int, ...]:
         """Return the key with the members in another order: first the one that the way names first."""
         order = self._symmetries[way]
         key = [state.used, state.kept_ms]
         for i in order:
-            key.append(self._turn_head(heads[i], way))
+            key.append(self._turn_head(state.members[i], way))
             chain = chains[i]
             for j in order:
                 key += chain[4 * j : 4 * j + 4]
         if state.kept != AIR:
-            key += (order.index(state.sender), self._turn_head(self._members[state.kept].head, way))
+            key += (order.index(state.sender), self._turn_head(state.kept, way))
             for i in order:
                 key += chains[i][4 * len(order) :]
         return tuple(key)
 
-    def _turn_head(self, head: Head, way: int) -> int:
-        """Return a number for all of a head but its statements, which are in the chains."""
-        key = head, way
+    def _turn_head(self, number: int, way: int) -> int:
+        """Return a number for all of a member's head but its statements, which are in the chains."""
+        key = number, way
         if key not in self._turned:
-            order = self._symmetries[way]
+            head, order = self._members[number].head, self._symmetries[way]
             turned = head._replace(
                 statements=(),
                 collecting=sum((head.collecting >> i & 1) << at for at, i in enumerate(order)),
@@ -430,21 +465,20 @@ class Composition:
             self._turned[key] = self._heads.setdefault(turned, len(self._heads))
         return self._turned[key]
 
-    def _chain(self, subject: int, state: State) -> tuple[int, ...]:
-        """Return what matters of the statements about a peer.
+    def _chain(self, subject: int, state: State, known: tuple[int, ...]) -> tuple[int, ...]:
+        """Return what matters of the statements about a peer. known: the starts of all members, and the numbers of what each was told.
 
         For each member, and for the frame that the air keeps: what its statement says, its age, its surplus, and the age of the
         run, each with the gaps cut.
         """
-        members = [self._members[number] for number in state.members]
-        starts = tuple(member.start for member in members)
-        if state.kept != AIR:
-            members.append(self._members[state.kept])
-        told = tuple((member.head.statements[subject], member.said[subject]) for member in members)
-        key = subject, self._may_say(state, subject), starts, told
-        if key not in self._chains:
-            self._chains[key] = self._make_chain(*key)
-        return self._chains[key]
+        may_say = self._may_say(state, subject)
+        key = subject, may_say, *known
+        chain = self._chains.get(key)
+        if chain is None:
+            count = self._cluster.count
+            told = tuple(self._telling[number] for number in known[count:])
+            chain = self._chains[key] = self._make_chain(subject, may_say, known[:count], told)
+        return chain
 
     def _make_chain(self, subject: int, may_say: int, starts: Ages, told: tuple[tuple[Statement | None, int], ...]) -> tuple[int, ...]:
         slack = self._cluster.slack
@@ -511,7 +545,13 @@ def check_cluster(cluster: CheckedCluster, parts: Parts = SHIPPED) -> Coverage:
     """Check a cluster of members made of such parts. Raises Violation."""
     begin = time.perf_counter()
     composition = Composition(cluster, parts)
-    states = composition.check()
+    collects = gc.isenabled()
+    gc.disable()  # a search makes no garbage that needs the collector, which would look at millions of states again and again
+    try:
+        states = composition.check()
+    finally:
+        if collects:
+            gc.enable()
     return Coverage(cluster, states, composition.transitions, time.perf_counter() - begin)
 
 

@@ -72,6 +72,7 @@ class Sent:
     """A frame that a node has sent: what is in it, when it was sent, and what its sender could know then.
 
     ``statements``  (position in the roster, READY?, age in ms, unit in ms) of each statement with an age
+    ``quote``       what proves that somebody has heard it; under a key only
     ``ages``        for each member, how long ago it can have said last that it is not READY; and that it is
     ``asked_ago``   how long ago the youngest question can have been asked that the sender knew of
     ``way_us``      how long the frames were on their way that brought it the common start, all added up
@@ -79,7 +80,7 @@ class Sent:
 
     __slots__ = (
         *("peer_id", "nonce", "sequence", "is_ready", "is_asking", "start", "run_age_ms", "question_ms", "unit_ms"),
-        *("covers", "statements", "challenge", "quotes", "at_us", "ages", "asked_ago", "way_us"),
+        *("covers", "statements", "challenge", "quotes", "quote", "at_us", "ages", "asked_ago", "way_us"),
     )
 
     def __init__(self, frame: bytes, has_key: bool) -> None:
@@ -98,11 +99,13 @@ class Sent:
         ]
         self.challenge = 0
         self.quotes: set[tuple[int, ...]] = set()
+        self.quote: tuple[int, ...] = ()
         if has_key:
             proof = frame[STATEMENTS + 2 * count : -TAG]
             words = struct.unpack(f">{len(proof) // 4}I", proof)
             self.challenge = words[0]
             self.quotes = {pair for pair in zip(words[1::2], words[2::2]) if any(pair)}
+            self.quote = quote_of(self.peer_id, self.nonce, self.challenge)
         self.at_us = self.asked_ago = self.way_us = 0
         self.ages: tuple[list[int], list[int]] = ([], [])
 
@@ -112,6 +115,7 @@ class Account:
 
     def __init__(self, ledger: Ledger, board: SimulatedBoard, node: Node) -> None:
         self.ledger = ledger
+        self.timeline = ledger.simulation.timeline
         self.board = board
         self.node = node
         self.own = board.peer_id
@@ -124,7 +128,7 @@ class Account:
         self.before = node.counters[:VERDICTS_OF_A_FRAME]  # that frame was judged
         self.received = self.sent = 0  # frames, at the last look
         self.now = 0
-        self.now_us = ledger.simulation.now
+        self.now_us = self.timeline.now
         self._begin()
 
     def _begin(self) -> None:
@@ -154,28 +158,31 @@ class Account:
         self.state = 0
         self.pinging: set[int] = set()
         self.collecting: set[int] = set()
+        self.bits = (b"", b"")  # of the machine, of which these two sets are made
         self.is_complete = self.is_new = False
         if self.ledger.has_key:
             self.heard = [(0, 0, 0)] * count
 
     def fail(self, text: str) -> NoReturn:
         """Raise Broken."""
-        raise Broken(f"at {self.ledger.simulation.now / US:.3f} ms, node {self.board.index} (id {self.own}): {text}")
+        raise Broken(f"at {self.timeline.now / US:.3f} ms, node {self.board.index} (id {self.own}): {text}")
 
     # What comes in
 
     def receive(self, buffer: bytearray) -> int:
         """Take a frame from the transport, for the node."""
-        self.settle()
+        if self.frame is not None:
+            self.settle()
         node = self.node
         if node.nonce != self.nonce:
             self._begin()
         if self.zero_us is None:
-            self.zero_us = self.ledger.simulation.now
+            self.zero_us = self.timeline.now
             self.zero = node.now
         length = self.transport.receive(buffer)
         if length >= 0:
-            self.frame = bytes(buffer[:length])
+            latest = self.board.latest  # most likely the same bytes, and their hash is known already
+            self.frame = latest if latest == buffer[:length] else bytes(buffer[:length])
             self.was_concluded = node.machine.is_concluded
             self.before = node.counters[:VERDICTS_OF_A_FRAME]
         return length
@@ -199,7 +206,7 @@ class Account:
             if sent.is_asking and counters[UNPROVEN] != self.before[UNPROVEN]:
                 self.strangers.append((self.node.now, sent.peer_id))
         if sent is not None:
-            self.quotable.add(quote_of(sent.peer_id, sent.nonce, sent.challenge))
+            self.quotable.add(sent.quote)
 
     def _check_order(self, sent: Sent) -> None:
         """Check that a frame that counts is not of a dead run, nor overtaken, as far as the node can know."""
@@ -223,7 +230,7 @@ class Account:
             self.fail(f"counts another run of {sent.peer_id}, with a frame that was sent {at_us - sent.at_us} us before the latest one")
         if not any(quote_of(self.own, self.nonce, each) in sent.quotes for each in self.challenges[count:]):
             self.fail(f"counts another run of {sent.peer_id}, with a frame that quotes nothing new")
-        self.accepted[sent.peer_id] = len(self.challenges), self.ledger.simulation.now
+        self.accepted[sent.peer_id] = len(self.challenges), self.timeline.now
         self.is_spent = True
 
     def _take(self, sent: Sent) -> None:
@@ -250,7 +257,7 @@ class Account:
                 self.cause = now
         if sent.start is not None and (self.common is None or now + sent.start < self.common):
             self.common = now + sent.start
-            self.way_us = sent.way_us + self.ledger.simulation.now - sent.at_us
+            self.way_us = sent.way_us + self.timeline.now - sent.at_us
             self.cause = now
 
     def _take_statement(self, index: int, is_ready: bool, at: int, rounding_ms: int) -> None:
@@ -278,7 +285,7 @@ class Account:
             self._check_challenge(sent)
         self.sequence = sent.sequence
         now = self.node.now
-        sent.at_us = self.ledger.simulation.now
+        sent.at_us = self.timeline.now
         sent.ages = ([now - at for at in self.bounds[0]], [now - at for at in self.bounds[1]])
         sent.asked_ago = now - self.question
         sent.way_us = self.way_us
@@ -365,7 +372,7 @@ class Account:
         machine, now = self.node.machine, self.node.now
         if self.concluded_at is None and machine.is_concluded:
             self.concluded_at = now
-            self.concluded_us = self.ledger.simulation.now
+            self.concluded_us = self.timeline.now
             self.ledger.quiet_frames = 0
             if machine.state == BOOTSTRAPPED:
                 if self.common is None:
@@ -377,9 +384,11 @@ class Account:
 
     def check(self) -> None:
         """Check all that must hold after a poll."""
-        self.settle()
-        self._note_verdict()
+        if self.frame is not None:
+            self.settle()
         node, machine = self.node, self.node.machine
+        if machine.is_concluded and self.concluded_at is None:
+            self._note_verdict()
         changed = (machine.state, machine.is_pinging_completed, machine.pinging.count, machine.collecting.count)
         if self.is_new or changed != (self.state, self.is_complete, len(self.pinging), len(self.collecting)):
             self._check_machine()
@@ -389,12 +398,13 @@ class Account:
         self._check_start()
         if self.board.received != self.received or node.counters[SENT] != self.sent:
             self._check_counters()
-        self._check_clock()
-        self.now, self.now_us = node.now, self.ledger.simulation.now
+        now_us = self.timeline.now
+        self._check_clock(now_us)
+        self.now, self.now_us = node.now, now_us
 
-    def _check_clock(self) -> None:
+    def _check_clock(self, now_us: int) -> None:
         """Check the node's own time. A clock that was not read for half its period has lost count, and begins again."""
-        node, now_us = self.node, self.ledger.simulation.now
+        node = self.node
         if now_us - self.now_us > self.board.last_tick * US // 2:
             self.zero, self.zero_us = node.now, now_us
         elapsed_us = now_us - (self.zero_us or 0)
@@ -404,7 +414,10 @@ class Account:
     def _check_machine(self) -> None:
         machine = self.node.machine
         state, is_complete = machine.state, machine.is_pinging_completed
-        pinging, collecting = set(machine.pinging), set(machine.collecting)
+        pinging, collecting = self.pinging, self.collecting
+        bits = bytes(machine.pinging._bits), bytes(machine.collecting._bits)
+        if bits != self.bits:
+            pinging, collecting, self.bits = set(machine.pinging), set(machine.collecting), bits
         if state < self.state or is_complete < self.is_complete or (self.state >= BOOTSTRAPPED and state != self.state):
             self.fail(f"state {self.state} became {state}; complete: {self.is_complete} became {is_complete}")
         if state == BOOTSTRAPPED and (not is_complete or len(collecting) < self.board.quorum):

@@ -359,10 +359,10 @@ class Check:
 
 
 def _tests(module: str, *files: str) -> Check:
-    return Check(module, files, (str(PORTABLE / "run.py"), module))
+    return Check(module, files, (str(PORTABLE / "run.py"), "--stop", module))
 
 
-# The cheapest first.
+# The cheapest first, but that those of a file come before all others: see tried.
 CHECKS = (
     _tests("test_machine", "machine.py"),
     _tests("test_admissible", "machine.py"),
@@ -372,7 +372,7 @@ CHECKS = (
     *(_tests(module, *NODE_FILES) for module in NODE_TESTS),
     Check("abuse", (*NODE_FILES, "console.py"), ("-m", "faction_tools.dev.verify.abuse", "--runs", "1")),
     Check("exhaustive", ("machine.py",), ("-m", "faction_tools.dev.verify.exhaustive", "--quick")),
-    Check("storms", NODE_FILES, ("-m", "faction_tools.dev.verify.storms", "--runs", "250", "--no-shrink")),
+    Check("storms", NODE_FILES, ("-m", "faction_tools.dev.verify.storms", "--runs", "250", "--stop")),
 )
 
 # The cheap checks catch the bugs before these have their turn. So each of these has to catch some without the others.
@@ -401,14 +401,20 @@ def check(mutant: Mutant, patience_s: Mapping[str, float], checks: Sequence[Chec
     """Return the name of the first check that catches a bug, or "". patience_s: for each check, by its name."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "faction"
-        shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(source, copy)  # with what is compiled already; Python compiles again what has changed
         path = copy / mutant.file
         text = path.read_text(encoding="utf-8")
         if text.count(mutant.old) != 1:
             raise ValueError(f"{mutant.name}: {mutant.file} has its text {text.count(mutant.old)} times, not once; adapt it")
         path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
-        tried = (each for each in checks if mutant.file in each.files)
-        return next((each.name for each in tried if not passes(each, folder, patience_s[each.name])), "")
+        for compiled in copy.rglob(f"{path.stem}.*.pyc"):
+            compiled.unlink()  # its text may be as long as before, and as old
+        return next((each.name for each in tried(mutant.file, checks) if not passes(each, folder, patience_s[each.name])), "")
+
+
+def tried(file: str, checks: Sequence[Check]) -> list[Check]:
+    """Return the checks that may catch a bug of a file: first those whose names say that they are about it."""
+    return sorted((each for each in checks if file in each.files), key=lambda each: not each.name.startswith(f"test_{Path(file).stem}"))
 
 
 def passes(check: Check, folder: str, seconds: float) -> bool:
@@ -439,7 +445,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     begin = time.monotonic()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        patience_s = dict(zip((each.name for each in CHECKS), pool.map(patience, CHECKS)))
+        longest_first = CHECKS[::-1]
+        patience_s = dict(zip((each.name for each in longest_first), pool.map(patience, longest_first)))
         broken = [name for name, seconds in patience_s.items() if not seconds]
         if broken:
             print(f"{', '.join(broken)}: fails without any bug", file=sys.stderr)

@@ -34,6 +34,8 @@ LIMIT_S = 300
 _CLAIM = "assertion violated  !("  # how pan says that a formula, not an assertion of the model, is violated
 _DEPTH = 1_000_000
 _MEGABYTES = 2000
+_SLOTS = 22
+_SLOTS_OF_A_FEW = 18
 _OPERATORS: Mapping[type[ast.operator], Callable[[int, int], int]] = {
     ast.BitOr: operator.or_,
     ast.LShift: operator.lshift,
@@ -148,7 +150,7 @@ def search(check: Check, model: str | None = None) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "model.pml").write_text(check.preamble + (MODEL.read_text() if model is None else model))
         _call(folder, "spin", "-a", "model.pml")
-        _call(folder, "gcc", "-w", "-O1" if check.is_long else "-O0", *_options(check), "-o", "pan", "pan.c")
+        _call(folder, "gcc", "-w", "-O2" if check.is_long else "-O0", *_options(check), "-o", "pan", "pan.c")
         return _search(check, folder)
 
 
@@ -174,7 +176,8 @@ def _call(folder: str, *command: str) -> None:
 
 def _search(check: Check, folder: str) -> Result:
     started = time.monotonic()
-    command = ["./pan", "-n", f"-m{_DEPTH}", *_arguments(check)]
+    slots = _SLOTS if check.is_long else _SLOTS_OF_A_FEW  # of the hash table, as an exponent of 2; more states only take longer
+    command = ["./pan", "-n", f"-m{_DEPTH}", f"-w{slots}", *_arguments(check)]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LIMIT_S)
     except subprocess.TimeoutExpired:
