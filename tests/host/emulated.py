@@ -61,8 +61,10 @@ class Board:
         self.said = bytearray()
         self._lock = threading.Lock()
         self._host = self._keep = None
+        self._woken, self._wake = os.pipe()  # a byte tells the thread of the cable that there is another one, or that all is over
         self.plug_in()
         self._device, self._console = os.openpty()
+        os.set_blocking(self._device, False)
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._power), threading.Thread(target=self._cable)]
         self.process = None
@@ -74,11 +76,12 @@ class Board:
 
     def __exit__(self, *error):
         self._ended.set()
+        os.write(self._wake, b"x")
         while self._threads[0].is_alive():
             self.kill()
             self._threads[0].join(0.05)
         self._threads[1].join()
-        for each in (self._host, self._keep, self._device, self._console):
+        for each in (self._host, self._keep, self._device, self._console, self._woken, self._wake):
             if each is not None:
                 os.close(each)
 
@@ -89,10 +92,12 @@ class Board:
                 if each is not None:
                     os.close(each)
             self._host, self._keep = os.openpty()  # the host keeps its end open, so that the line stays when a program ends
+            os.set_blocking(self._host, False)
             tty.setraw(self._keep)
             self.port = os.ttyname(self._keep)
             self.bytes_to_board = self.bytes_to_host = 0
             self.pull_after = self.pull_at = None
+        os.write(self._wake, b"x")
 
     def say(self, data):
         """Send bytes to the host that no program of the board has printed."""
@@ -134,30 +139,47 @@ class Board:
 
     def _cable(self):
         while not self._ended.is_set():
+            ends = [self._woken, self._device, self._host]
+            try:
+                ready = select.select([end for end in ends if end is not None], [], [])[0]
+            except OSError:  # in this moment the cable was pulled, or another one came
+                continue
             with self._lock:
-                ends = [end for end in (self._host, self._device) if end is not None]
-                for source in select.select(ends, [], [], 0.01)[0]:
-                    self._carry(source, os.read(source, 64))
-            time.sleep(0.0005)  # so that other threads get the lock
+                if self._woken in ready:
+                    os.read(self._woken, 64)
+                elif self._device in ready:
+                    self._carry_to_host()
+                elif self._host is not None and self._host in ready:  # it may have been pulled since
+                    self._carry_to_board()
 
-    def _carry(self, source, data):
-        if source == self._device:
-            self.said += data
-            if self._host is not None:
-                self._to_host(data)
+    def _carry_to_host(self):
+        data = _come(self._device)
+        self.said += data
+        if self._host is None:
             return
+        if self.pull_at is not None:
+            data = data[: max(0, self.pull_at - self.bytes_to_host)]
+        pour(self._host, data)
+        self.bytes_to_host += len(data)
+        if self.pull_at is not None and self.bytes_to_host >= self.pull_at:
+            self._pull()
+
+    def _carry_to_board(self):
+        data = _come(self._host)
+        if self.pull_after is not None:
+            data = data[: max(0, self.pull_after - self.bytes_to_board)]
         pour(self._device, data)
         self.bytes_to_board += len(data)
         if self.pull_after is not None and self.bytes_to_board >= self.pull_after:
             self._pull()
 
-    def _to_host(self, data):
-        if self.pull_at is not None:
-            data = data[: self.pull_at - self.bytes_to_host]
-        pour(self._host, data)
-        self.bytes_to_host += len(data)
-        if self.bytes_to_host == self.pull_at:
-            self._pull()
+
+def _come(end):
+    """Return what has come to an end of a line; nothing if the reason to look there is gone."""
+    try:
+        return os.read(end, 4096)
+    except BlockingIOError:
+        return b""
 
 
 def furnish(flash, settings, program="unix"):
@@ -238,7 +260,7 @@ def wait(condition, seconds=90):
     limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit, "waited in vain"
-        time.sleep(0.02)
+        time.sleep(0.01)
 
 
 def states(boards, state):
