@@ -159,7 +159,7 @@ def test_what_is_no_board_gets_one_clear_line(tmp_path, quick, capsys, name):
 @contextmanager
 def broken(tmp_path, fault="", **files):
     (tmp_path / "flash").mkdir()
-    for name, content in MINE.items():
+    for name, content in {**MINE, **files}.items():
         (tmp_path / "flash" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "flash" / name).write_bytes(content)
     with Board(tmp_path / "flash", "esp32", fault=fault) as board:
