@@ -21,7 +21,8 @@ from pathlib import Path
 
 from faction_tools.dev import interpreters, microbit
 from faction_tools.dev.cluster import local
-from faction_tools.fleet import build
+from faction_tools.fleet import build, deploy, plan
+from faction_tools.fleet.found import Found
 
 FIRMWARE = Path(__file__).parent / "device" / "firmware"
 # sys.platform, and what the board says of its machine.
@@ -48,6 +49,7 @@ class Board:
     ``pull_after``      the cable is pulled after so many of them; None: it stays
     ``bytes_to_host``   how many bytes the board has sent over this cable
     ``pull_at``         the cable is pulled after so many of them; None: it stays
+    ``pace``            how many bytes a second go to the board, as over a real line; None: all at once
     """
 
     def __init__(self, flash, kind="unix", hardware_id="", fault=""):
@@ -59,6 +61,7 @@ class Board:
             self._environment["MICROPYPATH"] = f"{FIRMWARE}:{flash / 'lib'}:.frozen"
             self._environment |= {"EMULATED": FIRMWARES[kind], "EMULATED_ID": hardware_id, "EMULATED_FAULT": fault}
         self.said = bytearray()
+        self.pace = None
         self._lock = threading.Lock()
         self._host = self._keep = None
         self._woken, self._wake = os.pipe()  # a byte tells the thread of the cable that there is another one, or that all is over
@@ -109,6 +112,16 @@ class Board:
         host, self._host = self._host, None
         os.close(host)
         self.kill()
+
+    def restart(self):
+        """Cut the power for a moment, and wait until a program or the REPL is there again."""
+        self.said.clear()
+        self.kill()
+        self.wait_until_up()
+
+    def wait_until_up(self):
+        """Wait until a program has greeted since ``said`` was cleared, or the REPL has shown its prompt."""
+        wait(lambda: b"faction: node" in self.said or self.said.endswith(b">>> "))
 
     def kill(self):
         """Cut the power for a moment."""
@@ -166,6 +179,8 @@ class Board:
 
     def _carry_to_board(self):
         data = _come(self._host)
+        if self.pace is not None:
+            time.sleep(len(data) / self.pace)
         if self.pull_after is not None:
             data = data[: max(0, self.pull_after - self.bytes_to_board)]
         pour(self._device, data)
@@ -190,6 +205,15 @@ def furnish(flash, settings, program="unix"):
 
 
 _files = cache(build.board)
+
+
+def deployed(flash, roster, name, slice_name="full"):
+    """Put on a flash what faction deploy leaves on a board that was empty."""
+    order = deploy.Order(roster, roster.board(name), str(flash), slice_name)
+    files, own = deploy._files(order, None)
+    for path, content in plan.make(order.port, files, Found(""), own).written.items():
+        (flash / path).parent.mkdir(parents=True, exist_ok=True)
+        (flash / path).write_bytes(content)
 
 
 class Port:

@@ -108,7 +108,7 @@ class _Port:
         try:
             data: bytes = self._port.read(self._port.in_waiting or 1)
         except serial.SerialException:
-            self._port.in_waiting  # noqa: B018: it raises what the system says
+            _ = self._port.in_waiting  # it raises what the system says
             raise
         return data
 
