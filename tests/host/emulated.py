@@ -224,6 +224,7 @@ class Port:
 
     def __init__(self):
         self.host, self._keep = os.openpty()
+        os.set_blocking(self.host, False)
         tty.setraw(self._keep)
         self.port = os.ttyname(self._keep)
         self._ended = threading.Event()
@@ -254,7 +255,7 @@ class Bridge(Port):
     def turn(self):
         for source in select.select([self.host, self._socket], [], [], 0.05)[0]:
             if source == self.host:
-                microbit.send(self._socket, os.read(self.host, 64))
+                microbit.send(self._socket, _come(self.host))
             else:
                 pour(self.host, self._socket.recv(4096))
 

@@ -354,6 +354,7 @@ def test_core_leaves_a_program_of_the_user_and_takes_ours_away(desk):
 @pytest.mark.parametrize("kind", ["unix", "esp32", "rp2040"])
 def test_every_slice_with_programs_starts_them(tmp_path, kind, slice_name):
     with bench(tmp_path, kind) as desk:
+        desk.fields = "interval_ms = 100\n"
         _, outcome = desk.deploy(slice_name)
         assert outcome.greeting == "faction: node 0 of 2, quorum 1"
         wait(lambda: b'"state": 3' in desk.board.said or b"bootstrapped, with [0]" in desk.board.said)

@@ -132,8 +132,8 @@ class _Transport(SerialTransport):  # type: ignore[misc]
         data_consumer: object = None,
         timeout_overall: float | None = None,
     ) -> bytes:
-        """Return what comes, up to the ending or until the time is over. Raises OSError, Stopped."""
-        said: bytes = self.serial.read_until(ending, timeout or PATIENCE_S, timeout_overall or LIMIT_S)
+        """Return what comes, up to the ending or until the time is over: timeout is mpremote's, and ours holds. Raises OSError, Stopped."""
+        said: bytes = self.serial.read_until(ending, PATIENCE_S, timeout_overall or LIMIT_S)
         self.heard = said
         return said
 
