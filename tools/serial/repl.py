@@ -11,6 +11,7 @@ import struct
 import time
 from contextlib import suppress
 from threading import Event
+from typing import Any
 
 import serial
 from mpremote.transport import TransportError, TransportExecError
@@ -117,11 +118,12 @@ class _Transport(SerialTransport):  # type: ignore[misc]
     """mpremote's, with a port of which each wait ends. ``heard``: what came in the last wait."""
 
     heard = b""
+    serial: Any
 
     def __init__(self, port: str) -> None:
         """Raises TransportError, OSError, ValueError."""
         super().__init__(port, baudrate=BAUDRATE, timeout=GLANCE_S)
-        self._opened = self.serial
+        self._opened: serial.Serial = self.serial
         self.serial = _Port(self._opened)
 
     def read_until(
