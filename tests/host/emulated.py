@@ -63,6 +63,7 @@ class Board:
         self.said = bytearray()
         self.pace = None
         self._lock = threading.Lock()
+        self._starting = threading.Lock()  # so that no process runs that kill does not know yet
         self._host = self._keep = None
         self._woken, self._wake = os.pipe()  # a byte tells the thread of the cable that there is another one, or that all is over
         self.plug_in()
@@ -125,8 +126,8 @@ class Board:
 
     def kill(self):
         """Cut the power for a moment."""
-        if self.process is not None:
-            with suppress(ProcessLookupError):
+        with self._starting, suppress(ProcessLookupError):
+            if self.process is not None:
                 os.killpg(self.process.pid, signal.SIGKILL)
 
     def _power(self):
@@ -138,16 +139,17 @@ class Board:
             program = ["-i", "main.py"] if (self.flash / "main.py").exists() else []
             if not self._is_unix:
                 program = ["-i", str(FIRMWARE / "start.py")]
-            self.process = subprocess.Popen(
-                [interpreters.micropython(), *program],
-                cwd=self.flash,
-                env=self._environment,
-                stdin=self._console,
-                stdout=self._console,
-                stderr=self._console,
-                start_new_session=True,
-                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # ctrl-C must reach it
-            )
+            with self._starting:
+                self.process = subprocess.Popen(
+                    [interpreters.micropython(), *program],
+                    cwd=self.flash,
+                    env=self._environment,
+                    stdin=self._console,
+                    stdout=self._console,
+                    stderr=self._console,
+                    start_new_session=True,
+                    preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # ctrl-C must reach it
+                )
             self.process.wait()
 
     def _cable(self):
