@@ -391,11 +391,11 @@ def test_an_emulated_microbit(tmp_path):
         board.load_machine()
         board.run("make(1, (0, 1, 2), 2)\ndo(0, 2)\ndo(1, 2)")
         with Bridge(board._socket) as bridge:
-            answer = json.loads(faction("probe", "--json", bridge.port).stdout)
+            answer = json.loads(faction("probe", "--json", bridge.port, "--timeout", "60").stdout)
             [said] = answer["boards"]
             assert said["is_at_repl"] and said["state"] == "pinging" and answer["exit"] == 1, answer
             assert said["peers"]["peers"] == [[0, None, 0, 0, -1, 0], [1, None, 0, 0, -1, 0], [2, None, 1, 1, -1, 0]]
-            page = faction("probe", bridge.port, "--journal", tmp_path / "run.journal")
+            page = faction("probe", bridge.port, "--journal", tmp_path / "run.journal", "--timeout", "60")
             said = f"{bridge.port}: keeps no journal\n{tmp_path}/run.journal: not written; no board gave a journal\n"
             assert page.stderr == said and not (tmp_path / "run.journal").exists()
             assert "1 on" in page.stdout and "ready 1 of 2" in page.stdout, page.stdout

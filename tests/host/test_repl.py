@@ -8,8 +8,10 @@ from contextlib import contextmanager
 
 import pytest
 import serial
+from emulated import wait
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_deploy_broken import Fake
 
 from faction_tools.serial import repl
 
@@ -111,3 +113,22 @@ def test_a_line_that_is_gone_says_what_the_system_says():
         with pytest.raises(OSError) as error:
             until(repl._Port(opened))
     assert error.value.errno is not None
+
+
+def test_a_board_that_was_let_go_at_its_door_starts_its_program_again():
+    """Who presses ctrl-C may do so when the board has just entered its raw REPL, and nobody has read that."""
+    stop = threading.Event()
+    heard = bytearray()
+
+    def board(said):
+        heard.extend(said)
+        if b"\x01" in said:
+            stop.set()
+            return b"", b"raw REPL; CTRL-B to exit\r\n>"
+        return b"", b"\r\n>>> " if b"\x02" in said else b""
+
+    with Fake(board) as fake:
+        with pytest.raises(repl.Stopped):
+            repl.Repl(fake.port, stop)
+        wait(lambda: heard.endswith(b"\x04"))
+    assert heard.endswith(b"\x01\x03\r\x02\x04")

@@ -153,16 +153,20 @@ class Repl:
     """
 
     def __init__(self, port: str, stop: Event) -> None:
-        """Open the port, and end the program that runs. Raises LineError, Stopped."""
+        """Open the port, and end the program that runs. Raises LineError, Stopped: then it runs again, if the board answers."""
         self.port = port
         self.stop = stop
+        self._is_in = False  # it was in the raw REPL: its program has ended
         try:
             self._transport = _Transport(port)
         except (TransportError, OSError, ValueError) as error:  # ValueError: "xyz://" is an unknown protocol
             raise LineError(explain(port)) from error
         try:
             self.enter()
-        except BaseException:
+        except BaseException as error:
+            with suppress(OSError):
+                if self._is_in or isinstance(error, Stopped):  # who is stopped does not know how far the board has come
+                    self.start()
             self.close()
             raise
 
@@ -176,6 +180,7 @@ class Repl:
             except OSError as error:
                 raise LineError(f"{self.port}: lost the board ({_words(error)}); plug it in and run this again") from error
             if heard.endswith(_ENTERED):
+                self._is_in = True
                 fault = self._out_of_step()
                 if fault is None:
                     return
