@@ -90,7 +90,7 @@ class ProcessCluster:
         return time.monotonic() - self._start
 
     async def __aenter__(self) -> ProcessCluster:
-        interpreters.compile_all()
+        _compile()
         self._start = time.monotonic()
         for member in self.members:
             await self.launch(member)
@@ -155,6 +155,12 @@ class ProcessCluster:
             if process is member.process and line.startswith(b"{"):  # and this is not one that was killed
                 member.take(self.seconds, json.loads(line))
                 self._on_report(member)
+
+
+@cache
+def _compile() -> None:
+    """Compile the package, once for all clusters of our process."""
+    interpreters.compile_all()
 
 
 def local(nodes: int, quorum: int, **others: Any) -> list[dict[str, Any]]:
