@@ -440,6 +440,7 @@ def test_a_board_without_a_network_runs_and_joins_when_it_comes(tmp_path):
         switch_on(*flashes)
         wait(lambda: ask(board)["started"] and ask(other)["started"])
         assert b"wi-fi: joined greenhouse, address 127.0.0.9" in board.said
+        wait(lambda: (flashes[0] / "pm").read_text().startswith("0 "))
         assert (flashes[0] / "pm").read_text() == "0 127.0.0.9 [('country', 'DE')]"  # power save is off
         for flash in flashes:
             (flash / "air").unlink()
@@ -447,7 +448,7 @@ def test_a_board_without_a_network_runs_and_joins_when_it_comes(tmp_path):
         assert ask(board)["started"] and ask(other)["started"]
         switch_on(*flashes)
         wait(lambda: count(board, "network") == 1 and count(other, "network") == 1)
-        assert (flashes[0] / "pm").read_text().startswith("0 ")
+        wait(lambda: (flashes[0] / "pm").read_text().startswith("0 "))
         other.kill()  # it comes back as a new run, and asks
         wait(lambda: other.said.count(b"faction: node") == 2 and ask(other)["started"])
         assert board.said.count(b"faction: node") == 1
