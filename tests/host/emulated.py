@@ -218,6 +218,13 @@ def deployed(flash, roster, name, slice_name="full"):
         (flash / path).write_bytes(content)
 
 
+def replace(path, text):
+    """Put a text in the place of a file, all at once: a board may read it in that moment, and would keep the module that is half there."""
+    new = path.with_suffix(".half")
+    new.write_text(text)
+    new.replace(path)
+
+
 class Port:
     """A serial port that can be opened, with something at its other end: a subclass says in turn() what that does again and again.
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import serial
-from emulated import Board, furnish, settings_of, wait
+from emulated import Board, furnish, replace, settings_of, wait
 from needs import NO_MICROPYTHON, require
 
 from faction import BOOTSTRAPPED
@@ -158,7 +158,7 @@ def test_a_program_that_does_not_even_start_leaves_the_node_running(tmp_path, fa
         wait(lambda: ask(board)["heard"] == 1 and ask(other)["heard"] == 1)
         assert fault in ask(board)["last_error"] and ask(board)["complete"] is False
         assert 30 < len((tmp_path / "0/last_error.txt").read_bytes()) < 1300
-        (tmp_path / "0/application.py").write_text(QUIET)
+        replace(tmp_path / "0/application.py", QUIET)
         if fault in ("SyntaxError", "ImportError", "MemoryError"):  # the import is tried again
             wait(lambda: ask(board)["started"] and ask(other)["started"])
 
@@ -217,7 +217,7 @@ def test_an_error_outlives_the_power(tmp_path):
     prepare(tmp_path, made[0], FAULTS["KeyError"])
     with running(tmp_path) as board:
         wait(lambda: b"again in" in board.said)
-        (tmp_path / "application.py").write_text(QUIET)
+        replace(tmp_path / "application.py", QUIET)
         board.kill()
         wait(lambda: board.said.count(b"faction: node") == 2)
         assert ask(board)["last_error"] == "before the latest reset: application.py: KeyError: sensor"

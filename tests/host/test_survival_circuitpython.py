@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from emulated import furnish, settings_of, wait
+from emulated import furnish, replace, settings_of, wait
 from test_survival import BROKEN, HANGS, QUIET
 
 FIRMWARE = Path(__file__).parent / "device" / "circuitpython"
@@ -122,7 +122,7 @@ def test_an_application_that_cannot_be_imported_leaves_the_node_running(tmp_path
     with running(tmp_path, made, application) as board:
         wait(lambda: re.search(r"faction: application.py: .*Error: .*; again in 500 ms", board.said))
         assert board.ask()["complete"] is False and board.ask()["last_error"].startswith("application.py: ")
-        (tmp_path / "application.py").write_text(QUIET)
+        replace(tmp_path / "application.py", QUIET)
         board.switch_on_network()
         wait(lambda: board.ask()["started"])
 
