@@ -33,7 +33,7 @@ def shown(done, boards):
     """Return what was printed, without what differs from run to run."""
     text = done.stdout
     for number, board in enumerate(boards):
-        text = text.replace(board.port, f"PORT{number}")
+        text = re.sub(rf"{board.port}\b", f"PORT{number}", text)  # /dev/pts/1 is the beginning of /dev/pts/12
     return re.sub(r"\d+(\.\d)? s\b", "T s", text)
 
 
