@@ -283,9 +283,6 @@ class Loop:
         if self._pressed:
             _mend(self._node)
         self.undisturbed(self._poll_both)
-        while self._pressed:  # after the poll, as only that tells the node how long a hook has taken
-            self._pressed -= 1
-            self._console.interrupt()
         if self._console.interrupts >= ENOUGH or self._step():
             return True
         if self._rest is None:
@@ -300,7 +297,15 @@ class Loop:
 
     def _poll(self):
         self._node.poll()
+        self._count_pressed()
         self._console.poll()
+
+    def _count_pressed(self):
+        """Let the console count ctrl-C: after the node's poll, as only that tells how long a hook has taken, and before the console
+        reads what came behind them."""
+        while self._pressed:
+            self._pressed -= 1
+            self._console.interrupt()
 
     def undisturbed(self, call):
         """Call something; ctrl-C comes as a byte on the console's line meanwhile, where the port can do that."""
@@ -356,6 +361,7 @@ class _Member(Loop):
 
     def _poll(self):
         self._calls.poll(self._node)
+        self._count_pressed()
         self._calls.poll(self._console)
         try:
             for each in self._helpers:

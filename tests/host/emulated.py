@@ -21,7 +21,8 @@ from pathlib import Path
 
 from faction_tools.dev import interpreters, microbit
 from faction_tools.dev.cluster import local
-from faction_tools.fleet import build
+from faction_tools.fleet import build, deploy, plan
+from faction_tools.fleet.found import Found
 
 FIRMWARE = Path(__file__).parent / "device" / "firmware"
 # sys.platform, and what the board says of its machine.
@@ -48,6 +49,7 @@ class Board:
     ``pull_after``      the cable is pulled after so many of them; None: it stays
     ``bytes_to_host``   how many bytes the board has sent over this cable
     ``pull_at``         the cable is pulled after so many of them; None: it stays
+    ``pace``            how many bytes a second go to the board, as over a real line; None: all at once
     """
 
     def __init__(self, flash, kind="unix", hardware_id="", fault=""):
@@ -59,10 +61,14 @@ class Board:
             self._environment["MICROPYPATH"] = f"{FIRMWARE}:{flash / 'lib'}:.frozen"
             self._environment |= {"EMULATED": FIRMWARES[kind], "EMULATED_ID": hardware_id, "EMULATED_FAULT": fault}
         self.said = bytearray()
+        self.pace = None
         self._lock = threading.Lock()
+        self._starting = threading.Lock()  # so that no process runs that kill does not know yet
         self._host = self._keep = None
+        self._woken, self._wake = os.pipe()  # a byte tells the thread of the cable that there is another one, or that all is over
         self.plug_in()
         self._device, self._console = os.openpty()
+        os.set_blocking(self._device, False)
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._power), threading.Thread(target=self._cable)]
         self.process = None
@@ -74,11 +80,12 @@ class Board:
 
     def __exit__(self, *error):
         self._ended.set()
+        os.write(self._wake, b"x")
         while self._threads[0].is_alive():
             self.kill()
             self._threads[0].join(0.05)
         self._threads[1].join()
-        for each in (self._host, self._keep, self._device, self._console):
+        for each in (self._host, self._keep, self._device, self._console, self._woken, self._wake):
             if each is not None:
                 os.close(each)
 
@@ -89,10 +96,12 @@ class Board:
                 if each is not None:
                     os.close(each)
             self._host, self._keep = os.openpty()  # the host keeps its end open, so that the line stays when a program ends
+            os.set_blocking(self._host, False)
             tty.setraw(self._keep)
             self.port = os.ttyname(self._keep)
             self.bytes_to_board = self.bytes_to_host = 0
             self.pull_after = self.pull_at = None
+        os.write(self._wake, b"x")
 
     def say(self, data):
         """Send bytes to the host that no program of the board has printed."""
@@ -105,10 +114,20 @@ class Board:
         os.close(host)
         self.kill()
 
+    def restart(self):
+        """Cut the power for a moment, and wait until a program or the REPL is there again."""
+        self.said.clear()
+        self.kill()
+        self.wait_until_up()
+
+    def wait_until_up(self):
+        """Wait until a program has greeted since ``said`` was cleared, or the REPL has shown its prompt."""
+        wait(lambda: b"faction: node" in self.said or self.said.endswith(b">>> "))
+
     def kill(self):
         """Cut the power for a moment."""
-        if self.process is not None:
-            with suppress(ProcessLookupError):
+        with self._starting, suppress(ProcessLookupError):
+            if self.process is not None:
                 os.killpg(self.process.pid, signal.SIGKILL)
 
     def _power(self):
@@ -120,44 +139,64 @@ class Board:
             program = ["-i", "main.py"] if (self.flash / "main.py").exists() else []
             if not self._is_unix:
                 program = ["-i", str(FIRMWARE / "start.py")]
-            self.process = subprocess.Popen(
-                [interpreters.micropython(), *program],
-                cwd=self.flash,
-                env=self._environment,
-                stdin=self._console,
-                stdout=self._console,
-                stderr=self._console,
-                start_new_session=True,
-                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # ctrl-C must reach it
-            )
+            with self._starting:
+                self.process = subprocess.Popen(
+                    [interpreters.micropython(), *program],
+                    cwd=self.flash,
+                    env=self._environment,
+                    stdin=self._console,
+                    stdout=self._console,
+                    stderr=self._console,
+                    start_new_session=True,
+                    preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # ctrl-C must reach it
+                )
             self.process.wait()
 
     def _cable(self):
         while not self._ended.is_set():
+            ends = [self._woken, self._device, self._host]
+            try:
+                ready = select.select([end for end in ends if end is not None], [], [])[0]
+            except OSError:  # in this moment the cable was pulled, or another one came
+                continue
             with self._lock:
-                ends = [end for end in (self._host, self._device) if end is not None]
-                for source in select.select(ends, [], [], 0.01)[0]:
-                    self._carry(source, os.read(source, 64))
-            time.sleep(0.0005)  # so that other threads get the lock
+                if self._woken in ready:
+                    os.read(self._woken, 64)
+                elif self._device in ready:
+                    self._carry_to_host()
+                elif self._host is not None and self._host in ready:  # it may have been pulled since
+                    self._carry_to_board()
 
-    def _carry(self, source, data):
-        if source == self._device:
-            self.said += data
-            if self._host is not None:
-                self._to_host(data)
+    def _carry_to_host(self):
+        data = _come(self._device)
+        self.said += data
+        if self._host is None:
             return
+        if self.pull_at is not None:
+            data = data[: max(0, self.pull_at - self.bytes_to_host)]
+        pour(self._host, data)
+        self.bytes_to_host += len(data)
+        if self.pull_at is not None and self.bytes_to_host >= self.pull_at:
+            self._pull()
+
+    def _carry_to_board(self):
+        data = _come(self._host)
+        if self.pace is not None:
+            time.sleep(len(data) / self.pace)
+        if self.pull_after is not None:
+            data = data[: max(0, self.pull_after - self.bytes_to_board)]
         pour(self._device, data)
         self.bytes_to_board += len(data)
         if self.pull_after is not None and self.bytes_to_board >= self.pull_after:
             self._pull()
 
-    def _to_host(self, data):
-        if self.pull_at is not None:
-            data = data[: self.pull_at - self.bytes_to_host]
-        pour(self._host, data)
-        self.bytes_to_host += len(data)
-        if self.bytes_to_host == self.pull_at:
-            self._pull()
+
+def _come(end):
+    """Return what has come to an end of a line; nothing if the reason to look there is gone."""
+    try:
+        return os.read(end, 4096)
+    except BlockingIOError:
+        return b""
 
 
 def furnish(flash, settings, program="unix"):
@@ -170,6 +209,22 @@ def furnish(flash, settings, program="unix"):
 _files = cache(build.board)
 
 
+def deployed(flash, roster, name, slice_name="full"):
+    """Put on a flash what faction deploy leaves on a board that was empty."""
+    order = deploy.Order(roster, roster.board(name), str(flash), slice_name)
+    files, own = deploy._files(order, None)
+    for path, content in plan.make(order.port, files, Found(""), own).written.items():
+        (flash / path).parent.mkdir(parents=True, exist_ok=True)
+        (flash / path).write_bytes(content)
+
+
+def replace(path, text):
+    """Put a text in the place of a file, all at once: a board may read it in that moment, and would keep the module that is half there."""
+    new = path.with_suffix(".half")
+    new.write_text(text)
+    new.replace(path)
+
+
 class Port:
     """A serial port that can be opened, with something at its other end: a subclass says in turn() what that does again and again.
 
@@ -178,6 +233,7 @@ class Port:
 
     def __init__(self):
         self.host, self._keep = os.openpty()
+        os.set_blocking(self.host, False)
         tty.setraw(self._keep)
         self.port = os.ttyname(self._keep)
         self._ended = threading.Event()
@@ -208,7 +264,7 @@ class Bridge(Port):
     def turn(self):
         for source in select.select([self.host, self._socket], [], [], 0.05)[0]:
             if source == self.host:
-                microbit.send(self._socket, os.read(self.host, 64))
+                microbit.send(self._socket, _come(self.host))
             else:
                 pour(self.host, self._socket.recv(4096))
 
@@ -238,7 +294,7 @@ def wait(condition, seconds=90):
     limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit, "waited in vain"
-        time.sleep(0.02)
+        time.sleep(0.01)
 
 
 def states(boards, state):

@@ -3,13 +3,14 @@
 import os
 import re
 import resource
+import select
 import subprocess
 import time
 from contextlib import contextmanager, suppress
 
 import pytest
 from command import FACTION
-from emulated import Board, Port, wait
+from emulated import Board, Port, pour, wait
 from needs import NO_MICROPYTHON, require
 from test_deploy_keeps import BOARD, BOOT_OUT, HEAD
 
@@ -23,12 +24,16 @@ MINE = {"notes.txt": b"mine", "application.py": b"# mine\n", "lib/mine.py": b"mi
 RAW = b"raw REPL; CTRL-B to exit\r\n>"
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    """Shorten the limits, so that a test of them is short."""
-    monkeypatch.setattr(repl, "ENTER_S", 0.6)
-    monkeypatch.setattr(repl, "PATIENCE_S", 1.0)
-    monkeypatch.setattr(repl, "LIMIT_S", 3.0)
+# The limits that a test may shorten, so that it is short, as whatever answers within them does so at once.
+FOR_WHO_NEVER_ENTERS = {"ENTER_S": 0.3, "PROMPT_S": 0.1}
+FOR_WHO_FALLS_SILENT = {"PATIENCE_S": 0.3, "PROMPT_S": 0.1}
+FOR_WHO_NEVER_ENDS = {"LIMIT_S": 0.5, "PROMPT_S": 0.1}
+FOR_WHO_ANSWERS = {"PROMPT_S": 0.1}
+
+
+def shorten(monkeypatch, limits):
+    for name, seconds in limits.items():
+        monkeypatch.setattr(repl, name, seconds)
 
 
 def roster(folder, kind, transport="udp"):
@@ -42,17 +47,15 @@ class Fake(Port):
 
     def __init__(self, answer):
         super().__init__()
-        os.set_blocking(self.host, False)
         self._answer = answer
         self._heard = b""
 
     def turn(self):
-        with suppress(BlockingIOError):
-            self._heard += os.read(self.host, 4096)
+        if select.select([self.host], [], [], 0.01)[0]:
+            with suppress(BlockingIOError):
+                self._heard += os.read(self.host, 4096)
         self._heard, said = self._answer(self._heard)
-        with suppress(BlockingIOError):
-            os.write(self.host, said)
-        time.sleep(0.002)
+        pour(self.host, said)
 
 
 def silent(heard):
@@ -144,9 +147,17 @@ FAKES = {
 }
 
 
+LIMITS = {
+    **dict.fromkeys(("silent", "echo", "noise", "log", "modem"), FOR_WHO_NEVER_ENTERS),
+    **dict.fromkeys(("dead in the raw REPL", "no raw paste, no OK", "a window of nothing", "half a window"), FOR_WHO_FALLS_SILENT),
+    "never ends": FOR_WHO_NEVER_ENDS,
+}
+
+
 @pytest.mark.parametrize("name", FAKES)
-def test_what_is_no_board_gets_one_clear_line(tmp_path, quick, capsys, name):
+def test_what_is_no_board_gets_one_clear_line(tmp_path, monkeypatch, capsys, name):
     device, words = FAKES[name]
+    shorten(monkeypatch, LIMITS.get(name, FOR_WHO_ANSWERS))
     with Fake(device) as fake:
         start = time.monotonic()
         code = cli.main(["deploy", fake.port, "north", "--roster", roster(tmp_path, "esp32")])
@@ -159,7 +170,7 @@ def test_what_is_no_board_gets_one_clear_line(tmp_path, quick, capsys, name):
 @contextmanager
 def broken(tmp_path, fault="", **files):
     (tmp_path / "flash").mkdir()
-    for name, content in MINE.items():
+    for name, content in {**MINE, **files}.items():
         (tmp_path / "flash" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "flash" / name).write_bytes(content)
     with Board(tmp_path / "flash", "esp32", fault=fault) as board:
@@ -328,4 +339,4 @@ def test_a_drive_that_gets_full_keeps_its_old_files(tmp_path):
 def test_a_board_that_nobody_reads_can_be_switched_off(tmp_path):
     """A pseudo terminal takes some thousand bytes. The board must not wait for a host that takes no more of them."""
     with broken(tmp_path, **{"main.py": b"for _ in range(900): print('x' * 99)\n"}) as board:
-        wait(lambda: len(board.said) > 90_000, 30)
+        wait(lambda: len(board.said) > 90_000)

@@ -9,12 +9,13 @@ import threading
 import time
 
 import pytest
-from emulated import Board, wait
+from emulated import Board, deployed, wait
 from needs import NO_MICROPYTHON, require
 from test_deploy_keeps import BOARD, HEAD
 
 from faction_tools import cli
 from faction_tools.dev.cluster import free_ports
+from faction_tools.fleet.roster import load
 
 require(NO_MICROPYTHON)
 
@@ -27,10 +28,10 @@ def desk(tmp_path):
     (tmp_path / "flash").mkdir()
     path = tmp_path / "faction.toml"
     path.write_text(HEAD + BOARD.format(id=0, name="north", kind="esp32", port=free_ports(1)[0]))
+    deployed(tmp_path / "flash", load(path), "north", "node")
     with Board(tmp_path / "flash", "esp32") as board:
-        words = ["deploy", board.port, "north", "--roster", str(path)]
-        assert cli.main([*words, "--slice", "node"]) == 0
-        yield board, words
+        wait(lambda: greetings(board) == 1)
+        yield board, ["deploy", board.port, "north", "--roster", str(path)]
 
 
 def files(board):
@@ -54,7 +55,7 @@ def test_a_dry_run_changes_nothing_and_the_old_program_goes_on(desk):
     assert done.returncode == 0 and err == "", err
     assert "  + lib/faction/console.mpy" in out and ".new" not in out
     assert files(board) == before
-    wait(lambda: greetings(board) > greeted, 20)
+    wait(lambda: greetings(board) > greeted)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_ctrl_c_leaves_the_old_program_running(desk, share, name):
     child.send_signal(getattr(signal, name))
     out, err = child.communicate(timeout=60)
     assert (child.returncode, err) == (130, "stopped by ctrl-C\n"), (out, err)
-    wait(lambda: greetings(board) > greeted, 20)
+    wait(lambda: greetings(board) > greeted)
     assert files(board) == before
 
 
@@ -82,7 +83,7 @@ def test_ctrl_c_while_the_first_words_are_due(desk):
     child.send_signal(signal.SIGINT)
     assert child.wait(10) == 130 and child.stderr.read() == "stopped by ctrl-C\n"
     greeted = greetings(board)
-    wait(lambda: greetings(board) > greeted, 20)
+    wait(lambda: greetings(board) > greeted)
     assert not [name for name in files(board) if name.endswith(".new")]
 
 
@@ -101,7 +102,7 @@ def test_ctrl_c_again_and_again_does_not_hurry_it(desk):
     assert after == before or not [name for name in after if name.endswith(".new")]
     greeted = greetings(board)
     assert cli.main(words) == 0
-    wait(lambda: greetings(board) > greeted, 20)
+    wait(lambda: greetings(board) > greeted)
 
 
 def test_what_an_earlier_try_has_left_goes_with_the_next_one(desk):
@@ -123,7 +124,7 @@ def test_what_a_board_has_said_to_an_earlier_command_comes_late(desk, what):
     sent = board.bytes_to_board
 
     def speak():
-        wait(lambda: board.bytes_to_board > sent, 20)
+        wait(lambda: board.bytes_to_board > sent)
         board.say(LATE[what])
 
     late = threading.Thread(target=speak)

@@ -4,6 +4,7 @@ import os
 import resource
 import subprocess
 
+import command
 import pexpect
 import pytest
 import serial
@@ -13,8 +14,12 @@ from faction_tools.fleet import build
 
 
 def faction(folder, *words, **variables):
-    environment = {**os.environ, "COLUMNS": "100", **variables}
-    return subprocess.run([*FACTION, *map(str, words)], cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+    """Run the command in a folder, with some variables of the environment."""
+    with pytest.MonkeyPatch.context() as here:
+        here.chdir(folder)
+        for name, value in variables.items():
+            here.setenv(name, value)
+        return command.faction(*words)
 
 
 def is_refused(done, text):
@@ -161,8 +166,10 @@ def test_a_port_that_is_no_board(desk):
     other = faction(desk, "deploy", "/dev/null", "north")
     assert other.returncode == 2 and other.stderr.startswith("/dev/null: not a serial port; ") and len(other.stderr.splitlines()) == 1
     ours, theirs = os.openpty()
+    program = "import sys; from faction_tools import cli; from faction_tools.serial import repl; repl.ENTER_S = 0.5; sys.exit(cli.main())"
+    words = [FACTION[0], "-c", program, "deploy", os.ttyname(theirs), "north"]
     try:
-        silent = faction(desk, "deploy", os.ttyname(theirs), "north")
+        silent = subprocess.run(words, cwd=desk, capture_output=True, text=True, timeout=120)
         assert is_refused(
             silent, f"{os.ttyname(theirs)}: no MicroPython answers; press the board's reset button and run this again, or flash MicroPython"
         )

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 import pytest
 import serial
 from command import faction
-from emulated import furnish, powered, settings_of, states, wait
+from emulated import furnish, pour, powered, settings_of, states, wait
 from needs import NO_MICROPYTHON, require
 
 from faction import BOOTSTRAPPED
@@ -53,18 +53,19 @@ def process(folder, settings, output, keys=subprocess.PIPE):
 def fed(child, data):
     """Write data to the standard input of a process without an end, as fast as it reads."""
     ended = threading.Event()
+    fed = []
 
     def feed():
         with suppress(OSError):
             while not ended.is_set():
                 if select.select([], [child.stdin], [], 0.05)[1]:
-                    os.write(child.stdin.fileno(), data)
+                    fed.append(os.write(child.stdin.fileno(), data))
 
     thread = threading.Thread(target=feed)
     os.set_blocking(child.stdin.fileno(), False)
     thread.start()
     try:
-        yield
+        yield lambda: sum(fed)
     finally:
         ended.set()
         thread.join()
@@ -78,8 +79,9 @@ def test_a_flood_on_the_line_does_not_stop_a_node(tmp_path, kind):
     """Its output is read by nobody, either: after a while the flood is answered into a full pipe."""
     settings = settings_of(2)
     read, write = os.pipe()
-    with process(tmp_path / "0", settings[0], write) as flooded, fed(flooded, FLOODS[kind]):
-        time.sleep(2)  # it is flooded before the other one is there
+    with process(tmp_path / "0", settings[0], write) as flooded, fed(flooded, FLOODS[kind]) as count:
+        wait(lambda: count() > 60_000)  # the pipe is full
+        time.sleep(1)  # it is flooded before the other one is there
         with process(tmp_path / "1", settings[1], subprocess.PIPE) as other:
             assert bootstraps(other)
         assert flooded.poll() is None
@@ -88,8 +90,8 @@ def test_a_flood_on_the_line_does_not_stop_a_node(tmp_path, kind):
 
 
 def bootstraps(child):
-    """Tell whether a process says that it is bootstrapped, within half a minute."""
-    limit = time.monotonic() + 30
+    """Tell whether a process says that it is bootstrapped, within two minutes."""
+    limit = time.monotonic() + 120
     said = b""
     while time.monotonic() < limit and b'"state": %d' % BOOTSTRAPPED not in said:
         if select.select([child.stdout], [], [], 0.1)[0]:
@@ -105,13 +107,13 @@ def test_a_terminal_that_nobody_reads_does_not_stop_a_node(tmp_path, is_raw):
     if is_raw:
         tty.setraw(device)
     with process(tmp_path / "0", settings[0], device, device):
-        os.write(host, (b"help\rstats\r" if is_raw else b"help\nstats\n") * 200)  # 150 KB of answers, for a line that holds less
-        time.sleep(3)  # longer than the patience of the console
+        os.set_blocking(host, False)
+        pour(host, (b"help\rstats\r" if is_raw else b"help\nstats\n") * 200)  # 150 KB of answers, for a line that holds less
+        time.sleep(2.5)  # longer than the patience of the console, 2 s
         with process(tmp_path / "1", settings[1], subprocess.PIPE) as other:
             assert bootstraps(other)
-        os.set_blocking(host, False)
         heard = b""
-        limit = time.monotonic() + 30
+        limit = time.monotonic() + 120
         asked = 0.0
         while not re.search(rb"0 \(north\): bootstrapped, .*ready 2 of 2", heard) and time.monotonic() < limit:
             with suppress(BlockingIOError):
@@ -120,7 +122,7 @@ def test_a_terminal_that_nobody_reads_does_not_stop_a_node(tmp_path, is_raw):
                 asked = time.monotonic()
                 with suppress(BlockingIOError):
                     os.write(host, b"\rprobe\r" if is_raw else b"\nprobe\n")
-            time.sleep(0.01)
+            select.select([host], [], [], 0.05)
         assert re.search(rb"0 \(north\): bootstrapped, .*ready 2 of 2", heard), heard
     os.close(host)
     os.close(device)
@@ -146,7 +148,7 @@ def test_one_ctrl_c_or_two_do_not_end_a_member(tmp_path):
         before = boards[0].said.count(b"faction: node")
         for count in (1, 2, 1):
             press(boards[0], count)
-            time.sleep(1.2)
+            time.sleep(1.1)
             assert answers(boards[0])
         assert boards[0].said.count(b"faction: node") == before and ENDED not in boards[0].said
 
@@ -156,26 +158,26 @@ def test_three_ctrl_c_end_a_member(tmp_path, settings):
     with powered(tmp_path, settings_of(1, **settings)) as [board]:
         wait(lambda: states([board], BOOTSTRAPPED))
         press(board, 3)
-        wait(lambda: ENDED in board.said and is_at_repl(board), 10)
+        wait(lambda: ENDED in board.said and is_at_repl(board))
 
 
 def test_many_ctrl_c_far_apart_disturb_nobody(tmp_path):
     """Wherever they hit: in the node, in its console, in a write, in a sleep."""
     settings = settings_of(2, interval_ms=50)
-    settings[1]["start_up_ms"] = 8000
+    settings[1]["start_up_ms"] = 4000
     with powered(tmp_path, settings) as boards:
         with serial.Serial(boards[0].port, timeout=0.2) as port:
             for i in range(60):
                 port.write(b"pr" + CTRL_C + b"x")  # a character ends the row
-                time.sleep(0.1 + i * 0.0007)
+                time.sleep(0.03 + i * 0.0007)
         wait(lambda: states(boards, BOOTSTRAPPED))
-        wait(lambda: all(b'"started": true' in board.said for board in boards), 20)
+        wait(lambda: all(b'"started": true' in board.said for board in boards))
         assert answers(boards[0]) and boards[0].said.count(b"faction: node") == 1
 
 
 def mpremote(board, *words):
     command = [sys.executable, "-m", "mpremote", "connect", f"port:{board.port}", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 def test_mpremote_gets_in_at_once(tmp_path):
@@ -195,7 +197,7 @@ def test_thonny_gets_in(tmp_path):
                 port.write(CTRL_C)
                 port.write(b"\x01")
                 time.sleep(seconds)
-        wait(lambda: board.said.endswith(b"raw REPL; CTRL-B to exit\r\n>"), 10)
+        wait(lambda: board.said.endswith(b"raw REPL; CTRL-B to exit\r\n>"))
 
 
 def test_mpremote_gets_in_after_three_ctrl_c(tmp_path):

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 
 import pytest
 from command import faction
@@ -91,6 +90,7 @@ say("faction: node stands")
 for _ in range(100):
     node.poll()
     time.sleep(0.005)
+say("its node is not polled any more")
 while True:
     console.poll()
     time.sleep(0.005)
@@ -104,8 +104,7 @@ def test_a_node_that_stands_still(tmp_path):
         furnish(tmp_path / str(number), settings[number])
     (tmp_path / "2" / "main.py").write_text(STILL)
     with Board(tmp_path / "0") as good, Board(tmp_path / "2") as still:
-        wait(lambda: b"faction: node" in good.said and b"faction: node" in still.said)
-        time.sleep(1)
+        wait(lambda: b"faction: node" in good.said and b"not polled any more" in still.said)
         done = faction("probe", good.port, still.port)
         text = "2 (east): its node stands still: its program answers here, but does not call node.poll(); correct the program"
         assert f"! {text}\n" in done.stdout and done.returncode == 1, done.stdout

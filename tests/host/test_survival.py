@@ -11,12 +11,12 @@ import re
 import shutil
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import serial
-from emulated import Board, furnish, settings_of, wait
+from emulated import Board, furnish, replace, settings_of, wait
 from needs import NO_MICROPYTHON, require
 
 from faction import BOOTSTRAPPED
@@ -54,7 +54,7 @@ def settings(count=2, **changes):
 @contextmanager
 def running(folder):
     with Board(folder) as board:
-        wait(lambda: b"faction: node" in board.said, 20)
+        wait(lambda: b"faction: node" in board.said)
         yield board
 
 
@@ -67,8 +67,8 @@ def pair(tmp_path, made, application=QUIET):
         yield board, other
 
 
-def ask(board, command="probe", seconds=15):
-    """Return the answer of a board's console to a command, as an object."""
+def ask(board, command="probe", seconds=90):
+    """Return the answer of a board's console to a command, as an object. What the board says of itself may stand in the middle of one."""
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
         with serial.Serial(board.port, timeout=0.3) as port:
@@ -77,10 +77,10 @@ def ask(board, command="probe", seconds=15):
             heard = b""
             until = time.monotonic() + 3
             while time.monotonic() < until:
-                heard += port.read(4096)
-                found = re.search(rb'\{"faction": "%s".*\}\r\n' % command.encode(), heard)
-                if found:
-                    return json.loads(found[0])
+                heard += port.read(port.in_waiting or 1)
+                for found in re.findall(rb'\{"faction": "%s".*\}\r\n' % command.encode(), heard):
+                    with suppress(ValueError):
+                        return json.loads(found)
     raise AssertionError(f"no answer to {command}: {bytes(board.said)[-500:]}")
 
 
@@ -122,7 +122,7 @@ def test_a_hook_that_raises_is_kept_and_called_again(tmp_path, hook):
         made[0].update(quorum=2, deadline_ms=500)
         made[1]["quorum"] = 1  # another roster: it is alone
     with pair(tmp_path, made, BROKEN.format(head=HOOKS[hook])) as (board, other):
-        wait(lambda: b"faction: %s: ValueError: no sensor, call 2; again in 500 ms" % hook.encode() in board.said, 30)
+        wait(lambda: b"faction: %s: ValueError: no sensor, call 2; again in 500 ms" % hook.encode() in board.said)
         if hook != "on_timed_out":
             wait(lambda: ask(other)["heard"] == 1)
         assert board.said.count(b"faction: node") == 1
@@ -135,7 +135,7 @@ def test_a_hook_that_raises_is_kept_and_called_again(tmp_path, hook):
         calls = [int(each) for each in re.findall(rb"no sensor, call (\d+); again", said)]
         assert calls == list(range(1, len(calls) + 1)) and len(calls) < 12
         (tmp_path / "0/mended").touch()
-        wait(lambda: b"mended after" in board.said, 60)
+        wait(lambda: b"mended after" in board.said)
         if hook != "on_timed_out":
             wait(lambda: ask(board)["started"] and ask(other)["started"])
 
@@ -154,11 +154,11 @@ FAULTS = {
 def test_a_program_that_does_not_even_start_leaves_the_node_running(tmp_path, fault):
     made = settings()
     with pair(tmp_path, made, FAULTS[fault]) as (board, other):
-        wait(lambda: re.search(rb"faction: (application.py|start_up): %s.*; again in 500 ms" % fault.encode(), board.said), 30)
-        wait(lambda: ask(board)["heard"] == 1 and ask(other)["heard"] == 1, 20)
+        wait(lambda: re.search(rb"faction: (application.py|start_up): %s.*; again in 500 ms" % fault.encode(), board.said))
+        wait(lambda: ask(board)["heard"] == 1 and ask(other)["heard"] == 1)
         assert fault in ask(board)["last_error"] and ask(board)["complete"] is False
         assert 30 < len((tmp_path / "0/last_error.txt").read_bytes()) < 1300
-        (tmp_path / "0/application.py").write_text(QUIET)
+        replace(tmp_path / "0/application.py", QUIET)
         if fault in ("SyntaxError", "ImportError", "MemoryError"):  # the import is tried again
             wait(lambda: ask(board)["started"] and ask(other)["started"])
 
@@ -190,33 +190,36 @@ def test_an_odd_exception_ends_nothing(tmp_path, told):
     head, method = ODD[told]
     prepare(tmp_path, made, f"from member import Hooks\n{head}\n\n\nclass Application(Hooks):\n    {method}\n")
     with running(tmp_path) as board:
-        wait(lambda: re.search(b"faction: %s.*; again in 500 ms" % told.encode(), board.said), 10)
+        wait(lambda: re.search(b"faction: %s.*; again in 500 ms" % told.encode(), board.said))
         assert board.said.count(b"faction: node") == 1 and b">>>" not in board.said
         assert ask(board, "errors")["lines"][0].startswith(told)
 
 
 def test_ctrl_c_while_the_application_is_imported(tmp_path):
     [made] = settings(1)
-    prepare(tmp_path, made, "import time\nprint('importing')\nfor _ in range(200):\n    time.sleep(0.02)\n" + QUIET)
+    prepare(tmp_path, made, "import os, time\nprint('importing')\nwhile 'go' not in os.listdir():\n    time.sleep(0.02)\n" + QUIET)
     with running(tmp_path) as board:
-        wait(lambda: b"importing" in board.said, 10)
+        wait(lambda: b"importing" in board.said)
         press(board, 1)
         wait(lambda: board.said.count(b"importing") == 2, 10)  # it is imported again
-        wait(lambda: ask(board)["started"], 20)
+        time.sleep(0.5)  # what comes at once behind a ctrl-C would be a tool that wants to get in
+        (tmp_path / "go").touch()
+        wait(lambda: ask(board)["started"])
+        (tmp_path / "go").unlink()
         board.kill()
-        wait(lambda: board.said.count(b"importing") == 3, 10)
+        wait(lambda: board.said.count(b"importing") == 3)
         press(board, 3)
-        wait(lambda: b"the program has ended" in board.said and board.said.rstrip().endswith(b">>>"), 10)
+        wait(lambda: b"the program has ended" in board.said and board.said.rstrip().endswith(b">>>"))
 
 
 def test_an_error_outlives_the_power(tmp_path):
     made = settings(1)
     prepare(tmp_path, made[0], FAULTS["KeyError"])
     with running(tmp_path) as board:
-        wait(lambda: b"again in" in board.said, 20)
-        (tmp_path / "application.py").write_text(QUIET)
+        wait(lambda: b"again in" in board.said)
+        replace(tmp_path / "application.py", QUIET)
         board.kill()
-        wait(lambda: board.said.count(b"faction: node") == 2, 20)
+        wait(lambda: board.said.count(b"faction: node") == 2)
         assert ask(board)["last_error"] == "before the latest reset: application.py: KeyError: sensor"
         wait(lambda: ask(board)["started"])
 
@@ -226,23 +229,23 @@ def test_an_error_that_comes_again_and_again_is_written_once(tmp_path):
     application = BROKEN.format(head=HOOKS["step"]).replace("no sensor, call %d", "no sensor %d").replace("% self.calls", "% 7")
     prepare(tmp_path, made[0], application)
     with running(tmp_path) as board:
-        wait(lambda: b"again in 250 ms" in board.said, 20)
+        wait(lambda: b"again in 250 ms" in board.said)
         written = (tmp_path / "last_error.txt").stat()
-        wait(lambda: b"again in 2000 ms" in board.said, 20)
+        wait(lambda: b"again in 2000 ms" in board.said)
         board.kill()
-        wait(lambda: board.said.count(b"again in 2000 ms") == 2, 40)
+        wait(lambda: board.said.count(b"again in 2000 ms") == 2)
         now = (tmp_path / "last_error.txt").stat()
         assert (now.st_ino, now.st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
         assert not (tmp_path / "last_error.old.txt").exists()
 
 
-# It writes one error after the other, slowly enough that a power cut often hits the middle of a file.
+# It says which errors it finds, then writes one after the other, and says so. A power cut often hits the middle of a file.
 WRITER = """
 import last_error
 
 last_error.WRITES = 1 << 20
 errors = last_error.Errors()
-print("ready")
+print([line.rstrip() for line in errors.texts() if line.startswith("step: ")])
 i = int(last_error._first_line(last_error.LATEST).split(" ")[-1]) if last_error._first_line(last_error.LATEST) else 0
 while True:
     i += 1
@@ -250,11 +253,7 @@ while True:
         raise ValueError("number %d" % i)
     except ValueError as error:
         errors.keep("step", error)
-"""
-READER = """
-import last_error
-
-print([line.rstrip() for line in last_error.Errors().texts() if line.startswith("step: ")])
+    print(i)
 """
 
 
@@ -265,19 +264,20 @@ def test_a_power_cut_while_an_error_is_written_costs_none(tmp_path):
     chance = random.Random(7)
     half_written = 0
     latest = 1
-    for _ in range(60):
-        writer = subprocess.Popen(
+    for cuts in range(61):
+        with subprocess.Popen(
             [interpreters.micropython(), "-c", WRITER], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        assert writer.stdout.readline().strip() == b"ready", writer.stdout.read()
-        time.sleep(chance.uniform(0.005, 0.05))
-        writer.kill()
-        writer.communicate()
+        ) as writer:
+            read = writer.stdout.readline().decode()
+            kept = [int(line.rpartition(" ")[2]) for line in ast.literal_eval(read)]
+            assert not cuts or (len(kept) == 2 and kept[0] == kept[1] + 1 and kept[0] >= latest), (kept, latest)
+            latest = max([latest, *kept])
+            for _ in range(chance.randint(2, 6)):
+                writer.stdout.readline()
+            time.sleep(chance.uniform(0, 0.003))
+            writer.kill()
+            writer.communicate()
         half_written += (tmp_path / "last_error.new").exists()
-        read = subprocess.run([interpreters.micropython(), "-c", READER], cwd=tmp_path, env=environment, capture_output=True, text=True)
-        kept = [int(line.rpartition(" ")[2]) for line in ast.literal_eval(read.stdout)]
-        assert len(kept) == 2 and kept[0] == kept[1] + 1 and kept[0] >= latest, (kept, latest, read.stderr)
-        latest = kept[0]
     assert half_written > 5 and latest > 60, (half_written, latest)
 
 
@@ -285,30 +285,34 @@ def test_three_ctrl_c_end_a_board_whose_application_fails(tmp_path):
     made = settings(1)
     prepare(tmp_path, made[0], FAULTS["KeyError"])
     with running(tmp_path) as board:
-        wait(lambda: b"again in 500 ms" in board.said, 20)
+        wait(lambda: b"again in 500 ms" in board.said)
         press(board, 1)
         time.sleep(1.5)
         assert ask(board)["id"] == 0
         press(board, 3)
-        wait(lambda: b"the program has ended" in board.said and board.said.rstrip().endswith(b">>>"), 10)
+        wait(lambda: b"the program has ended" in board.said and board.said.rstrip().endswith(b">>>"))
 
 
-@pytest.mark.parametrize("hook", ["start_up", "on_bootstrapped", "step"])
-def test_three_ctrl_c_end_a_hook_that_has_hung_for_long(tmp_path, hook):
+@pytest.mark.parametrize(("hook", "work"), [("start_up", "sleep(0.01)"), ("on_bootstrapped", "sleep(0.01)"), ("step", "pass")])
+def test_three_ctrl_c_end_a_hook_that_has_hung_for_long(tmp_path, hook, work):
     [made] = settings(1)
-    hangs = f"    {HOOKS[hook]}\n        print('hangs')\n        while True:\n            pass\n"
+    hangs = f"    {HOOKS[hook]}\n        from time import sleep\n        print('hangs')\n        while True:\n            {work}\n"
     prepare(tmp_path, made, QUIET.replace("    pass\n", hangs))
     with running(tmp_path) as board:
-        wait(lambda: b"hangs" in board.said, 10)
-        time.sleep(2.5)
+        wait(lambda: b"hangs" in board.said)
+        time.sleep(1.5)
         press(board, 2)
-        time.sleep(2.5)
+        time.sleep(1.5)
         assert b"has ended" not in board.said  # two are not enough, and these are too old for the next ones
-        press(board, 1)
-        time.sleep(0.3)
-        assert b"has ended" not in board.said
-        press(board, 2)
-        wait(lambda: b"the program has ended" in board.said and board.said.rstrip().endswith(b">>>"), 10)
+        began = time.monotonic()
+        while b"the program has ended" not in board.said:  # again, if a busy computer let the three take longer than a second
+            assert time.monotonic() < began + 60
+            press(board, 1)
+            time.sleep(0.3)
+            assert b"has ended" not in board.said
+            press(board, 2)
+            time.sleep(0.3)
+        wait(lambda: board.said.rstrip().endswith(b">>>"))
 
 
 def press(board, count):
@@ -359,7 +363,7 @@ def test_a_wrong_configuration_is_told_in_one_line(tmp_path, program, wrong):
         furnish(tmp_path, {**made, **wrong} if isinstance(wrong, dict) else wrong)
     environment = dict(os.environ, MICROPYPATH=f"{tmp_path / 'lib'}:.frozen")
     command = [interpreters.micropython(), "main.py"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, input="", capture_output=True, text=True, timeout=20)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, input="", capture_output=True, text=True, timeout=120)
     assert re.fullmatch("faction: .+\r?\n", done.stdout + done.stderr), done.stdout + done.stderr
 
 
@@ -387,10 +391,10 @@ def test_the_watchdog_resets_a_board_that_hangs_and_no_other(tmp_path):
     prepare(tmp_path, made[0], HANGS)
     with running(tmp_path) as board:
         wait(lambda: ask(board)["started"])
-        time.sleep(5)
+        time.sleep(3)
         assert board.said.count(b"faction: node") == 1  # it is fed
         (tmp_path / "hang").touch()
-        wait(lambda: board.said.count(b"faction: node") == 2, 15)
+        wait(lambda: board.said.count(b"faction: node") == 2)
         assert "watchdog: RuntimeError: it has reset this board: a call took more than 2 s" in ask(board)["last_error"]
 
 
@@ -400,8 +404,8 @@ def test_the_watchdog_leaves_the_repl_alone(tmp_path):
     with running(tmp_path) as board:
         wait(lambda: ask(board)["started"])
         press(board, 3)
-        wait(lambda: b"the program has ended" in board.said, 10)
-        time.sleep(5)
+        wait(lambda: b"the program has ended" in board.said)
+        time.sleep(3)
         assert board.said.count(b"faction: node") == 1 and board.said.rstrip().endswith(b">>>")
 
 
@@ -430,22 +434,23 @@ def test_a_board_without_a_network_runs_and_joins_when_it_comes(tmp_path):
     with pair(tmp_path, made) as (board, other):
         flashes = tmp_path / "0", tmp_path / "1"
         assert ask(board)["peers"] == 2 and count(board, "network") == 0
-        wait(lambda: b"not joined greenhouse (no such network in reach); again in 1 s" in board.said, 20)
-        wait(lambda: b"not joined greenhouse (no such network in reach); again in 2 s" in board.said, 20)
+        wait(lambda: b"not joined greenhouse (no such network in reach); again in 1 s" in board.said)
+        wait(lambda: b"not joined greenhouse (no such network in reach); again in 2 s" in board.said)
         assert ask(board, "stats")["node"]["send_failed"] > 0 and ask(board)["heard"] == 0
         switch_on(*flashes)
-        wait(lambda: ask(board)["started"] and ask(other)["started"], 60)
+        wait(lambda: ask(board)["started"] and ask(other)["started"])
         assert b"wi-fi: joined greenhouse, address 127.0.0.9" in board.said
+        wait(lambda: (flashes[0] / "pm").read_text().startswith("0 "))
         assert (flashes[0] / "pm").read_text() == "0 127.0.0.9 [('country', 'DE')]"  # power save is off
         for flash in flashes:
             (flash / "air").unlink()
-        wait(lambda: count(board, "network") == 0 and count(board, "network lost") == 1, 20)
+        wait(lambda: count(board, "network") == 0 and count(board, "network lost") == 1)
         assert ask(board)["started"] and ask(other)["started"]
         switch_on(*flashes)
-        wait(lambda: count(board, "network") == 1 and count(other, "network") == 1, 40)
-        assert (flashes[0] / "pm").read_text().startswith("0 ")
+        wait(lambda: count(board, "network") == 1 and count(other, "network") == 1)
+        wait(lambda: (flashes[0] / "pm").read_text().startswith("0 "))
         other.kill()  # it comes back as a new run, and asks
-        wait(lambda: other.said.count(b"faction: node") == 2 and ask(other)["started"], 60)
+        wait(lambda: other.said.count(b"faction: node") == 2 and ask(other)["started"])
         assert board.said.count(b"faction: node") == 1
 
 
@@ -454,7 +459,7 @@ def test_a_wrong_password_is_named(tmp_path):
     prepare(tmp_path, made[0])
     (tmp_path / "air").write_text("greenhouse cucumbers")
     with running(tmp_path) as board:
-        wait(lambda: b"not joined greenhouse (wrong password)" in board.said, 20)
+        wait(lambda: b"not joined greenhouse (wrong password)" in board.said)
         assert b"tomatoes" not in board.said and ask(board)["id"] == 0
 
 
@@ -466,14 +471,18 @@ def flashes_of(flash):
     return [tuple(map(int, line.split())) for line in (flash / "led.log").read_text().splitlines()]
 
 
+def flashes_slowly(flashes):
+    """Tell whether an LED has changed three times, a second apart. A busy computer may have disturbed it before."""
+    slow = flashes[-3:]
+    return len(flashes) >= 4 and all(850 <= b[0] - a[0] <= 1150 for a, b in zip(slow, slow[1:]))
+
+
 def test_the_status_led_shows_how_the_board_is(tmp_path):
     made = settings(led=7, led_inverted=True)
     prepare(tmp_path / "0", made[0])
     prepare(tmp_path / "1", made[1])
     with running(tmp_path / "0") as board:
-        wait(lambda: len(flashes_of(tmp_path / "0")) >= 4)
-        slow = flashes_of(tmp_path / "0")[1:4]
-        assert all(850 <= b[0] - a[0] <= 1150 for a, b in zip(slow, slow[1:])), slow
+        wait(lambda: flashes_slowly(flashes_of(tmp_path / "0")))
         with running(tmp_path / "1"):
             wait(lambda: ask(board)["started"])
         time.sleep(0.5)
@@ -486,11 +495,12 @@ def test_the_status_led_shows_how_the_board_is(tmp_path):
 # Sleep. See the figures: .venv/bin/python -m pytest -s tests/host/test_survival.py -k awake
 
 
-def awake(board, seconds=8):
-    """Return the share of time that the process of a board takes of a processor."""
-    before, began = processor_s(board), time.monotonic()
+def awake(boards, seconds=5):
+    """Return the share of time that the process of each board takes of a processor."""
+    before, began = list(map(processor_s, boards)), time.monotonic()
     time.sleep(seconds)
-    return (processor_s(board) - before) / (time.monotonic() - began)
+    spent = time.monotonic() - began
+    return [(processor_s(board) - earlier) / spent for board, earlier in zip(boards, before)]
 
 
 def processor_s(board):
@@ -499,6 +509,8 @@ def processor_s(board):
 
 
 WORKS = """
+import os
+import time
 from member import Hooks
 
 
@@ -508,45 +520,52 @@ class Application(Hooks):
 
     def step(self, node):
         self.calls += 1
-        if self.calls % 100 == 0:
-            with open("calls", "w") as file:
-                file.write(str(self.calls))
+        if self.calls % 20 == 0:
+            with open("calls.new", "w") as file:
+                file.write("%d %d" % (self.calls, time.ticks_ms()))
+            os.rename("calls.new", "calls")
 """
 
 
-def test_the_share_of_time_awake(tmp_path, capsys):
+def two_of_three():
+    """Return settings of two boards, of a roster of three, that need two."""
     made = settings(interval_ms=500)
-    made[1]["peers"] = made[0]["peers"] = [0, 1, 2]
-    made[0]["quorum"] = made[1]["quorum"] = 2
     for each in made:
-        each["names"] = ["north", "south", "east"]
-    prepare(tmp_path / "0", made[0], WORKS.format(pause_ms=20))
-    prepare(tmp_path / "1", made[1])
-    with running(tmp_path / "0") as board:
-        shares = {"it waits for a quorum, alone": awake(board)}
-        with running(tmp_path / "1") as other:
-            wait(lambda: ask(board)["started"] and ask(other)["started"])
-            shares["it works: step is called every 20 ms"] = awake(board)
+        each.update(peers=[0, 1, 2], names=["north", "south", "east"], quorum=2)
+    return made
+
+
+def test_the_share_of_time_awake(tmp_path, capsys):
+    """A board whose partner never comes, and one that has started with it, at the same time."""
+    (alone, _), made = two_of_three(), two_of_three()
+    for name, each in (("alone", alone), ("0", made[0]), ("1", made[1])):
+        prepare(tmp_path / name, each, QUIET if name == "1" else WORKS.format(pause_ms=20))
+    with running(tmp_path / "alone") as waiting, running(tmp_path / "0") as board, running(tmp_path / "1") as other:
+        wait(lambda: ask(board)["started"] and ask(other)["started"])
+        shares = dict(zip(("it waits for a quorum, alone", "it works: step is called every 20 ms"), awake((waiting, board))))
+        assert ask(waiting)["heard"] == 0
     with capsys.disabled():
         for what, share in shares.items():
             print(f"\nawake {share:.1%} of the time: {what}", end="")
     assert all(share < 0.05 for share in shares.values()), shares
 
 
+def calls_of(flash):
+    """Return how often step was called at some time, and that time, in ms of the board; zeros: not yet."""
+    path = flash / "calls"
+    return tuple(map(int, path.read_text().split())) if path.exists() else (0, 0)
+
+
 @pytest.mark.parametrize(("pause_ms", "most"), [(5, 230), (20, 60), (1000, 30)])
 def test_step_is_called_as_often_as_the_application_wants(tmp_path, pause_ms, most):
     [made] = settings(1)
     prepare(tmp_path, made, WORKS.format(pause_ms=pause_ms))
-
-    def calls():
-        path = tmp_path / "calls"
-        return int(path.read_text() or 0) if path.exists() else 0
-
     with running(tmp_path):
-        wait(lambda: calls() >= 100)
-        first, began = calls(), time.monotonic()
-        wait(lambda: calls() >= first + 100)
-        rate = (calls() - first) / (time.monotonic() - began)
+        wait(lambda: calls_of(tmp_path)[0] >= 20)
+        calls, began = calls_of(tmp_path)
+        wait(lambda: calls_of(tmp_path)[0] >= calls + 60)
+        more, ended = calls_of(tmp_path)
+        rate = (more - calls) / (ended - began) * 1000
     assert rate <= most, rate  # a busy computer makes it slower
 
 
@@ -556,15 +575,23 @@ def test_a_frame_and_a_key_wake_a_board(tmp_path):
     prepare(tmp_path, made, WORKS.format(pause_ms=50))
     with running(tmp_path) as board:
         wait(lambda: ask(board)["started"])
-        took = []
-        with serial.Serial(board.port, timeout=1) as port:
-            for _ in range(20):
-                port.reset_input_buffer()
-                began = time.monotonic()
-                port.write(b"x")
-                assert port.read(1) == b"x"
-                took.append(time.monotonic() - began)
+        took = answers_of(board)
+        while sorted(took)[10] >= 0.02 and os.getloadavg()[0] > os.cpu_count():  # too much else is going on to tell
+            took = answers_of(board)
         assert sorted(took)[10] < 0.02, took
+
+
+def answers_of(board):
+    """Return how long each of twenty keys took to be echoed, in seconds."""
+    took = []
+    with serial.Serial(board.port, timeout=1) as port:
+        for _ in range(20):
+            port.reset_input_buffer()
+            began = time.monotonic()
+            port.write(b"x")
+            assert port.read(1) == b"x"
+            took.append(time.monotonic() - began)
+    return took
 
 
 def test_a_board_without_an_led_says_so_and_goes_on(tmp_path):

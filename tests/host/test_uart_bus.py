@@ -28,7 +28,8 @@ class Bus:
         pairs = [os.openpty() for _ in range(count)]
         self._ours = [ours for ours, _ in pairs]
         self._theirs = [theirs for _, theirs in pairs]
-        for _, theirs in pairs:
+        for ours, theirs in pairs:
+            os.set_blocking(ours, False)
             tty.setraw(theirs)
         self.names = [os.ttyname(theirs) for theirs in self._theirs]
         self.damaged = 0
@@ -39,7 +40,10 @@ class Bus:
     def _carry(self):
         while not self._ended.is_set():
             for source in select.select(self._ours, [], [], 0.05)[0]:
-                data = os.read(source, 256)
+                try:
+                    data = os.read(source, 256)
+                except BlockingIOError:
+                    continue
                 for target in self._ours:
                     if target != source:
                         pour(target, self._damage(data))

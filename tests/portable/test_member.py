@@ -3,6 +3,7 @@
 import sys
 
 from faction import BOOTSTRAPPED, INITIAL, TIMED_OUT, Config
+from faction.console import Console
 from faction.node import Node
 from faction.transports.loopback import Hub
 from helpers import message_of
@@ -616,8 +617,6 @@ def test_three_ctrl_c_within_a_second_end_run():
 
 def quiet(node):
     """Return a console on which nobody types."""
-    from faction.console import Console
-
     return Console(node, Reader())
 
 
@@ -640,6 +639,47 @@ class Reader:
         self.said += bytes(buffer[:count])
         self.room -= count
         return count or None
+
+
+class Knock(Reader):
+    """A line, and a rest that ctrl-C ends: by the time that the program goes on, what the tool sent behind it waits to be read."""
+
+    def __init__(self, late):
+        super().__init__(1 << 20)
+        self.late = late
+        self.waiting = b""
+        self.sleeps = 0
+
+    def any(self):
+        return len(self.waiting)
+
+    def readinto(self, buffer):
+        count = min(len(buffer), len(self.waiting))
+        buffer[:count] = self.waiting[:count]
+        self.waiting = self.waiting[count:]
+        return count
+
+    def sleep(self, ms):
+        self.sleeps += 1
+        if self.sleeps == 100:
+            self.waiting = self.late
+            raise KeyboardInterrupt
+
+
+def test_a_tool_that_knocks_while_the_board_sleeps_gets_in():
+    """mpremote sends ctrl-C, and without a pause Enter and ctrl-A. The latter is for the REPL."""
+    need_member()
+    for late, is_in in ((b"\r\x01", True), (b"\r", False)):
+        line = Knock(late)
+        node = single()
+        loop = member.Loop(node, Console(node, line), lambda line=line: line.sleeps == 120, line)
+        member.speak_on(line)
+        try:
+            loop.run()
+        finally:
+            member.speak_on(None)
+        assert (line.sleeps <= 101) == is_in, line.sleeps
+        assert line.waiting == (b"\x01" if is_in else b"")
 
 
 def test_say_drops_what_nobody_reads_and_begins_a_new_line_then():

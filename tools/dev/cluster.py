@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import fcntl
 import json
 import os
 import socket
@@ -10,12 +12,18 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cache
+from itertools import count as numbers
 from pathlib import Path
 from typing import Any
 
 from faction import BOOTSTRAPPED, INITIAL, TIMED_OUT
 
 from . import interpreters
+
+_FIRST, _LAST, _BLOCK = 10_000, 32_000, 200  # ports, and how many of them one process takes
+_turns = numbers()
 
 
 class BoardProcess:
@@ -82,7 +90,7 @@ class ProcessCluster:
         return time.monotonic() - self._start
 
     async def __aenter__(self) -> ProcessCluster:
-        interpreters.compile_all()
+        _compile()
         self._start = time.monotonic()
         for member in self.members:
             await self.launch(member)
@@ -149,6 +157,12 @@ class ProcessCluster:
                 self._on_report(member)
 
 
+@cache
+def _compile() -> None:
+    """Compile the package, once for all clusters of our process."""
+    interpreters.compile_all()
+
+
 def local(nodes: int, quorum: int, **others: Any) -> list[dict[str, Any]]:
     """Return settings for nodes on the loopback address, each with a port of its own; others go into each of them."""
     ports = free_ports(nodes)
@@ -172,11 +186,29 @@ def udp(port: int, to: list[str], bind: str) -> dict[str, Any]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return UDP ports of this machine that nobody uses now."""
-    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """Return UDP ports of this machine that nobody uses now. No other process gets them from here while ours runs."""
+    found: list[int] = []
+    for _ in range(_BLOCK):
+        port = _block() + next(_turns) % _BLOCK
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each, suppress(OSError):
+            each.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise OSError(errno.EADDRINUSE, "fewer than %d ports are free from %d on" % (count, _block()))
+
+
+@cache
+def _block() -> int:
+    """Return the first port of a block that is ours until our process ends. They are below those that the system gives away."""
+    folder = Path(tempfile.gettempdir(), "faction-ports-%d" % os.getuid())
+    folder.mkdir(exist_ok=True)
+    for first in range(_FIRST, _LAST, _BLOCK):
+        lock = os.open(folder / str(first), os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            continue
+        return first
+    raise OSError(errno.EADDRINUSE, "all ports from %d to %d are taken" % (_FIRST, _LAST))

@@ -161,7 +161,7 @@ class BoardLine:
     def _ask_repl(self, command: str) -> dict[str, Any]:
         if not self._transport.in_raw_repl:
             self._serial.timeout = self._seconds  # mpremote waits this long for each part of an answer
-            self._transport.enter_raw_repl(soft_reset=False)
+            self._transport.enter_raw_repl(soft_reset=False, timeout_overall=self._seconds)
             self._has_console = self._transport.exec(_HAS_CONSOLE).strip() != b"None"
         said = self._run(_ASK_CONSOLE % f"{command} json" if self._has_console else _ASK_MACHINE)
         if self._has_console:

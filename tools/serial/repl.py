@@ -11,7 +11,9 @@ import struct
 import time
 from contextlib import suppress
 from threading import Event
+from typing import Any
 
+import serial
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
@@ -24,6 +26,7 @@ PATIENCE_S = 8.0  # how long a board may be silent while it writes to its flash;
 LIMIT_S = 60.0  # how long one program may take, even if the board prints all the time
 CHUNK = 256  # bytes that one program writes: it has to fit into the memory of the board
 PROMPT_S = 3.0  # how long the prompt of the friendly REPL may take
+GLANCE_S = 0.05  # so long at most nobody looks whether the work is to end
 
 _ENTERED = b"raw REPL; CTRL-B to exit\r\n"
 _PROMPT = b">>> "
@@ -45,11 +48,83 @@ class ProgramError(CommandError):
         self.reason = reason
 
 
-class _Transport(SerialTransport):  # type: ignore[misc]
-    """mpremote's, but each wait ends: after a time, or at once if ``stop`` is set."""
+class _Port:
+    """A serial port of which each wait ends: after a time, or at once if ``stop`` is set.
 
-    stop: Event | None = None
-    heard = b""  # what came in the last wait
+    It takes all that has come at a time. What is behind that for which somebody waits stays for the next read.
+    """
+
+    def __init__(self, port: serial.Serial) -> None:
+        """port: it is open, and a read of it takes no longer than GLANCE_S."""
+        self._port = port
+        self._ahead = b""
+        self.write = port.write
+        self.stop: Event | None = None
+
+    @property
+    def in_waiting(self) -> int:
+        """Return how many bytes can be read at once. Raises OSError."""
+        waiting: int = self._port.in_waiting
+        return len(self._ahead) + waiting
+
+    def inWaiting(self) -> int:
+        """Return the same: mpremote calls it by this name."""
+        return self.in_waiting
+
+    def read(self, size: int = 1) -> bytes:
+        """Return so many bytes, or fewer when the patience is over. Raises OSError, Stopped."""
+        limit = time.monotonic() + PATIENCE_S
+        heard = self._taken(size)
+        while len(heard) < size and time.monotonic() <= limit:
+            self._ahead = self._come()
+            heard += self._taken(size - len(heard))
+        return heard
+
+    def read_until(self, ending: bytes, patience: float, longest: float) -> bytes:
+        """Return what comes, up to the ending, or until nothing has come for a time, or until all of it takes too long."""
+        heard = bytearray()
+        now = time.monotonic()
+        patient, limit = now + patience, now + longest
+        while not heard.endswith(ending) and now <= patient and now < limit:
+            data = self._taken(len(self._ahead)) or self._come()
+            now = time.monotonic()
+            patient = now + patience if data else patient
+            start = max(0, len(heard) - len(ending) + 1)
+            heard += data
+            end = heard.find(ending, start) + len(ending)
+            if end >= len(ending):
+                self._ahead = bytes(heard[end:])
+                del heard[end:]
+        return bytes(heard)
+
+    def _taken(self, size: int) -> bytes:
+        """Take up to so many bytes of what came earlier."""
+        taken, self._ahead = self._ahead[:size], self._ahead[size:]
+        return taken
+
+    def _come(self) -> bytes:
+        """Return what comes, after a short wait if nothing has. Raises OSError, Stopped."""
+        if self.stop is not None and self.stop.is_set():
+            raise Stopped
+        try:
+            data: bytes = self._port.read(self._port.in_waiting or 1)
+        except serial.SerialException:
+            _ = self._port.in_waiting  # it raises what the system says
+            raise
+        return data
+
+
+class _Transport(SerialTransport):  # type: ignore[misc]
+    """mpremote's, with a port of which each wait ends. ``heard``: what came in the last wait."""
+
+    heard = b""
+    serial: Any
+
+    def __init__(self, port: str) -> None:
+        """Raises TransportError, OSError, ValueError."""
+        super().__init__(port, baudrate=BAUDRATE, timeout=GLANCE_S)
+        self._opened: serial.Serial = self.serial
+        self.serial = _Port(self._opened)
 
     def read_until(
         self,
@@ -59,22 +134,15 @@ class _Transport(SerialTransport):  # type: ignore[misc]
         data_consumer: object = None,
         timeout_overall: float | None = None,
     ) -> bytes:
-        """Return what comes, up to the ending or until the time is over. Raises Stopped."""
-        heard = bytearray()
-        start = last = time.monotonic()
-        limit = start + (timeout_overall or LIMIT_S)
-        patience = timeout or PATIENCE_S
-        while not heard.endswith(ending) and last - start <= patience and last < limit:
-            if self.stop is not None and self.stop.is_set():
-                raise Stopped
-            if self.serial.in_waiting:
-                heard += self.serial.read(1)
-                start = last = time.monotonic()
-            else:
-                time.sleep(0.002)
-                last = time.monotonic()
-        self.heard = bytes(heard)
-        return self.heard
+        """Return what comes, up to the ending or until the time is over: timeout is mpremote's, and ours holds. Raises OSError, Stopped."""
+        said: bytes = self.serial.read_until(ending, PATIENCE_S, timeout_overall or LIMIT_S)
+        self.heard = said
+        return said
+
+    def close(self) -> None:
+        """Close the port, of which mpremote sets attributes then. Raises OSError."""
+        self.serial = self._opened
+        super().close()
 
 
 class Repl:
@@ -85,16 +153,20 @@ class Repl:
     """
 
     def __init__(self, port: str, stop: Event) -> None:
-        """Open the port, and end the program that runs. Raises LineError, Stopped."""
+        """Open the port, and end the program that runs. Raises LineError, Stopped: then it runs again, if the board answers."""
         self.port = port
         self.stop = stop
+        self._is_in = False  # it was in the raw REPL: its program has ended
         try:
-            self._transport = _Transport(port, baudrate=BAUDRATE, timeout=PATIENCE_S)
+            self._transport = _Transport(port)
         except (TransportError, OSError, ValueError) as error:  # ValueError: "xyz://" is an unknown protocol
             raise LineError(explain(port)) from error
         try:
             self.enter()
-        except BaseException:
+        except BaseException as error:
+            with suppress(OSError):
+                if self._is_in or isinstance(error, Stopped):  # who is stopped does not know how far the board has come
+                    self.start()
             self.close()
             raise
 
@@ -108,6 +180,7 @@ class Repl:
             except OSError as error:
                 raise LineError(f"{self.port}: lost the board ({_words(error)}); plug it in and run this again") from error
             if heard.endswith(_ENTERED):
+                self._is_in = True
                 fault = self._out_of_step()
                 if fault is None:
                     return
@@ -115,7 +188,7 @@ class Repl:
 
     def _begin(self) -> bytes:
         """End the program that runs, and ask for the raw REPL; return what the board says to that. Raises OSError, Stopped."""
-        self._transport.stop = self.stop
+        self._transport.serial.stop = self.stop
         self._transport.use_raw_paste = True  # what came late may have looked like a board without it
         interrupt(self._transport.serial)
         earlier = self.listen()
@@ -137,7 +210,7 @@ class Repl:
 
     def run(self, program: str, is_whole: bool = False) -> str:
         """Run a program on the board; return what it prints. is_whole: nobody may stop it half-way. Raises CommandError, Stopped."""
-        self._transport.stop = None if is_whole else self.stop
+        self._transport.serial.stop = None if is_whole else self.stop
         try:
             said: bytes = self._transport.exec(program)
         except TransportExecError as error:
@@ -155,7 +228,7 @@ class Repl:
 
     def leave(self) -> None:
         """End what runs, and leave the board at its friendly REPL. Raises OSError."""
-        self._transport.stop = None
+        self._transport.serial.stop = None
         self._transport.serial.write(b"\x03\r\x02")  # ctrl-C ends what runs, ctrl-B leaves the raw REPL
         self._transport.read_until(1, _PROMPT, timeout_overall=PROMPT_S)
 
