@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -17,12 +16,12 @@ from typing import Any, Protocol
 from faction import READY_OBSERVED, Config, Faction
 
 from . import convergence, figures
-from .figures import Figure
+from .figures import Figure, from_rounds
 from .interpreters import PACKAGE, compile_package, micropython
 
 TRIES = 5  # of the measurement on MicroPython
 _DEVICE = Path(__file__).parent / "device"
-_EVENTS = 2000  # of each library in a round
+_EVENTS = 300  # of each library in a round
 
 
 def on_device(folder: str, rounds: int) -> list[Figure]:
@@ -60,17 +59,12 @@ class _Times:
         self._base = base
 
     def calls(self, name: str, kind: str, budget: float | None, aim: float | None) -> Figure:
-        """Return the time of a kind as a multiple of an empty call. Its spread is how far two halves of the rounds differ."""
-        return self._figure(name, "empty calls", budget, aim, lambda half: self._least(kind, half) / self._empty(half))
+        """Return the time of a kind as a multiple of an empty call."""
+        return from_rounds(name, "empty calls", budget, aim, lambda half: self._least(kind, half) / self._empty(half))
 
     def ratio(self, name: str, kind: str, other: str, budget: float, aim: float) -> Figure:
         """Return the time of a kind as a multiple of that of another one."""
-        return self._figure(name, "times", budget, aim, lambda half: self._least(kind, half) / self._least(other, half))
-
-    def _figure(self, name: str, unit: str, budget: float | None, aim: float | None, value: Callable[[slice], float]) -> Figure:
-        measured = value(slice(None))
-        spread = abs(value(slice(0, None, 2)) - value(slice(1, None, 2))) / measured
-        return Figure(name, measured, unit, budget, aim, spread)
+        return from_rounds(name, "times", budget, aim, lambda half: self._least(kind, half) / self._least(other, half))
 
     def _least(self, kind: str, rounds: slice) -> float:
         base = kind + " loop" if kind + " loop" in self._found else self._base
@@ -102,7 +96,7 @@ def _measured(folder: str, rounds: int, tries: int) -> list[Figure]:
 
 
 def beside_others(rounds: int) -> list[Figure]:
-    """Return the time of one event of each library: a ready peer is counted, and the state stays collecting."""
+    """Return the least time of one event of each library: a ready peer is counted, and the state stays collecting."""
     candidates: dict[str, Callable[[], Callable[[int], Any]]] = {
         "faction": _faction,
         f"transitions {version('transitions')}": _transitions,
@@ -113,11 +107,11 @@ def beside_others(rounds: int) -> list[Figure]:
     for _ in range(rounds):
         for name, make in candidates.items():
             event = make()
-            start = time.perf_counter()
+            start = time.process_time()
             for peer_id in range(1, _EVENTS + 1):
                 event(peer_id)
-            times[name].append((time.perf_counter() - start) / _EVENTS * 1e6)
-    return [Figure(f"CPython: {name}", statistics.median(each), "µs") for name, each in times.items()]
+            times[name].append((time.process_time() - start) / _EVENTS * 1e6)
+    return [Figure(f"CPython: {name}", min(each), "µs") for name, each in times.items()]
 
 
 def _faction() -> Callable[[int], Any]:
@@ -207,7 +201,7 @@ def main() -> int:
     if options.quick:
         found = on_micropython(options.source or PACKAGE, 3, 1) + beside_others(3)
     else:
-        found = on_micropython(options.source or PACKAGE, 25, TRIES) + beside_others(25) + convergence.speed(25) + convergence.figures(200)
+        found = on_micropython(options.source or PACKAGE, 25, TRIES) + beside_others(10) + convergence.speed(6) + convergence.figures()
     return figures.report("Bench", found, options)
 
 
