@@ -148,8 +148,8 @@ MUTANTS = (
     ),
     Mutant("a copy of a frame in doubt ends the count", "peers.py", "(flags and sequence < doubted)", "(flags and sequence <= doubted)"),
     Mutant("a run that goes on is never heard again", "peers.py", "        return marks >= 7 * _DOUBT\n", "        return False\n"),
-    Mutant("every beacon counts as ready", "peers.py", "age = (wire.flags & _READY) << 14", "age = _READY_BIT"),
-    Mutant("readiness is never taken in", "peers.py", "age = (wire.flags & _READY) << 14", "age = 0"),
+    Mutant("every beacon counts as ready", "peers.py", "self._learn(index, (wire.flags & _READY) << 14)", "self._learn(index, _READY_BIT)"),
+    Mutant("readiness is never taken in", "peers.py", "self._learn(index, (wire.flags & _READY) << 14)", "self._learn(index, 0)"),
     Mutant(
         "a clone is not told from ourselves",
         "peers.py",
@@ -184,7 +184,7 @@ MUTANTS = (
     Mutant(
         "one that says the same later is left out",
         "peers.py",
-        "        self.said[index] = now - (age << wire.unit)\n",
+        "        self.said[index] = now - (age << unit)\n",
         "        pass\n",
     ),
     Mutant("one that says another thing only renews", "peers.py", " and not (inbox[at] >> 6 ^ self.marks[index]) & _READY:", ":"),
@@ -192,10 +192,10 @@ MUTANTS = (
     Mutant(
         "one about ourselves believed",
         "peers.py",
-        "        self.said[self.own] = now\n        self.found = 0\n",
+        "        said[self.own] = now\n        self.found = 0\n",
         "        self.found = 0\n",
     ),
-    Mutant("a window that never turns", "peers.py", "        self._next = i % len(self.marks)  #", "        pass  #"),
+    Mutant("a window that never turns", "peers.py", "        self._next = i % len(said)  #", "        pass  #"),
     Mutant(
         "a withdrawal that is never made",
         "peers.py",
