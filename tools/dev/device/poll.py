@@ -93,6 +93,14 @@ class Cluster:
     def idle(self, counted):
         return polled(self.heard)
 
+    def later(self, counted):
+        """Return the time of a poll that finds nothing, and is the first one in its ms."""
+        while self.heard.idle_ms() < 2:  # what is due now or in the next ms is another kind of poll
+            self.ms += 1
+            self.heard.poll()
+        self.ms += 1
+        return polled(self.heard)
+
     def beacon(self, counted):
         """Return the time of a poll that takes in a frame with a new sequence, which says nothing new."""
         put(self.heard, self.frame())
@@ -167,9 +175,11 @@ def calls():
 
 
 def main():
-    plain, keyed, sending, renewed = Cluster(Checksum()), Cluster(Key(_SECRET)), Cluster(Checksum()), Cluster(Checksum())
+    plain, keyed = Cluster(Checksum()), Cluster(Key(_SECRET))
+    waiting, sending, renewed = Cluster(Checksum()), Cluster(Checksum()), Cluster(Checksum())
     kinds = {
         "idle": (plain.idle, plain.heard),
+        "later": (waiting.later, waiting.heard),
         "beacon": (plain.beacon, plain.heard),
         "corrupt": (plain.corrupt, plain.heard),
         "keyed": (keyed.beacon, keyed.heard),
