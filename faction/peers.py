@@ -286,25 +286,23 @@ class Peers:
                 marks[i] &= ~_UNTOLD  # only now, as an observer may raise
 
     def write(self) -> None:
-        """Write the next statements into the outbox: from the first news or lack of the frame heard last on, or in turn.
-
-        Allocates nothing.
-        """
-        wire = self.wire
-        outbox = wire.outbox
+        """Write the next statements: from the first news or lack of the frame heard last on, or in turn. Allocates nothing."""
         said = self.said
         said[self.own] = self.now
-        i = len(said) - wire.room
+        at = self.wire.room
+        i = len(said) - at
         if self._next < i:
             i = self._next
-        wire.first = i
-        i += wire.room
+        self.wire.first = i
+        i += at
         self._next = i % len(said)  # the next frame goes on where this one ends
-        late = self.now + (1 << wire.unit) - 1  # so that ages are rounded up
-        at = _STATEMENTS + 2 * wire.room
+        unit = self.wire.unit
+        late = self.now + (1 << unit) - 1  # so that ages are rounded up
+        outbox = self.wire.outbox
+        at += at + _STATEMENTS
         while at > _STATEMENTS:
             i -= 1
-            age = late - said[i] >> wire.unit
+            age = late - said[i] >> unit
             if age >> 15:  # NEVER gives it in units up to 2**14
                 age = _NO_AGE
             at -= 1

@@ -157,7 +157,7 @@ MUTANTS = (
         "_STALE\n",
     ),
     Mutant("a clone beyond earshot is not reported", "peers.py", "            self.found |= _CLONED\n", "            pass\n"),
-    Mutant("an age rounded down", "peers.py", "late = self.now + (1 << wire.unit) - 1", "late = self.now"),
+    Mutant("an age rounded down", "peers.py", "late = self.now + (1 << unit) - 1", "late = self.now"),
     Mutant(
         "a relay that makes a statement younger",
         "peers.py",
@@ -188,6 +188,13 @@ MUTANTS = (
         "        pass\n",
     ),
     Mutant("one that says another thing only renews", "peers.py", " and not (inbox[at] >> 6 ^ self.marks[index]) & _READY:", ":"),
+    Mutant(
+        "a frame of its own that says another thing only renews",
+        "peers.py",
+        "if (wire.flags ^ self.marks[index]) & _READY or said[index] < self.start:",
+        "if said[index] < self.start:",
+    ),
+    Mutant("the first frame in our run only renews", "peers.py", " & _READY or said[index] < self.start:", " & _READY:"),
     Mutant("one of before our run that only renews", "peers.py", "if age >= 0 and self.said[index] >= self.start and", "if age >= 0 and"),
     Mutant(
         "one about ourselves believed",
