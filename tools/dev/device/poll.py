@@ -50,7 +50,10 @@ class Air:
 
 
 class Cluster:
-    """Twenty nodes that hear each other. All of them but the last one are ready. After that time stands still, but for sending."""
+    """Twenty nodes that hear each other. All of them but the last one are ready.
+
+    After that time stands still, but for the kinds of polls that need a later one.
+    """
 
     def __init__(self, seal):
         self.ms = 0
