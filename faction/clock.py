@@ -31,8 +31,7 @@ class Clock:
         if mask:
             ms &= mask
             if ms > mask >> 1:
-                ms -= mask  # in two steps, as the period itself may be too large for a small int
-                ms -= 1
+                ms = ms - mask - 1  # in two steps, as the period itself may be too large for a small int
         return ms
 
 

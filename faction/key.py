@@ -128,7 +128,8 @@ class ProvenPeers(Peers):
             return Peers.judge(self, length)  # a stranger, or our own frame
         at = _STATEMENTS + 2 * wire.count
         if wire.nonce != self._nonces[index]:
-            verdict = self._judge_other_run(index, at, length - _TAG)
+            length -= _TAG
+            verdict = self._judge_other_run(index, at, length)
             if verdict != _BEACON:
                 return verdict
         elif wire.sequence <= self._sequences[index]:
@@ -248,13 +249,12 @@ class ProvenPeers(Peers):
     def _quote(self, index: int, nonce: int, challenge: int) -> bool:
         """Quote the challenge of a run of a peer, if there is room. Tell whether there was."""
         proof = self.wire.proof
-        slot = self._slot
-        if slot == len(proof):
+        if self._slot == len(proof):
             return False
         digest = self._digest(index, nonce, challenge)
-        proof[slot] = _word(digest, 0)
-        proof[slot + 1] = _word(digest, 4)
-        self._slot = slot + 2
+        proof[self._slot] = _word(digest, 0)
+        proof[self._slot + 1] = _word(digest, 4)
+        self._slot += 2
         return True
 
     def _digest(self, index: int, nonce: int, challenge: int) -> bytes:
@@ -304,10 +304,12 @@ class Key:
 
     def verify(self, buffer: bytearray, end: int, view: "memoryview | None" = None) -> bool:
         """Tell whether the tag behind the first end bytes is theirs. It takes the same time for any tag. Allocates as digest does."""
-        tag = self.digest(memoryview(buffer)[:end])
-        bits = 0
-        for i in range(_TAG):
-            bits |= tag[i] ^ buffer[end + i]
+        view = memoryview(buffer)[:end]
+        tag = self.digest(view)
+        bits = i = 0
+        while i < _TAG:
+            bits |= buffer[end + i] ^ tag[i]
+            i += 1
         return bits == 0
 
     def digest(self, view: memoryview) -> bytes:

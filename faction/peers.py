@@ -167,7 +167,8 @@ class Peers:
         wire = self.wire
         now = self.now
         index = self.index
-        self.said[self.own] = now
+        said = self.said
+        said[self.own] = now
         self.found = 0
         if wire.nonce != self._nonces[index]:
             self.found = _NEWS
@@ -180,18 +181,31 @@ class Peers:
         self.marks[index] &= _READY | _TAKES_BACK | _UNTOLD
         self._sequences[index] = wire.sequence
         self.heard[index] = now
-        age = (wire.flags & _READY) << 14
-        self._learn(index, age)
-        # The statements, from the last to the first: see write. Nearly all of them bring nothing. So this loop only finds those
-        # that may bring something. It compares ages, not times: for that it has the least to compute.
-        inbox = wire.inbox
+        if (wire.flags ^ self.marks[index]) & _READY or said[index] < self.start:
+            self._learn(index, (wire.flags & _READY) << 14)
+        else:
+            said[index] = now
         index = wire.first + wire.count
-        at = 2 * wire.count + _STATEMENTS
+        self._skim(index, 2 * wire.count + _STATEMENTS)
+        if wire.first <= self.own and self.own < index and not self.marks[self.own] & _READY:
+            self._read(self.own)
+
+    def _skim(self, index: int, at: int) -> None:
+        """Take in the statements, from the last to the first: see write. index, at: the position and the place behind the last.
+
+        Nearly all of them bring nothing. So this loop only finds those that may bring something. It compares ages, not times:
+        for that it has the least to compute. More names, or a deeper expression, would put them all on the heap: MicroPython's
+        stack has room for eleven.
+        """
+        inbox = self.wire.inbox
+        unit = self.wire.unit
+        run_age = self.wire.run_age
+        now = self.now
         while at > _STATEMENTS:
             at -= 2
-            age = (inbox[at] ^ 0x80) << 8 | inbox[at + 1]  # without READY it is above all ages
+            age = inbox[at + 1] | (inbox[at] ^ 0x80) << 8  # without READY it is above all ages
             index -= 1
-            if age > wire.run_age:  # the sender does not count this peer
+            if age > run_age:  # the sender does not count this peer
                 if self.marks[index] & _READY:
                     age = -1
                 else:
@@ -200,15 +214,13 @@ class Peers:
                     if age == _NOTHING:
                         continue
                     age &= _NO_AGE
-            if now - self.said[index] > age << wire.unit:
+            if now - self.said[index] > age << unit:
                 # Most of these say the same as before, only later. They need nothing else of what _read and _learn do.
                 if age >= 0 and self.said[index] >= self.start and not (inbox[at] >> 6 ^ self.marks[index]) & _READY:
-                    if age << wire.unit <= self.presence_ms:
-                        self.said[index] = now - (age << wire.unit)
+                    if age << unit <= self.presence_ms:
+                        self.said[index] = now - (age << unit)
                 else:
                     self._read(index)
-        if not self.marks[self.own] & _READY and 0 <= self.own - index < wire.count:
-            self._read(self.own)
 
     def _read(self, index: int) -> None:
         """Take in the statement about a peer."""
@@ -219,7 +231,7 @@ class Peers:
         # The age of the run is rounded down. So the run looks younger than it is, and what it seems to count it does count.
         start = _NEVER if wire.run_age == _NO_AGE else self.now - (wire.run_age << wire.unit)
         known = self.said[index]
-        if word < _READY_BIT or said < start:  # the sender does not count this peer: can we help?
+        if not word >> 15 or said < start:  # the sender does not count this peer: can we help?
             if self.marks[index] & _READY and known >= start and self.now - known <= self.presence_ms:
                 self.found |= _LACKS
                 self._next = index
@@ -227,9 +239,9 @@ class Peers:
                 self.found |= _SEEKS
         if said > known and self.now - said <= self.presence_ms:
             known += 2 << wire.unit  # a statement that takes a readiness back must be later by more than rounding can make it
-            if word >= _READY_BIT or not self.marks[index] & _READY or said >= known:
+            if word >> 15 or not self.marks[index] & _READY or said >= known:
                 self._learn(index, word)
-        elif index == self.own and word >= _READY_BIT and said >= self.start + self.recent_ms and not self.marks[index] & _READY:
+        elif index == self.own and word >> 15 and said >= self.start + self.recent_ms and not self.marks[index] & _READY:
             self.found |= _CLONED
 
     def _learn(self, index: int, word: int) -> None:
@@ -274,26 +286,24 @@ class Peers:
                 marks[i] &= ~_UNTOLD  # only now, as an observer may raise
 
     def write(self) -> None:
-        """Write the next statements into the outbox: from the first news or lack of the frame heard last on, or in turn.
-
-        Allocates nothing.
-        """
-        wire = self.wire
-        outbox = wire.outbox
+        """Write the next statements: from the first news or lack of the frame heard last on, or in turn. Allocates nothing."""
         said = self.said
         said[self.own] = self.now
-        i = len(self.marks) - wire.room
+        at = self.wire.room
+        i = len(said) - at
         if self._next < i:
             i = self._next
-        wire.first = i
-        i += wire.room
-        self._next = i % len(self.marks)  # the next frame goes on where this one ends
-        late = self.now + (1 << wire.unit) - 1  # so that ages are rounded up
-        at = _STATEMENTS + 2 * wire.room
+        self.wire.first = i
+        i += at
+        self._next = i % len(said)  # the next frame goes on where this one ends
+        unit = self.wire.unit
+        late = self.now + (1 << unit) - 1  # so that ages are rounded up
+        outbox = self.wire.outbox
+        at += at + _STATEMENTS
         while at > _STATEMENTS:
             i -= 1
-            age = late - said[i] >> wire.unit
-            if age > _NO_AGE:  # NEVER gives it in units up to 2**14
+            age = late - said[i] >> unit
+            if age >> 15:  # NEVER gives it in units up to 2**14
                 age = _NO_AGE
             at -= 1
             outbox[at] = age & 0xFF

@@ -285,6 +285,6 @@ class Wire:
         self.unit = inbox[35] & 15
         end -= _STATEMENTS + 2 * self.count  # the bytes of the proof
         # The fields must agree with each other and with the roster.
-        if self.nonce and self.first + self.count <= self._peers and end >= 0 and end & 3 == 0 and (len(self.proof) or not end):
+        if self.nonce and self.first + self.count <= self._peers and (not end or (end > 0 and end & 3 == 0 and len(self.proof))):
             return BEACON
         return CORRUPT

@@ -32,6 +32,8 @@ LONG = (
     "test_probe.py",
     "test_simulate.py",
     "test_promela.py",
+    "test_survival.py",
+    "test_deploy_all.py",
 )
 
 

@@ -258,8 +258,8 @@ def test_a_broken_machine_is_caught(name: str) -> None:
 
 
 ROUNDED = CheckedCluster(3, 3, LINE, unit=1, coarse=True)
-ROUNDED_UP = "age = late - said[i] >> wire.unit"
-TAKEN_IN = "        self.said[self.own] = now\n        self.found = 0\n"
+ROUNDED_UP = "age = late - said[i] >> unit"
+TAKEN_IN = "        said[self.own] = now\n        self.found = 0\n"
 LATER = "known += 2 << wire.unit"
 OWN_WORD = "                marks |= _TAKES_BACK\n"
 STAGGERED = CheckedCluster(3, 3, LINE, staggered=True, coarse=True)
@@ -268,12 +268,12 @@ RESTARTED = CheckedCluster(3, 3, LINE, restarts=1, coarse=True)
 # What is done wrong, the rule that it breaks, and where.
 BROKEN_PEERS = {
     "an age rounded down": (
-        (ROUNDED_UP, "age = self.now - said[i] >> wire.unit"),
+        (ROUNDED_UP, "age = self.now - said[i] >> unit"),
         "what is relayed never gets younger",
         ROUNDED,
     ),
     "a relay that makes a statement younger": (
-        (ROUNDED_UP, "age = max(0, -(said[i] - self.now + 1 >> wire.unit))"),
+        (ROUNDED_UP, "age = max(0, -(said[i] - self.now + 1 >> unit))"),
         "what is relayed never",
         RESTARTED,
     ),
@@ -297,7 +297,7 @@ BROKEN_PEERS = {
     "a withdrawal made from any statement": (
         (
             ("if said > known and self.now - said", "if said > (self.now if index == self.own else _NEVER) and self.now - said"),
-            ("if now - self.said[index] > age << wire.unit:", "if index != self.own:"),
+            ("if now - self.said[index] > age << unit:", "if index != self.own:"),
         ),
         "only a later statement|only what was taken back",
         replace(RESTARTED, edges=TRIANGLE),
@@ -312,8 +312,8 @@ BROKEN_PEERS = {
     ),
     "a frame that counts before all of it is taken in": (
         (
-            "        inbox = wire.inbox\n",
-            "        self.observe()\n        inbox = wire.inbox\n",
+            "        self._skim(index,",
+            "        self.observe()\n        self._skim(index,",
         ),
         "a readiness that its owner has taken back",
         RESTARTED,

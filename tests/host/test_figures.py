@@ -8,7 +8,7 @@ import sys
 import pytest
 from needs import needs_32_bit, needs_micropython
 
-from faction_tools.dev import interpreters
+from faction_tools.dev import convergence, interpreters
 from faction_tools.dev.figures import NOISY, Figure, exit_code, from_rounds
 
 
@@ -95,6 +95,14 @@ def test_verdicts(value, budget, spread, verdict):
     assert exit_code([figure]) == (verdict == "over")
 
 
-def test_rounds_give_their_median_and_the_distance_of_their_quartiles():
-    figure = from_rounds("x", [1, 2, 3, 4, 5, 6, 7], "times")
-    assert (figure.value, figure.spread) == (4, 1.0)
+def test_rounds_give_their_value_and_how_far_two_halves_differ():
+    times, calls = [8, 6, 9, 7], [2, 2, 1, 2]
+    figure = from_rounds("x", "calls", 7, 5, lambda half: min(times[half]) / min(calls[half]))
+    assert figure == Figure("x", 6, "calls", 7, 5, abs(8 - 3) / 6)
+    assert figure.verdict == "ok"
+
+
+def test_the_simulator_is_timed_beside_an_empty_call_and_in_longer_runs():
+    frame, calls, longer = convergence.speed(2)
+    assert 20 < calls.value < 5000 and 0.3 < longer.value < 3
+    assert frame.unit == "µs" and 0 < frame.value

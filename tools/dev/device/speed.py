@@ -2,7 +2,7 @@
 
     micropython speed.py ROUNDS
 
-Prints JSON: {what: a list of times in ns, one for each round}, and "allocated", the bytes. A time is that of one call in a loop.
+Prints JSON: {what: a list of times in ns, one for each round}, and "allocated": [the bytes]. A time is that of one call in a loop.
 "loop" is that of the loop alone, and "call" that of an empty method call with two arguments in it. The kinds take turns in each
 round. Compare the least times only: other programs add to all of them, and take from none.
 """
@@ -166,8 +166,8 @@ def main():
     ids = (_SPARSE, list(range(64)), list(range(1000)), list(range(5, 7005, 7)))
     calls = (process, admits, admissible, reset)
     result = times(int(sys.argv[1]))
-    result["allocated"] = sum([allocated(each, call) for each in ids for call in calls])
-    print(json.dumps(result))
+    result["allocated"] = [sum([allocated(each, call) for each in ids for call in calls])]
+    json.dump(result, sys.stdout)
 
 
 main()

@@ -148,8 +148,8 @@ MUTANTS = (
     ),
     Mutant("a copy of a frame in doubt ends the count", "peers.py", "(flags and sequence < doubted)", "(flags and sequence <= doubted)"),
     Mutant("a run that goes on is never heard again", "peers.py", "        return marks >= 7 * _DOUBT\n", "        return False\n"),
-    Mutant("every beacon counts as ready", "peers.py", "age = (wire.flags & _READY) << 14", "age = _READY_BIT"),
-    Mutant("readiness is never taken in", "peers.py", "age = (wire.flags & _READY) << 14", "age = 0"),
+    Mutant("every beacon counts as ready", "peers.py", "self._learn(index, (wire.flags & _READY) << 14)", "self._learn(index, _READY_BIT)"),
+    Mutant("readiness is never taken in", "peers.py", "self._learn(index, (wire.flags & _READY) << 14)", "self._learn(index, 0)"),
     Mutant(
         "a clone is not told from ourselves",
         "peers.py",
@@ -157,7 +157,7 @@ MUTANTS = (
         "_STALE\n",
     ),
     Mutant("a clone beyond earshot is not reported", "peers.py", "            self.found |= _CLONED\n", "            pass\n"),
-    Mutant("an age rounded down", "peers.py", "late = self.now + (1 << wire.unit) - 1", "late = self.now"),
+    Mutant("an age rounded down", "peers.py", "late = self.now + (1 << unit) - 1", "late = self.now"),
     Mutant(
         "a relay that makes a statement younger",
         "peers.py",
@@ -184,18 +184,25 @@ MUTANTS = (
     Mutant(
         "one that says the same later is left out",
         "peers.py",
-        "        self.said[index] = now - (age << wire.unit)\n",
+        "        self.said[index] = now - (age << unit)\n",
         "        pass\n",
     ),
     Mutant("one that says another thing only renews", "peers.py", " and not (inbox[at] >> 6 ^ self.marks[index]) & _READY:", ":"),
+    Mutant(
+        "a frame of its own that says another thing only renews",
+        "peers.py",
+        "if (wire.flags ^ self.marks[index]) & _READY or said[index] < self.start:",
+        "if said[index] < self.start:",
+    ),
+    Mutant("the first frame in our run only renews", "peers.py", " & _READY or said[index] < self.start:", " & _READY:"),
     Mutant("one of before our run that only renews", "peers.py", "if age >= 0 and self.said[index] >= self.start and", "if age >= 0 and"),
     Mutant(
         "one about ourselves believed",
         "peers.py",
-        "        self.said[self.own] = now\n        self.found = 0\n",
+        "        said[self.own] = now\n        self.found = 0\n",
         "        self.found = 0\n",
     ),
-    Mutant("a window that never turns", "peers.py", "        self._next = i % len(self.marks)  #", "        pass  #"),
+    Mutant("a window that never turns", "peers.py", "        self._next = i % len(said)  #", "        pass  #"),
     Mutant(
         "a withdrawal that is never made",
         "peers.py",
