@@ -423,14 +423,15 @@ class Faction:
         """Make state the present one, and set up the express lanes for it."""
         self.state = state
         self.is_concluded = state >= BOOTSTRAPPED
-        # Close both express lanes. Open each again where TABLE says that a signal only has to be counted. With an observer both
-        # stay closed, as it must see every command.
+        # Close both express lanes. Open each again where a signal only has to be counted. With an observer both stay
+        # closed, as it must see every command.
         self.pinging._limit = self.collecting._limit = 0
         if self.observer is None:
-            if state == PINGING:
-                self.pinging._limit = self.collecting._limit = _MANY
-            elif state == COLLECTING:
+            cell = TABLE[state * _COMMANDS + READY_OBSERVED]
+            if cell == _READY_CHECKED:
                 self.collecting._limit = self.config.quorum - 1  # the one after these meets the quorum: the general way
+            elif cell == _READY:  # and the cell of PARTICIPATION_OBSERVED is _HEARD
+                self.pinging._limit = self.collecting._limit = _MANY
 
 
 del const  # __init__ does "from .machine import *", and const is not for its users

@@ -157,7 +157,7 @@ LANE_ONCE = """        if peers._bits[index] & mask:
 FORGETFUL = (
     (ONCE, IN_AND_OUT),
     (HAS, LOOKS),
-    ("        if self.observer is None:\n            if TABLE", "        if False:\n            if TABLE"),
+    ("        if self.observer is None:\n            cell", "        if False:\n            cell"),
 )
 ONE_MORE = ("self.collecting.count >= self.config.quorum:", "self.collecting.count > self.config.quorum:")
 ONE_LESS = ("self.collecting.count >= self.config.quorum:", "self.collecting.count >= self.config.quorum - 1:")
@@ -204,8 +204,8 @@ BROKEN_MACHINES = {
     "participation counted as readiness": (
         [
             (
-                "            peers = self.pinging\n            result = _HEARD\n",
-                "            peers = self.collecting\n            result = _HEARD\n",
+                "            peers = self.pinging\n        else:\n            return self._step",
+                "            peers = self.collecting\n        else:\n            return self._step",
             ),
             (
                 "                peers = self.collecting if command else self.pinging\n                cell =",

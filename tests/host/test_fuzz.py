@@ -40,17 +40,17 @@ def test_make_verify_feeds_a_million_frames_on_cpython_and_300_000_on_each_micro
 
 
 def test_frames_on_cpython(tmp_path):
-    check("cpython", tmp_path, 10_000, 1)
+    check("cpython", tmp_path, 20_000, 1)
 
 
 @needs_micropython
 def test_frames_on_micropython(tmp_path):
-    check("micropython", tmp_path, 10_000, 1001)
+    check("micropython", tmp_path, 20_000, 1001)
 
 
 @needs_32_bit
 def test_frames_on_micropython_with_32_bits(tmp_path):
-    check("micropython-32bit", tmp_path, 5_000, 2001)
+    check("micropython-32bit", tmp_path, 10_000, 2001)
 
 
 def faulty(folder, name, file, good, bad):

@@ -144,7 +144,11 @@ def test_a_fault_of_the_pace(tmp_path, old, new, said):
         ("transport = { kind = 'uart', tx = 4, rx = 4 }", f"transport.rx: 4: transport.tx {ONCE}"),
         (
             "transports = [{ kind = 'udp', ssid = 'one' }, { kind = 'udp', port = 47001, ssid = 'two' }]",
-            'transports[1].ssid: "two": a board joins one network only, and one is there, too; choose one',
+            'transports[1].ssid: "two": a board joins one network only, and "one" is there, too; choose one',
+        ),
+        (
+            "transports = [{ kind = 'udp', ssid = '\ud7fc' }, { kind = 'udp', port = 47001, ssid = 'two' }]",  # no terminal shows it
+            'transports[1].ssid: "two": a board joins one network only, and "\\ud7fc" is there, too; choose one',
         ),
     ],
 )

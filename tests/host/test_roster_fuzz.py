@@ -47,7 +47,7 @@ transports = [{ kind = "udp", port = 47312, to = ["127.0.0.1:47310"] }, { kind =
 GOOD = [parse_toml(text) for text in (roster.EXAMPLE, *roster.EXAMPLES.values(), UNIX)]
 TABLES = st.sampled_from(
     [{"kind": "udp"}, {"kind": "espnow"}, {"kind": "uart", "tx": 4, "rx": 5}, {"kind": "udp", "ssid": "x", "password": "abcdefgh"}, {}]
-)
+).map(copy.deepcopy)  # a table that is in a roster may be changed there
 NUMBERS = st.one_of(st.integers(-2, 70), st.sampled_from([255, 65535, 65536, 2**27, 2**30, 2**31, 2**64, -(2**40)]), st.integers())
 WORDS = [
     *KINDS,

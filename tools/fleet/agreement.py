@@ -170,7 +170,9 @@ def _clashes(roster: Common, number: int) -> Iterator[Fault]:
         if isinstance(transport, Udp) and transport.ssid is not None:
             networks.setdefault(transport.ssid, (*steps, "ssid"))
     for ssid, steps in list(networks.items())[1:]:
-        yield Fault(steps, f"a board joins one network only, and {next(iter(networks))} is there, too; choose one", as_written(ssid))
+        yield Fault(
+            steps, f"a board joins one network only, and {as_written(next(iter(networks)))} is there, too; choose one", as_written(ssid)
+        )
 
 
 def _beside(other: Steps, steps: Steps) -> str:

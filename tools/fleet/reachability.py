@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from ..toml.faults import as_written
 from .entries import AnyTransport, BoardEntry, EspNow, Uart, Udp
 from .fields import ANY_HOST, EVERYBODY, is_loopback
 
@@ -24,9 +25,9 @@ def air_of(transport: AnyTransport) -> str:
     if isinstance(transport, EspNow):
         return f"ESP-NOW channel {transport.channel}"
     if isinstance(transport, Uart):
-        return f'UART "{transport.bus}" {transport.baudrate} baud'
+        return f"UART {as_written(transport.bus)} {transport.baudrate} baud"
     name = network_of(transport)
-    return f"UDP port {transport.port}" + ("" if name is None else f' "{name}"')
+    return f"UDP port {transport.port}" + ("" if name is None else f" {as_written(name)}")
 
 
 def network_of(transport: Udp) -> str | None:

@@ -100,6 +100,12 @@ MUTANTS = (
         "                return REJECTED | NON_MEMBER\n        else",
         "                index = 0\n        else",
     ),
+    Mutant(
+        "a stranger counts in the place of a member",
+        "machine.py",
+        "            if config.peers[index] != peer_id:\n",
+        "            if index < 0:\n",
+    ),
     Mutant("the own readiness does not count", "machine.py", "                self.collecting._join(self.config.peer_id, 1)\n", ""),
     Mutant("the own part is not remembered", "machine.py", "                self.is_pinging_completed = True\n", ""),
     Mutant(
