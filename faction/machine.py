@@ -179,9 +179,10 @@ class Config:
         self.peer_id = peer_id
         self.quorum = quorum
         self.peers = range(ids[0], ids[0] + count)  # type: range | _array[int]
-        # Where process looks first for an id with gaps around it: in _places, at id % _size, is the position of some id
-        # that belongs there. Sizes are tried until few ids share a place. Those that do are found by index.
-        self._places = b"\0"  # type: bytes | _array[int]
+        # Where process looks first for an id with gaps around it: in _array, at id % _limit, is the position of some id that
+        # belongs there. Sizes are tried until few ids share a place. Those that do are found by index. (Names that are new
+        # take memory on a board, so these are not.)
+        self._array = b"\0"  # type: bytes | _array[int]
         size = 1
         if self.peers[-1] != other:
             self.peers = _array("I", ids)
@@ -189,7 +190,7 @@ class Config:
             size = shared = count << 1 + few  # shared: how many ids found their place taken
             while shared > count >> 2 + few and size > count:
                 size -= 1
-                places = self._places = _array("HB"[few], bytes(size << 1 - few))
+                places = self._array = _array("HB"[few], bytes(size << 1 - few))
                 i = count
                 shared = 0
                 while i:
@@ -197,7 +198,7 @@ class Config:
                     other = ids[i] % size
                     shared += places[other] > 0
                     places[other] = i & 0xFFFF
-        self._size = size
+        self._limit = size
 
     def index(self, peer_id: int) -> int:
         """Return the position of peer_id in peers, or -1 if it is not a member.
@@ -291,7 +292,7 @@ class Faction:
         self.pinging = PeerSet(config)
         self.collecting = PeerSet(config)
         # The express lane finds the position of an id from _low to _high by subtraction. For other ids it looks into
-        # _places of the Config. In a roster with gaps these are all ids: _high is -1 there.
+        # the _array of the Config. In a roster with gaps these are all ids: _high is -1 there.
         self._low = config.peers[0]
         self._high = config.peers[-1] if type(config.peers) is range else -1
         self.reset()
@@ -327,7 +328,7 @@ class Faction:
             config = self.config
             index = 0
             if peer_id >= 0 and peer_id <= _MAX_ID:  # the remainder of a big int would be allocated
-                index = config._places[peer_id % config._size]
+                index = config._array[peer_id % config._limit]
             if config.peers[index] != peer_id:
                 index = config.index(peer_id)
                 if index < 0:
