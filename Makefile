@@ -22,8 +22,8 @@ help: ## This list
 demo: $(DEMO) ## A cluster of MicroPython processes boots, in four seconds; NODES=5 QUORUM=4 LOSS=0.2 SEED=1 change it
 	@$(RUN) -m faction_tools.dev.demo $(foreach option,NODES QUORUM LOSS SEED,$(call pass,$(option)))
 
-test: $(PACKAGES) node $(STUBS) ## The one suite, on CPython and on every MicroPython; ten minutes
-	@$(RUN) -m pytest -n 4 --dist loadscope
+test: $(PACKAGES) node $(STUBS) ## The one suite, on CPython and on every MicroPython; five minutes
+	@$(RUN) -m pytest -n 6 --dist loadscope
 
 verify: $(PACKAGES) ## Every state of small clusters, a formal model, storms of faults, attacks on a key, abuse, frames of every kind, deliberate bugs; three minutes, hours with STORMS=1000000 FULL=1
 	@$(RUN) -m faction_tools.dev.verify $(foreach option,STORMS,$(call pass,$(option))) $(if $(FULL),--full)

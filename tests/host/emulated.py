@@ -59,7 +59,12 @@ class Board:
         self._is_unix = kind == "unix"
         if not self._is_unix:
             self._environment["MICROPYPATH"] = f"{FIRMWARE}:{flash / 'lib'}:.frozen"
-            self._environment |= {"EMULATED": FIRMWARES[kind], "EMULATED_ID": hardware_id, "EMULATED_FAULT": fault}
+            self._environment |= {
+                "EMULATED": FIRMWARES[kind],
+                "EMULATED_ID": hardware_id,
+                "EMULATED_FAULT": fault,
+                "EMULATED_ISIG": str(termios.ISIG),
+            }
         self.said = bytearray()
         self.pace = None
         self._lock = threading.Lock()
@@ -133,12 +138,13 @@ class Board:
     def _power(self):
         while not self._ended.is_set():
             tty.setraw(self._console)  # a process that was killed has left it in the mode of its REPL
-            mode = termios.tcgetattr(self._console)
-            mode[3] |= termios.ISIG  # ctrl-C interrupts
-            termios.tcsetattr(self._console, termios.TCSANOW, mode)
-            program = ["-i", "main.py"] if (self.flash / "main.py").exists() else []
-            if not self._is_unix:
-                program = ["-i", str(FIRMWARE / "start.py")]
+            if self._is_unix:
+                mode = termios.tcgetattr(self._console)
+                mode[3] |= termios.ISIG  # ctrl-C interrupts
+                termios.tcsetattr(self._console, termios.TCSANOW, mode)
+                program = ["-i", "main.py"] if (self.flash / "main.py").exists() else []
+            else:
+                program = ["-i", str(FIRMWARE / "start.py")]  # where ctrl-C interrupts only once the firmware is there
             with self._starting:
                 self.process = subprocess.Popen(
                     [interpreters.micropython(), *program],

@@ -6,6 +6,7 @@ holds `machine` and what `os` lacks. All else is the interpreter itself. A file 
 """
 
 import sys as _real
+import termios as _termios
 from os import getenv as _getenv
 
 _platform, _machine = _getenv("EMULATED").split(":")
@@ -34,6 +35,9 @@ _real.path[0] = ""  # the flash: it was the folder of this file
 if _getenv("EMULATED_FAULT"):
     exec(_getenv("EMULATED_FAULT"))
 
+_mode = _termios.tcgetattr(0)
+_mode[3] |= int(_getenv("EMULATED_ISIG"))  # from now on ctrl-C interrupts
+_termios.tcsetattr(0, _termios.TCSANOW, _mode)
 try:
     _program = open("main.py")
 except OSError:
