@@ -161,7 +161,7 @@ def test_unsorted_rosters_become_ascending():
         assert config.peer_id == ids[3]
 
 
-FEW = 500
+FEW = 1000
 MANY = 4 * FEW
 
 
