@@ -325,21 +325,21 @@ class Faction:
         if peers.count >= peers._limit:
             return self._step(command, peer_id)
         if peer_id < self._low or peer_id > self._high:
-            config = self.config
             index = 0
             if peer_id >= 0 and peer_id <= _MAX_ID:  # the remainder of a big int would be allocated
-                index = config._array[peer_id % config._limit]
-            if config.peers[index] != peer_id:
-                index = config.index(peer_id)
+                index = self.config._array[peer_id % self.config._limit]
+            if self.config.peers[index] != peer_id:
+                index = self.config.index(peer_id)
                 if index < 0:
                     return REJECTED | NON_MEMBER
         else:
             index = peer_id - self._low
         mask = 1 << (index & 7)
         index >>= 3
-        if peers._bits[index] & mask:
+        bits = peers._bits
+        if bits[index] & mask:
             return REJECTED | DUPLICATE
-        peers._bits[index] |= mask
+        bits[index] |= mask
         peers.count += 1
         return _READY if command else _HEARD
 

@@ -150,7 +150,7 @@ IN_AND_OUT = """        if step and (step > 0 or result):
         return result if step < 0 else 0"""
 HAS = "return self._join(peer_id, 0) == REJECTED | DUPLICATE"
 LOOKS = "return self.config.index(peer_id) >= 0 and self._bits[0] >> self.config.index(peer_id) & 1 == 1"
-LANE_ONCE = """        if peers._bits[index] & mask:
+LANE_ONCE = """        if bits[index] & mask:
             return REJECTED | DUPLICATE
 """
 # What was heard twice is forgotten; the express lane would not, so it is closed.

@@ -30,7 +30,7 @@ def on_device(signals: dict[str, list[float]], polls_found: dict[str, list[float
     of, polls = _Times(signals), _Times(polls_found, "reading")
     return [
         Figure("allocated by any call of the machine", max(signals["allocated"]), "bytes", 0, 0),
-        of.calls("process, an accepted signal", "1000", 5, 3.5),
+        of.calls("process, an accepted signal", "1000", 5.3, 3.5),
         of.calls("process, a duplicate", "duplicate", None, None),
         of.ratio("process, 1,000 peers / 5", "1000", "5", 1.2, 1.05),
         of.ratio("process, 5 sparse ids / 5 contiguous ones", "5 sparse", "5", 1.5, 1.5),

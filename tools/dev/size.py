@@ -32,7 +32,7 @@ HEAP = (
 def code(compiled: list[Path]) -> list[Figure]:
     """Return the sizes of compiled files: machine.mpy against its budget, the others for information."""
     sizes = {path.name if path.parent.name == "faction" else f"transports/{path.name}": path.stat().st_size for path in compiled}
-    found = [Figure("machine.mpy", sizes.pop("machine.mpy"), "bytes", 3280, 2560)]
+    found = [Figure("machine.mpy", sizes.pop("machine.mpy"), "bytes", 3296, 2560)]
     return found + [Figure(name, size, "bytes") for name, size in sorted(sizes.items())]
 
 

@@ -88,8 +88,8 @@ MUTANTS = (
     Mutant(
         "a duplicate counts in the express lane",
         "machine.py",
-        "            return REJECTED | DUPLICATE\n        peers._bits",
-        "            pass\n        peers._bits",
+        "            return REJECTED | DUPLICATE\n        bits",
+        "            pass\n        bits",
     ),
     Mutant(
         "a stranger counts", "machine.py", "            return REJECTED | NON_MEMBER\n        mask", "            index = 0\n        mask"
