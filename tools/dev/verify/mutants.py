@@ -103,7 +103,7 @@ MUTANTS = (
     Mutant(
         "a stranger counts in the place of a member",
         "machine.py",
-        "            if config.peers[index] != peer_id:\n",
+        "            if self.config.peers[index] != peer_id:\n",
         "            if index < 0:\n",
     ),
     Mutant("the own readiness does not count", "machine.py", "                self.collecting._join(self.config.peer_id, 1)\n", ""),
