@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the mark known that host/needs.py puts on tests."""
     config.addinivalue_line("markers", "needs(missing): skip, or fail in CI, where something is missing; see host/needs.py")
     config.pluginmanager.register(NamedFailures(config))
+    heed_signals()
+
+
+def heed_signals() -> None:
+    """Heed what a script's background job, or nohup, ignores: what the tests start inherits it, and some tests press ctrl-C."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 class NamedFailures:

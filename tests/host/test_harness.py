@@ -398,3 +398,15 @@ def test_what_a_test_needs_is_a_skip_here_and_a_failure_in_ci(tmp_path, environm
     environment = {**inherited, "PYTHONPATH": str(ROOT / "tests"), **environment}
     done = subprocess.run([*PYTEST, str(tmp_path), str(tmp_path), "-rsE"], env=environment, capture_output=True, text=True)
     assert counted in done.stdout and "no anvil: buy one" in done.stdout, done.stdout
+
+
+def test_ctrl_c_reaches_what_the_tests_start_in_a_background_job(tmp_path):
+    (tmp_path / "test_ctrl_c.py").write_text(
+        "import signal, subprocess, sys\n\n"
+        "def test_ctrl_c():\n"
+        "    program = 'import os, signal; os.kill(os.getpid(), signal.SIGINT); print(\"ignored\")'\n"
+        "    assert subprocess.run([sys.executable, '-c', program]).returncode == -signal.SIGINT\n"
+    )
+    command = ["sh", "-c", "trap '' INT HUP; exec \"$@\"", "sh", *PYTEST, str(tmp_path), str(tmp_path)]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT / "tests")}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
