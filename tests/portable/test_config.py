@@ -230,9 +230,9 @@ def is_in_proportion(few, many):
     """
     shortest = [microseconds(few), microseconds(many)]
     for _ in range(100):
-        shortest = [min(shortest[0], microseconds(few)), min(shortest[1], microseconds(many))]
         if shortest[1] < 9 * shortest[0]:
             return True
+        shortest = [min(shortest[0], microseconds(few)), min(shortest[1], microseconds(many))]
     return False
 
 
