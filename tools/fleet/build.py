@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import zipfile
@@ -87,11 +88,16 @@ def board(kind: str, slice_name: str = "full") -> dict[str, bytes]:
 
 def minified(path: Path) -> str:
     """Return a source without comments, docstrings and annotations, for a board that compiles it itself."""
+    return _minified(path.read_text(encoding="utf-8"), path.name)
+
+
+@functools.cache  # many boards of one kind get the same
+def _minified(source: str, name: str) -> str:
     import python_minifier  # here, for it takes long to start
 
     text: str = python_minifier.minify(
-        path.read_text(encoding="utf-8"),
-        filename=path.name,
+        source,
+        filename=name,
         remove_literal_statements=True,
         rename_locals=True,
         rename_globals=False,
