@@ -173,18 +173,19 @@ class SimulatedBoard:
             return
         self.wake = NEVER
         before = node.machine.state
-        node.poll()
+        state = node.poll()
         if now >= self.completes_at:
             self.completes_at = NEVER
             node.complete()
             self.completed_at = now
-        if node.machine.state != before:
+            state = node.machine.state
+        if state != before:
             self._note()
         if node.has_started and self.started_at is None:
             self.started_at = now
         if self._check is not None:
             self._check(self)
-        if node.machine.state == TIMED_OUT and self.retries < self._most_retries:
+        if state == TIMED_OUT and self.retries < self._most_retries:
             self._retry(node)
         self._plan(node)
 
