@@ -10,6 +10,7 @@ from threading import Event, Lock
 from typing import TYPE_CHECKING, TextIO
 
 from ..errors import CommandError
+from . import FAILED
 from .probe import NO_PORT
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from ..fleet.roster import BoardEntry, Roster
     from ..shown.progress import Row
 
-FAILED = 2  # exit code: something could not be done
 MOST = 16  # boards that are deployed at the same time: on one USB bus more of them are not faster
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CommandError, named
+from . import INTERRUPTED
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from ..simulator.scenario import Scenario
     from ..simulator.simulation import Simulation
 
-INTERRUPTED = 130  # the exit code
 ROSTER_SHARE = 0.99  # of --roster alone: the starts that the deadline is for
 RUNS = 1000  # of --confidence alone; more if the share needs more
 MOST_RUNS = 100_000  # that nobody has asked for

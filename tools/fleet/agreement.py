@@ -12,11 +12,11 @@ from typing import NamedTuple
 from ..toml.faults import Fault, as_written
 from ..toml.places import Steps
 from .entries import AnyTransport, BoardEntry, Connected, Equipped, EspNow, Uart, Udp
+from .found import APPLICATION
 from .networks import Socket, wrong_networks
 from .pins import number_of, used, wrong_led, wrong_uart
 from .reachability import Fleet
 
-APPLICATION = "application.py"  # the user's program on a board
 # The longest wait of the watchdog, in whole seconds: MicroPython's documentation of machine.WDT says 8388 ms.
 RP2040_WATCHDOG_S = 8
 # What each kind of board has no hardware or no program for.

@@ -17,7 +17,7 @@ from typing import Protocol
 from ..serial.repl import Stopped
 from . import application, build, identity
 from .drive import Drive
-from .found import CONFIGURATION, NEW, DeployError, Found, digest
+from .found import APPLICATION, CONFIGURATION, NEW, DeployError, Found, digest
 from .plan import Plan, asked, make
 from .roster import BoardEntry, Roster
 from .serial_board import SerialBoard
@@ -127,7 +127,7 @@ def _files(order: Order, progress: Progress) -> tuple[dict[str, bytes], list[str
     path = order.roster.application_of(board)
     if path is None:
         return files, None
-    if application.NAME not in files:
+    if APPLICATION not in files:
         progress.note(f"{path.name} stays here: {_without_application(order)}")
         return files, None
     return _with_application(files, path)
@@ -141,7 +141,7 @@ def _without_application(order: Order) -> str:
 
 def _with_application(files: dict[str, bytes], path: Path) -> tuple[dict[str, bytes], list[str]]:
     """Put the user's files in the place of the example. Raises CommandError."""
-    del files[application.NAME]
+    del files[APPLICATION]
     own = application.files(path, files)
     return {**files, **own}, list(own)
 
