@@ -8,6 +8,7 @@ from faction.node import Node
 from faction.transports.loopback import Hub
 from helpers import message_of
 from run import Skip
+from witness import LOCKED_HEAP, need_lock
 
 try:
     import member
@@ -525,10 +526,7 @@ def test_a_pause_that_is_no_number_is_none():
 
 def test_a_turn_allocates_nothing():
     need_member()
-    try:
-        from micropython import heap_lock, heap_unlock
-    except ImportError:
-        raise Skip("this runtime has no micropython.heap_lock") from None
+    need_lock()
     sys.path.append("boards/micropython")
     try:
         from rest import Rest
@@ -547,12 +545,9 @@ def test_a_turn_allocates_nothing():
     turn = member_loop._turn
     for _ in range(5):
         turn()
-    heap_lock()
-    try:
+    with LOCKED_HEAP:
         for _ in range(5):
             turn()
-    finally:
-        heap_unlock()
 
 
 # Ctrl-C, and a line that nobody reads

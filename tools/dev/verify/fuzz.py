@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from faction.console import COUNTERS
+from faction.node import UNPROVEN
+
 from .. import interpreters
 from .promela import NOT_CHECKED
 
@@ -28,19 +31,7 @@ CPYTHON = "cpython"
 
 # How a frame comes, its share of all frames, and the verdicts that cannot occur then.
 MODES = (("", 0.5, ("UNPROVEN",)), ("key", 0.3, ()), ("line", 0.2, ("UNPROVEN", "ECHO")))
-VERDICTS = (
-    "BEACON",
-    "MALFORMED",
-    "CORRUPT",
-    "OTHER_VERSION",
-    "OTHER_CLUSTER",
-    "OTHER_EXPECTATIONS",
-    "SAME_ID",
-    "STRANGER",
-    "STALE",
-    "ECHO",
-    "UNPROVEN",
-)
+VERDICTS = tuple(name.upper() for name in COUNTERS[: UNPROVEN + 1])
 FRAMES = {"cpython": 1_000_000, "micropython": 300_000, "micropython-32bit": 300_000}
 
 
