@@ -21,10 +21,10 @@ from .found import APPLICATION, CONFIGURATION, NEW, DeployError, Found, digest
 from .plan import Plan, asked, make
 from .roster import BoardEntry, Roster
 from .serial_board import SerialBoard
+from .words import WAIT_S
 
 __all__ = ["DeployError", "Order", "Outcome", "Progress", "Stopped", "Target", "deploy"]
 
-WAIT_S = 15.0  # how long a board may take to greet
 _BUILDING = Lock()
 
 
