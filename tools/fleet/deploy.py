@@ -31,19 +31,26 @@ _BUILDING = Lock()
 class Target(Protocol):
     """Where files go. Each method raises CommandError, with one line, and Stopped."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of the place. What was interrupted there runs again. Nothing is raised."""
 
-    def identify(self) -> Found: ...
+    def identify(self) -> Found:
+        """Return which board it is."""
 
-    def look(self, found: Found, paths: list[str]) -> None: ...
+    def look(self, found: Found, paths: list[str]) -> None:
+        """Put into found which files are there. paths: those whose checksums are wanted."""
 
-    def write(self, path: str, content: bytes) -> None: ...
+    def write(self, path: str, content: bytes) -> None:
+        """Write a file."""
 
-    def swap(self, made: Plan) -> None: ...
+    def swap(self, made: Plan) -> None:
+        """Put all new files in their places."""
 
-    def discard(self, paths: list[str]) -> None: ...
+    def discard(self, paths: list[str]) -> None:
+        """Remove new files that do not take their places. Nothing is raised."""
 
-    def start(self, seconds: float) -> str: ...
+    def start(self, seconds: float) -> str:
+        """Start the program. Return its first words, for which it has so many seconds; empty: nobody waits for them."""
 
 
 class Progress(Protocol):

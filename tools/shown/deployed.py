@@ -14,4 +14,5 @@ def how_it_starts(order: Order) -> str:
 
 
 def summary(name: str, verb: str, made: Plan) -> str:
+    """Return how many files a plan changes. verb: what is done with them, such as "copied"."""
     return f"{name}: {verb} {len(made.copied)} files, removed {len(made.removed)}, {len(made.unchanged)} unchanged"

@@ -141,14 +141,6 @@ def summed(pieces: Sequence[Piece], counted: Sequence[Future[list[int]]]) -> Cou
     return counts
 
 
-def fuzz(interpreter: Interpreter, frames: int, seed: int) -> Counts:
-    """Run so many frames on one interpreter; return the counts of verdicts of each mode. Raises Failed."""
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
-        drawer = interpreter if interpreter.draws else next(interpreters_with(folder))
-        todo = pieces(frames, seed)
-        return summed(todo, Fuzzer(folder, pool, drawer).begin(interpreter, todo))
-
-
 def missing(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
     """Return the verdicts that should have occurred, and did not: then the frames are too tame."""
     return [
