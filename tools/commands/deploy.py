@@ -15,8 +15,8 @@ from . import ROSTER
 
 if TYPE_CHECKING:
     from ..fleet.deploy import Order, Outcome
+    from ..fleet.entries import BoardEntry
     from ..fleet.plan import Plan
-    from ..fleet.roster import BoardEntry
     from ..shown.progress import Bar
 
 

@@ -15,10 +15,11 @@ from .probe import NO_PORT
 
 if TYPE_CHECKING:
     from ..fleet.deploy import Order, Outcome
+    from ..fleet.entries import BoardEntry
     from ..fleet.matching import Ask, Matching
     from ..fleet.plan import Plan
     from ..fleet.plugged import Plugged
-    from ..fleet.roster import BoardEntry, Roster
+    from ..fleet.roster import Roster
     from ..shown.progress import Row
 
 MOST = 16  # boards that are deployed at the same time: on one USB bus more of them are not faster

@@ -17,9 +17,10 @@ from typing import Protocol
 from ..serial.repl import Stopped
 from . import application, build, identity
 from .drive import Drive
+from .entries import BoardEntry
 from .found import APPLICATION, CONFIGURATION, NEW, DeployError, Found, digest
 from .plan import Plan, asked, make
-from .roster import BoardEntry, Roster
+from .roster import Roster
 from .serial_board import SerialBoard
 from .words import WAIT_S
 

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from .entries import BoardEntry
 from .found import BOOT, CONFIGURATION, OWN, DeployError, Found, shown
-from .roster import BoardEntry, Roster
+from .roster import Roster
 
 # sys.platform of each kind of board.
 _PLATFORMS = {"esp32": ("esp32",), "rp2040": ("rp2",), "circuitpython": ("circuitpython",), "unix": ("linux", "darwin", "win32", "folder")}

@@ -17,9 +17,10 @@ from ..serial.repl import Stopped
 from ..serial.together import together
 from .drive import Drive
 from .drives import mounted
+from .entries import BoardEntry
 from .found import CONFIGURATION, Found
 from .identity import kind_of, name_in
-from .roster import BoardEntry, Roster
+from .roster import Roster
 from .serial_board import FIRMWARES, SerialBoard
 
 CONSOLE_S = 1.5  # how long a console may take to answer; a program that does not answer is interrupted then

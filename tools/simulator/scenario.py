@@ -10,7 +10,8 @@ from typing import Annotated, Literal, Optional, Union
 
 from pydantic import Field, model_validator
 
-from ..fleet.roster import Quorum, quorum_count
+from ..fleet.fields import Quorum
+from ..fleet.roster import quorum_count
 from ..toml.faults import Fault, Faults
 from ..toml.strict import FileError, Strict, load_as, value_of
 from .distributions import Distribution, Number, Uniform
