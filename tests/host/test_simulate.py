@@ -20,7 +20,6 @@ from faction_tools.simulator.outcome import outcome
 from faction_tools.simulator.scenario import Scenario, ScenarioError
 from faction_tools.simulator.simulation import Simulation
 
-GREENHOUSE = "greenhouse"
 # Of the events of each scenario with seed 1.
 DIGESTS = {
     "brownout": "32bf8e708d85d2fe",

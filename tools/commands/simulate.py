@@ -403,10 +403,10 @@ def _sweep(options: argparse.Namespace) -> int:
 
 def _variants(options: argparse.Namespace) -> tuple[str, list[Any], list[Scenario]]:
     """Return the field of --sweep, its values, and the scenario with each: all of them are checked before any runs."""
-    from ..simulator import scenario
+    from ..toml.strict import value_of
 
     name, _, texts = options.sweep.partition("=")
-    values = [scenario.value_of(text) for text in texts.split(",") if text]
+    values = [value_of(text) for text in texts.split(",") if text]
     if not values:
         raise CommandError(f"--sweep {options.sweep}: no values; write it as medium.loss=0,0.1,0.2")
     return name, values, [_load(options, [*options.set, f"{name}={value}"]) for value in values]

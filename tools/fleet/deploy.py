@@ -24,7 +24,7 @@ from .roster import Roster
 from .serial_board import SerialBoard
 from .words import WAIT_S
 
-__all__ = ["DeployError", "Order", "Outcome", "Progress", "Stopped", "Target", "deploy"]
+__all__ = ["Order", "Outcome", "Progress", "Stopped", "Target", "deploy"]
 
 _BUILDING = Lock()
 
