@@ -6,18 +6,11 @@ from faction import BOOTSTRAPPED, INITIAL, TIMED_OUT, Config
 from faction.console import Console
 from faction.node import Node
 from faction.transports.loopback import Hub
-from helpers import message_of
+from helpers import message_of, of_boards
 from run import Skip
 from witness import LOCKED_HEAP, need_lock
 
-try:
-    import member
-except ImportError:
-    sys.path.append("boards/common")
-    try:
-        import member
-    except ImportError:
-        member = None
+member = of_boards("member")
 
 
 def need_member():

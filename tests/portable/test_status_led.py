@@ -1,22 +1,14 @@
 """The status LED: boards/common/status_led.py."""
 
-import sys
-
 from faction import BOOTSTRAPPED, COLLECTING, INITIAL, TIMED_OUT, Config
 from faction.clock import Clock
 from faction.node import Node
 from faction.transports.loopback import Hub
+from helpers import of_boards
 from run import Skip
 from witness import LOCKED_HEAP, need_lock
 
-try:
-    import status_led
-except ImportError:
-    sys.path.append("boards/common")
-    try:
-        import status_led
-    except ImportError:
-        status_led = None
+status_led = of_boards("status_led")
 
 
 class Board:
