@@ -93,15 +93,7 @@ ONCE = "has it, too; a board has it only once"
         ("# hardware_id = ", 'hardware_id = "E6" # ', ':40: boards[0].hardware_id: "E6": must be pairs of the digits 0 to 9 and a to f'),
         ("[transport]", "[transports]", ":16: transports: must be a list of tables; write [[transports]]"),
         ("interval_ms = 500", "interval_ms = = 500", ":5: column 15: invalid value; write a text in quotes"),
-    ],
-)
-def test_a_fault_is_named_with_line_field_value_and_what_to_do(tmp_path, old, new, said):
-    assert faults(tmp_path, old, new) == [said]
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
+        # Of the pace
         ("# start_after_ms = 2000", "start_after_ms = -1", ":8: start_after_ms: -1: must be 0 or more"),
         ("# start_after_ms = 2000", "start_after_ms = 134217729", ":8: start_after_ms: 134217729: must be 134217728 or less"),
         ("# start_after_ms = 2000", "start_after_ms = 0.5", ":8: start_after_ms: 0.5: must be a whole number"),
@@ -119,7 +111,7 @@ def test_a_fault_is_named_with_line_field_value_and_what_to_do(tmp_path, old, ne
         ('# pace = "slow"', 'peace = "slow"', ":11: peace: no such field; did you mean pace?"),
     ],
 )
-def test_a_fault_of_the_pace(tmp_path, old, new, said):
+def test_a_fault_is_named_with_line_field_value_and_what_to_do(tmp_path, old, new, said):
     assert faults(tmp_path, old, new) == [said]
 
 

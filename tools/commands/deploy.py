@@ -163,12 +163,10 @@ def _number(text: str) -> float:
 
 def _tell(order: Order, outcome: Outcome) -> None:
     """Print what was done."""
-    from ..shown.deployed import how_it_starts, summary
+    from ..shown.deployed import told
 
-    name, made = order.board.name, outcome.plan
+    print(told(order, outcome))
     if order.is_dry:
-        print(summary(name, "would copy", made))
+        made = outcome.plan
         renamed = [f"  ~ {path} -> {new}" for path, new in made.kept.items()]
         print("\n".join(["  + " + path for path in made.copied] + renamed + ["  - " + path for path in made.removed]))
-        return
-    print(f"{name}: {outcome.greeting or how_it_starts(order)}")
