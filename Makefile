@@ -8,7 +8,6 @@ PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-compile
 RUNTIMES := tests/runtimes
 NODE_MODULES := $(RUNTIMES)/node_modules/.installed
 STUBS := $(VENV)/stubs/.installed
-
 COMPARE := build/compare/.installed
 
 # The tests start Python thousands of times: where the environment says that no compiled module is kept, each start compiles all.

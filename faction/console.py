@@ -35,12 +35,13 @@ if _FOR_TYPE_CHECKERS:
     from .transports.stream import Reader, Stream
 
     class Errors(Protocol):
-        """What keeps the errors of a program: last() names the latest in one line of at most 100 characters, None if there is none;
-        texts() iterates over all that is kept, line by line, each with its end."""
+        """What keeps the errors of a program."""
 
-        def last(self) -> "str | None": ...
+        def last(self) -> "str | None":
+            """Return one line of at most 100 characters that names the latest error; None: there is none."""
 
-        def texts(self) -> "Iterator[str]": ...
+        def texts(self) -> "Iterator[str]":
+            """Iterate over all that is kept, line by line, each with its end."""
 
 
 PROMPT = "faction> "  # after each answer
@@ -69,7 +70,7 @@ _KEYS = const(32)  # a poll reads at most so many bytes, so that a flood cannot 
 _SOME = const(96)  # a poll writes this many characters of an answer, and the rest of the piece
 _PIECES = const(32)  # a poll makes at most so many pieces of an answer
 _PATIENCE_CS = const(200)  # if a stream takes nothing for this time, the rest of the answer is dropped
-_MAX_CS = const(0x1FFFFFFF)
+_MAX_CS = const(0x1FFFFFFF)  # of Node.uptime_cs
 _MAX_WATCH_S = const(3600)
 _FOR_EVER = const(0x3FFFFFFF)  # Peers.presence_ms of a node that counts a silent member for ever
 
@@ -177,8 +178,7 @@ class Answers:
             return
         yield "%s: %s, " % (self._label(node.config.peer_id), state_name(machine.state))
         yield "own part %s, " % ("complete" if machine.is_pinging_completed else "not complete")
-        yield "heard %d of %d, " % (heard, len(peers) - 1)
-        yield "told of %d more, " % known if known else ""
+        yield "heard %d of %d, %s" % (heard, len(peers) - 1, "told of %d more, " % known if known else "")
         yield "ready %d of %d" % (machine.collecting.count, node.config.quorum)
         yield "" if machine.is_concluded else ", %s left" % _seconds(left_ms // 10)
         yield self._start() + "\r\n"

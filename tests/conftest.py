@@ -169,16 +169,13 @@ class PortableTest(pytest.Item):
 
     def runtest(self) -> None:
         """Pass, fail or skip as the test did on its runtime."""
-        self._require_runtime()
+        require(self._runtime.missing())
         report = self.parent.report(self._runtime, self._test)
         if report.outcome == "failed":
             raise DeviceFailure(report.output)
         self.add_report_section("call", "output on " + self._runtime.name, report.output)
         if report.outcome == "skipped":
             pytest.skip(report.reason)
-
-    def _require_runtime(self) -> None:
-        require(self._runtime.missing())
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show a failure on the device as it was seen there."""

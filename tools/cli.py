@@ -15,6 +15,7 @@ from io import TextIOWrapper
 
 from faction import __version__
 
+from .commands import FAILED, INTERRUPTED
 from .errors import CommandError, explain
 
 COMMANDS = {
@@ -28,7 +29,7 @@ COMMANDS = {
     "replay": "tell what journals hold: when a board learned what",
     "simulate": "run a cluster on the desk, every fault on demand",
 }
-FAILED, INTERRUPTED, CLOSED_PIPE = 2, 130, 141  # exit codes
+CLOSED_PIPE = 141  # an exit code
 EPILOG = """\
 exit codes:
   0    done; probe, simulate: all boards are Bootstrapped

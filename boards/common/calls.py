@@ -9,8 +9,8 @@ START_UP, ON_BOOTSTRAPPED, ON_TIMED_OUT, STEP = range(4)
 _NAMES = ("start_up", "on_bootstrapped", "on_timed_out", "step")
 _APPLICATION = "application.py"
 _MAX_CS = 0x1FFFFFFF  # of Node.uptime_cs
-_FIRST_CS = 25
-_LONGEST_CS = 6000
+_FIRST_CS = 25  # from the first failure of a hook to its next call
+_LONGEST_CS = 6000  # between two calls of one that fails
 _PAUSE_MS = 20  # of an application that names no other
 
 
@@ -80,6 +80,7 @@ class Calls:
             self.report_poll(error)
 
     def report_poll(self, error):
+        """Keep and print what was raised beside the hooks, as seldom as a hook that fails is called again."""
         if self._poll.is_due():
             self._report("poll", error, self._poll)
 

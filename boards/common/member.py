@@ -210,6 +210,7 @@ class Few:
         self._more = 0
 
     def add(self, peer_id):
+        """Take one more id."""
         if len(self._ids) < _FEW:
             self._ids.append(str(peer_id))
         else:
@@ -228,12 +229,14 @@ class NoConsole:
         self._first_cs = 0
 
     def poll(self):
-        pass
+        """Do nothing."""
 
     def idle_ms(self):
+        """Return the longest pause: nothing is due."""
         return LONGEST_MS
 
     def interrupt(self):
+        """Count a ctrl-C; one that comes over a second after the first begins to count anew."""
         if self._node.uptime_cs - self._first_cs & _MAX_CS > _SECOND_CS:
             self.interrupts = 0
         if not self.interrupts:
@@ -263,6 +266,7 @@ class Loop:
         self._is_over = False
 
     def run(self):
+        """Go on until step has returned True, or after three ctrl-C within a second. Raises what a poll or step does."""
         while not self._is_over:
             try:
                 self._go()

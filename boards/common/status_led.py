@@ -11,6 +11,8 @@ _FAST_CS = 10  # on, then as long off
 
 
 class StatusLed:
+    """Shows the state of a node. Call step at least once in 100 ms."""
+
     def __init__(self, node, switch):
         """switch: a function that lights the LED if it is given True."""
         self._node = node

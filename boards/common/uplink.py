@@ -8,16 +8,16 @@ from member import say
 from retry import Retry
 
 from faction.clock import system_clock
+from faction.transports.ring import NOTHING
 
 _FIRST_MS = 1000
 _LONGEST_MS = 60000
 _LOOK_MS = 100  # between two looks at the network
 _TRY_MS = 15000  # a try that takes longer has failed
-_NOTHING = -1
 
 
 class Uplink:
-    """A transport. ``lost`` counts how often the network went away."""
+    """A transport, which allocates as UDP does. ``lost`` counts how often the network went away."""
 
     def __init__(self, open_socket, station=None, rest=None, clock=None):
         """Begin to join with the first poll.
@@ -50,7 +50,7 @@ class Uplink:
         if self._clock.diff(now, self._looked) >= _LOOK_MS:
             self._looked = now
             self._look()
-        return _NOTHING if self._udp is None else self._udp.receive(buffer)
+        return NOTHING if self._udp is None else self._udp.receive(buffer)
 
     def counts(self):
         """Return (name, number) pairs; "network" is 1 while it is there."""

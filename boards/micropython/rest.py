@@ -11,6 +11,8 @@ _FLOOR_MS = 1  # a stream that has ended, or a flood, would wake us without end
 
 
 class Rest:
+    """The sleep, and the streams that end it."""
+
     def __init__(self):
         self._poller = select.poll()
 

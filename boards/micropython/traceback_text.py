@@ -19,6 +19,7 @@ class Head(io.IOBase):
         self._size = size
 
     def write(self, data):
+        """Keep what there is room for. Return the length of all of it: nothing is written again."""
         room = self._size - len(self._kept)
         if room > 0:
             self._kept.extend(bytes(data)[:room])

@@ -69,6 +69,7 @@ class Port:
         self.lost = 0
 
     def is_open(self):
+        """Tell whether the port is there."""
         return self._file is not None
 
     def any(self):
@@ -162,6 +163,7 @@ class Line(UART):
     """A UART transport over a Port."""
 
     def __init__(self, port):
+        """port: a Port."""
         super().__init__(port)
         self._port = port
 

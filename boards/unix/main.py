@@ -20,18 +20,21 @@ from faction.transports.udp import UDP
 
 
 class Lossy:
-    """A transport that drops a share of the frames that another one receives."""
+    """A transport that drops a share of the frames that another one receives. ``dropped`` counts them."""
 
     def __init__(self, transport, loss, seed):
+        """loss: the share, from 0 to 1. seed: one seed drops the same frames every time."""
         self._transport = transport
         self._threshold = int(loss * 10000)
         self._random = seed % 134456
         self.dropped = 0
 
     def send(self, buffer, length):
+        """Send a frame, as the other transport does."""
         self._transport.send(buffer, length)
 
     def receive(self, buffer):
+        """Receive the next frame that is not dropped; return its length, or -1."""
         length = self._transport.receive(buffer)
         while length >= 0 and self._draw() < self._threshold:
             self.dropped += 1
@@ -39,9 +42,11 @@ class Lossy:
         return length
 
     def counts(self):
+        """Return (name, number) pairs: those of the other transport, and the frames dropped."""
         return self._transport.counts() + (("lost", self.dropped),)
 
     def _draw(self):
+        """Return a number from 0 to 9999, of a linear congruential generator (Numerical Recipes, section 7.1: im 134456)."""
         self._random = (self._random * 8121 + 28411) % 134456
         return self._random * 100 // 1345
 
@@ -101,6 +106,7 @@ class Deaf(NoConsole):
         self._byte = bytearray(1)
 
     def poll(self):
+        """Forget a byte, if one waits."""
         if self._terminal.any():
             self._terminal.readinto(self._byte)
 
@@ -123,11 +129,12 @@ class Reporter:
             node.complete()
         now = signature(node)
         if self._shown != now:
-            self.report()
+            self.show()
             self._shown = now
         return self._terminal.is_over
 
-    def report(self):
+    def show(self):
+        """Print the report."""
         say(report(self._node, self._transport))
 
 
@@ -137,10 +144,11 @@ def run(node, transport, console, terminal, start_up_ms, rest):
     console = Deaf(node, terminal) if console is None else console
     reporter = Reporter(node, transport, terminal, start_up_ms)
     Loop(node, console, reporter.step, rest).run()
-    reporter.report()
+    reporter.show()
 
 
 def main(path="faction.json"):
+    """Run the board that a configuration describes. Ends the process with the exit code 1 if that is wrong."""
     rest = Rest()
     try:
         settings = load(path)

@@ -20,6 +20,8 @@ if _FOR_TYPE_CHECKERS:
     class Transport(Protocol):
         """What a node asks of a transport."""
 
-        def send(self, buffer: bytearray, length: int) -> object: ...
+        def send(self, buffer: bytearray, length: int) -> object:
+            """Send the first length bytes of buffer to all other nodes, without a long wait. Raises OSError."""
 
-        def receive(self, buffer: bytearray) -> int: ...
+        def receive(self, buffer: bytearray) -> int:
+            """Copy one waiting frame into buffer. Return its length, or -1 if no frame waits. Raises OSError."""

@@ -32,5 +32,5 @@ class CircuitPythonESPNow(Driver):
         return NOTHING if packet is None else copy(packet.msg, len(packet.msg), buffer)
 
     def close(self) -> None:
-        """Switch the radio off. Before that you cannot make a second transport."""
+        """Switch the radio off. Before that you cannot make a second transport. Allocates nothing itself."""
         self._radio.deinit()

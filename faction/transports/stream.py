@@ -10,16 +10,20 @@ if _FOR_TYPE_CHECKERS:
     class Stream(Protocol):
         """What a stream must have. any() or in_waiting, and flush(), are used if it has them."""
 
-        def write(self, buffer: memoryview) -> "int | None": ...
+        def write(self, buffer: memoryview) -> "int | None":
+            """Write what it takes of buffer at once. Return how many bytes that were; None: none."""
 
-        def readinto(self, buffer: bytearray) -> "int | None": ...
+        def readinto(self, buffer: bytearray) -> "int | None":
+            """Read what waits into buffer, up to its size. Return how many bytes that were; None: none."""
 
     class Reader(Protocol):
         """A stream with read in place of readinto. It allocates what it reads."""
 
-        def write(self, buffer: memoryview) -> "int | None": ...
+        def write(self, buffer: memoryview) -> "int | None":
+            """Write as a Stream does."""
 
-        def read(self, size: int) -> "bytes | None": ...
+        def read(self, size: int) -> "bytes | None":
+            """Return what waits, up to size bytes; None: nothing."""
 
 
 class ByteReader:

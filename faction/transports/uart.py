@@ -147,9 +147,9 @@ class Framer:
 class UART:
     """Makes a transport of any stream.
 
-    ``framer``    its Framer, which counts the frames that it dropped
+    ``framer``      its Framer, which counts the frames that it dropped
     ``max_length``  bytes of the longest frame
-    ``failures``  frames of which the stream took only a part
+    ``failures``    frames of which the stream took only a part
     """
 
     def __init__(

@@ -9,7 +9,7 @@ import sys
 
 from .ring import NOTHING, copy, counted
 
-const = int  # folded away on boards: see machine.py
+const = int  # folded away on boards: see ../machine.py
 _FOR_TYPE_CHECKERS = const(0)
 if _FOR_TYPE_CHECKERS:
     from collections.abc import Sequence
@@ -111,7 +111,7 @@ class UDP:
         return (("failures", self.failures),)
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the socket. Allocates what the socket does."""
         self._socket.close()
 
 

@@ -10,6 +10,7 @@ from needs import needs_micropython
 
 from faction_tools.dev import interpreters
 from faction_tools.fleet import build, roster
+from faction_tools.fleet.found import CONFIGURATION
 
 ROOT = Path(__file__).parents[2]
 BOARDS = ROOT / "boards"
@@ -67,4 +68,4 @@ def test_a_process_starts_as_the_readme_says():
 def test_a_board_gets_the_files_that_the_table_lists():
     text = (BOARDS / "README.md").read_text()
     listed = set(re.findall(r"`(\w+\.(?:py|json))`", text.split("On the board are then:")[1].split("##")[0]))
-    assert listed == {name for programs in build.PROGRAMS.values() for name in programs} | {build.CONFIGURATION}
+    assert listed == {name for programs in build.PROGRAMS.values() for name in programs} | {CONFIGURATION}

@@ -17,7 +17,7 @@ from faction import Config
 from faction.node import Node
 from faction.transports.loopback import Hub
 from faction_tools.dev import interpreters
-from faction_tools.fleet import build, roster
+from faction_tools.fleet import build, examples, roster
 
 ROOT = Path(__file__).parents[2]
 # In the head of a .mpy file: "M", version 6, then the architecture of native code in the upper six bits and the sub-version.
@@ -68,7 +68,7 @@ def test_a_board_gets_what_its_programs_import(kind, release):
 def test_a_board_between_two_airs_gets_the_modules_of_both(tmp_path):
     """The board "south" of the example is an ESP32 with ESP-NOW and a UART."""
     path = tmp_path / "faction.toml"
-    path.write_text(roster.EXAMPLE)
+    path.write_text(examples.EXAMPLE)
     checked = roster.load(path)
     south = checked.board("south")
     assert south.kind == "esp32" and [each.kind for each in checked.transports_of(south)] == ["espnow", "uart"]
@@ -151,7 +151,8 @@ def test_minified_sources_do_the_same(tmp_path):
 
 
 def test_package_json_lists_every_source():
-    assert (ROOT / "package.json").read_text() == build.source_package()
+    sources = [path.relative_to(ROOT).as_posix() for path in (ROOT / "faction").rglob("*.py")]
+    assert (ROOT / "package.json").read_text() == build.mip_package(sources)
     urls = json.loads((ROOT / "package.json").read_text())["urls"]
     assert all((ROOT / source).is_file() for _, source in urls)
 

@@ -9,7 +9,9 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -26,10 +28,18 @@ PORTABLE = Path(__file__).parents[1] / "portable"
 FUZZ_CONSOLE = PORTABLE / "console_fuzz.py"
 
 
+def run(interpreter, frames, seed):
+    """Run so many frames on one interpreter; return the counts of verdicts of each mode."""
+    with TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+        drawer = interpreter if interpreter.draws else next(fuzz.interpreters_with(folder))
+        todo = fuzz.pieces(frames, seed)
+        return fuzz.summed(todo, fuzz.Fuzzer(folder, pool, drawer).begin(interpreter, todo))
+
+
 def check(name, folder, frames, seed):
     """Fuzz on an interpreter. Whatever is found is an exception, and every verdict must occur."""
     (interpreter,) = [each for each in fuzz.interpreters_with(folder) if each.name == name]
-    counts = fuzz.fuzz(interpreter, frames, seed)
+    counts = run(interpreter, frames, seed)
     heard = {mode: sum(each.values()) for mode, each in counts.items()}
     assert heard[""] + heard["key"] == 0.8 * frames and heard["line"] > 0.1 * frames
     assert not fuzz.missing(counts)
@@ -66,18 +76,18 @@ def faulty(folder, name, file, good, bad):
 
 def test_what_a_run_finds_is_told(tmp_path):
     with pytest.raises(fuzz.Failed, match="AssertionError"):
-        fuzz.fuzz(faulty(tmp_path, fuzz.CPYTHON, "peers.py", "return _STRANGER", "index = 1"), 1000, 1)
+        run(faulty(tmp_path, fuzz.CPYTHON, "peers.py", "return _STRANGER", "index = 1"), 1000, 1)
 
 
 def test_what_a_run_finds_in_drawn_frames_is_told(tmp_path):
     with pytest.raises(fuzz.Failed, match="AssertionError: it changed"):
-        fuzz.fuzz(faulty(tmp_path, "another port", "peers.py", "return _STRANGER", "index = 1"), 1000, 1)
+        run(faulty(tmp_path, "another port", "peers.py", "return _STRANGER", "index = 1"), 1000, 1)
 
 
 def test_a_port_on_which_the_node_says_something_else_is_found(tmp_path):
     other = faulty(tmp_path, "another port", "node.py", "        return self._random % limit", "        return (self._random ^ 1) % limit")
     with pytest.raises(fuzz.Failed, match="(?s)another port: .*said or knew something else"):
-        fuzz.fuzz(other, 1000, 1)
+        run(other, 1000, 1)
 
 
 def test_fewer_frames_are_the_first_of_more():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import operator
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -14,7 +17,7 @@ from needs import needs_spin
 import faction
 from faction import machine, wire
 from faction_tools.dev.verify import promela
-from faction_tools.dev.verify.promela import QUICK, SAFETY, SILENCE, THOROUGH, WITNESS, Check, read, search, table_of, value_of
+from faction_tools.dev.verify.promela import QUICK, SAFETY, SILENCE, THOROUGH, WITNESS, Check, read, search
 
 MODEL = promela.MODEL.read_text()
 CODES = (
@@ -24,6 +27,75 @@ CODES = (
     "CONCLUDED_TIMED_OUT NOT_ADMISSIBLE CONCLUDED WITHDRAWAL_ACCEPTED"
 ).split()
 CELLS = [(state, column) for state in range(5) for column in range(6)]
+# What the expressions of the model have in common with Python.
+OPERATORS = {
+    ast.BitOr: operator.or_,
+    ast.LShift: operator.lshift,
+    ast.Add: operator.add,
+    ast.Mult: operator.mul,
+}
+
+
+def table_of(model: str) -> tuple[int, ...]:
+    """Return the transition table in the text of a model, as the numbers that its own names and macros make of it.
+
+    Raises ValueError for a text that has no such table, or not each cell of it once.
+    """
+    text = plain(model)
+    macros = macros_of(text)
+    columns = columns_of(text)
+    cells = {}
+    for state, arguments in re.findall(r"^ +ROW\((\w+), ([^;\n]+)\);?$", text, re.MULTILINE):
+        for column, argument in zip(columns, arguments.split(",")):
+            cells[value(f"{state} * COMMANDS + {column}", macros)] = value(argument, macros)
+    size = re.search(r"^hidden int table\[(\d+)\];$", text, re.MULTILINE)
+    if size is None or sorted(cells) != list(range(int(size[1]))):
+        raise ValueError(f"table: the cells {sorted(cells)} are not all that it has room for")
+    return tuple(cells[cell] for cell in sorted(cells))
+
+
+def value_of(name: str, model: str) -> int:
+    """Return the number that a name stands for in the text of a model."""
+    return value(name, macros_of(plain(model)))
+
+
+def plain(model: str) -> str:
+    """Return the text without comments and with each macro on one line."""
+    return re.sub(r"/\*.*?\*/", "", model, flags=re.DOTALL).replace("\\\n", " ")
+
+
+def macros_of(text: str) -> dict[str, tuple[str, str]]:
+    """Return the parameter, if any, and the expression of each macro that is a number or makes one of a number."""
+    found = re.findall(r"^#define (\w+)(?:\((\w+)\))? ([\w()|<+* ]+)$", text, re.MULTILINE)
+    return {name: (parameter, expression) for name, parameter, expression in found}
+
+
+def columns_of(text: str) -> list[int]:
+    """Return into which column the macro ROW writes each of its arguments."""
+    macro = re.search(r"^#define ROW\(state, ([^)]+)\) (.+)$", text, re.MULTILINE)
+    if macro is None:
+        raise ValueError("table: no macro ROW")
+    assignments = re.findall(r"table\[state \* COMMANDS(?: \+ (\d))?\] = (\w+)", macro[2])
+    columns = {parameter: int(column or 0) for column, parameter in assignments}
+    return [columns[parameter] for parameter in macro[1].split(", ")]
+
+
+def value(expression: str, macros: Mapping[str, tuple[str, str]]) -> int:
+    """Return the value of an expression of C as far as Python has the same: numbers, names, calls, |, <<, +, *."""
+    return evaluate(ast.parse(expression.strip(), mode="eval").body, macros)
+
+
+def evaluate(tree: ast.expr, macros: Mapping[str, tuple[str, str]]) -> int:
+    if isinstance(tree, ast.Constant) and isinstance(tree.value, int):
+        return tree.value
+    if isinstance(tree, ast.Name) and tree.id in macros:
+        return value(macros[tree.id][1], macros)
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+        parameter, expression = macros[tree.func.id]
+        return value(expression, {**macros, parameter: ("", str(evaluate(tree.args[0], macros)))})
+    if isinstance(tree, ast.BinOp) and type(tree.op) in OPERATORS:
+        return OPERATORS[type(tree.op)](evaluate(tree.left, macros), evaluate(tree.right, macros))
+    raise ValueError(f"table: {ast.unparse(tree)} is no number")
 
 
 def with_cell(state: int, column: int, cell: str) -> str:

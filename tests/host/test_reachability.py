@@ -11,7 +11,7 @@ import pytest
 from faction import Config
 from faction.node import Node
 from faction.transports.loopback import Hub
-from faction_tools.fleet import roster
+from faction_tools.fleet import examples, roster
 from faction_tools.shown.fleet import START_INTERVALS, advice
 
 
@@ -142,7 +142,7 @@ def check(path, width):
 
 
 def test_the_readme_shows_the_table_of_the_example(tmp_path):
-    (tmp_path / "faction.toml").write_text(roster.EXAMPLE)
+    (tmp_path / "faction.toml").write_text(examples.EXAMPLE)
     lines = check(tmp_path / "faction.toml", 120)
     assert "\n".join(lines[1:]) in (Path(__file__).parents[2] / "tools/README.md").read_text()
 

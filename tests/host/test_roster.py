@@ -11,14 +11,14 @@ import pytest
 from faction import Config
 from faction.node import SLOW, Node
 from faction.transports.loopback import Hub
-from faction_tools.fleet import roster
+from faction_tools.fleet import examples, roster
 
 
 def faults(tmp_path, old, new):
     """Return the lines about the example with one text replaced, without the name of the file."""
     path = tmp_path / "faction.toml"
-    assert old in roster.EXAMPLE
-    path.write_text(roster.EXAMPLE.replace(old, new, 1))
+    assert old in examples.EXAMPLE
+    path.write_text(examples.EXAMPLE.replace(old, new, 1))
     with pytest.raises(roster.RosterError) as caught:
         roster.load(path)
     lines = str(caught.value).splitlines()
@@ -93,15 +93,7 @@ ONCE = "has it, too; a board has it only once"
         ("# hardware_id = ", 'hardware_id = "E6" # ', ':40: boards[0].hardware_id: "E6": must be pairs of the digits 0 to 9 and a to f'),
         ("[transport]", "[transports]", ":16: transports: must be a list of tables; write [[transports]]"),
         ("interval_ms = 500", "interval_ms = = 500", ":5: column 15: invalid value; write a text in quotes"),
-    ],
-)
-def test_a_fault_is_named_with_line_field_value_and_what_to_do(tmp_path, old, new, said):
-    assert faults(tmp_path, old, new) == [said]
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
+        # Of the pace
         ("# start_after_ms = 2000", "start_after_ms = -1", ":8: start_after_ms: -1: must be 0 or more"),
         ("# start_after_ms = 2000", "start_after_ms = 134217729", ":8: start_after_ms: 134217729: must be 134217728 or less"),
         ("# start_after_ms = 2000", "start_after_ms = 0.5", ":8: start_after_ms: 0.5: must be a whole number"),
@@ -119,7 +111,7 @@ def test_a_fault_is_named_with_line_field_value_and_what_to_do(tmp_path, old, ne
         ('# pace = "slow"', 'peace = "slow"', ":11: peace: no such field; did you mean pace?"),
     ],
 )
-def test_a_fault_of_the_pace(tmp_path, old, new, said):
+def test_a_fault_is_named_with_line_field_value_and_what_to_do(tmp_path, old, new, said):
     assert faults(tmp_path, old, new) == [said]
 
 
@@ -193,12 +185,12 @@ def test_an_address_that_no_board_can_send_to(tmp_path, address):
 def test_all_faults_are_named_at_once_in_the_order_of_their_lines(tmp_path):
     path = tmp_path / "faction.toml"
     path.write_text(
-        roster.EXAMPLE.replace("id = 2", 'id = "a"').replace("interval_ms = 500", "interval_ms = 0").replace("quorum", "quorom")
+        examples.EXAMPLE.replace("id = 2", 'id = "a"').replace("interval_ms = 500", "interval_ms = 0").replace("quorum", "quorom")
     )
     with pytest.raises(roster.RosterError) as caught:
         roster.load(path)
     assert [line.split(": ")[0] for line in str(caught.value).splitlines()] == [f"{path}:{line}" for line in (4, 5, 49)]
-    path.write_text(roster.EXAMPLE.replace("id = 2", "id = 0").replace('"south"', '"north"').replace('"majority"', "9"))
+    path.write_text(examples.EXAMPLE.replace("id = 2", "id = 0").replace('"south"', '"north"').replace('"majority"', "9"))
     with pytest.raises(roster.RosterError) as caught:
         roster.load(path)
     assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == ["quorum", "boards[1].name", "boards[2].id"]
@@ -206,7 +198,7 @@ def test_all_faults_are_named_at_once_in_the_order_of_their_lines(tmp_path):
 
 def test_the_readme_shows_what_is_said(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = roster.EXAMPLE.replace("quorum =", "quorom =").replace("channel = 6", "channel = 15").replace('"rp2040"', '"rp240"')
+    text = examples.EXAMPLE.replace("quorum =", "quorom =").replace("channel = 6", "channel = 15").replace('"rp2040"', '"rp240"')
     Path("faction.toml").write_text(text)
     with pytest.raises(roster.RosterError) as caught:
         roster.load("faction.toml")
@@ -246,7 +238,7 @@ def test_what_json_allows_and_a_roster_does_not(tmp_path, text, said):
 
 def test_the_configuration_of_a_board(tmp_path):
     path = tmp_path / "faction.toml"
-    text = roster.EXAMPLE.replace('# hardware_id = "e6614103e7452b2f"', 'hardware_id = "e6614103e7452b2f"')
+    text = examples.EXAMPLE.replace('# hardware_id = "e6614103e7452b2f"', 'hardware_id = "e6614103e7452b2f"')
     path.write_text(text.replace("# key = ", "key = "))
     checked = roster.load(path)
     door = checked.configuration(checked.board("door"))
@@ -308,7 +300,7 @@ NODE = ("interval_ms", "frames_per_minute", "is_line_shared", "deadline_from_con
 )
 def test_the_pace_of_a_board_is_what_the_node_takes(tmp_path, fields, values):
     path = tmp_path / "faction.toml"
-    path.write_text(f"{fields}\n" + roster.EXAMPLE.replace("interval_ms = 500", ""))
+    path.write_text(f"{fields}\n" + examples.EXAMPLE.replace("interval_ms = 500", ""))
     checked = roster.load(path)
     configuration = checked.configuration(checked.board("north"))
     assert tuple(configuration[name] for name in NODE) == values

@@ -15,7 +15,8 @@ from faction import Config
 from faction.node import Node
 from faction.transports.loopback import Hub
 from faction_tools.dev import interpreters
-from faction_tools.fleet import roster
+from faction_tools.fleet import examples, roster
+from faction_tools.fleet.entries import BoardEntry, Uart, Udp
 from faction_tools.fleet.fields import KINDS
 from faction_tools.toml.strict import parse_toml
 
@@ -44,7 +45,7 @@ name = "thrëe"
 kind = "unix"
 transports = [{ kind = "udp", port = 47312, to = ["127.0.0.1:47310"] }, { kind = "udp", port = 47313, ssid = "x", country = "DE" }]
 """
-GOOD = [parse_toml(text) for text in (roster.EXAMPLE, *roster.EXAMPLES.values(), UNIX)]
+GOOD = [parse_toml(text) for text in (examples.EXAMPLE, *examples.EXAMPLES.values(), UNIX)]
 TABLES = st.sampled_from(
     [{"kind": "udp"}, {"kind": "espnow"}, {"kind": "uart", "tx": 4, "rx": 5}, {"kind": "udp", "ssid": "x", "password": "abcdefgh"}, {}]
 ).map(copy.deepcopy)  # a table that is in a roster may be changed there
@@ -65,9 +66,7 @@ WORDS = [
 TEXTS = st.one_of(st.sampled_from([*WORDS, "", "0", "GP4", "127.0.0.1:47310", "10.0.0.2/8", "DE"]), st.text(max_size=20))
 VALUES = st.one_of(NUMBERS, TEXTS, st.booleans(), st.none(), st.floats(), TABLES, st.lists(st.one_of(NUMBERS, TEXTS, TABLES), max_size=3))
 FIELDS = st.sampled_from(
-    sorted(
-        {*roster.Roster.model_fields, *roster.BoardEntry.model_fields, *roster.Udp.model_fields, *roster.Uart.model_fields, "channel", "x"}
-    )
+    sorted({*roster.Roster.model_fields, *BoardEntry.model_fields, *Udp.model_fields, *Uart.model_fields, "channel", "x"})
 )
 
 
@@ -176,12 +175,12 @@ def test_what_is_good_starts_on_micropython(tmp_path):
 def _can_be_opened_here(checked, board):
     """Tell whether this computer has the addresses that a process is bound to, and the networks of the groups that it joins."""
     for each in checked.transports_of(board):
-        is_own = not isinstance(each, roster.Udp) or each.bind in ("0.0.0.0", "127.0.0.1") and each.port > 1023
+        is_own = not isinstance(each, Udp) or each.bind in ("0.0.0.0", "127.0.0.1") and each.port > 1023
         if board.kind == "unix" and not (is_own and all(224 > int(to.split(".")[0]) for to in each.to)):
             return False
     return True
 
 
-@pytest.mark.parametrize("good", GOOD, ids=["example", *roster.EXAMPLES, "unix"])
+@pytest.mark.parametrize("good", GOOD, ids=["example", *examples.EXAMPLES, "unix"])
 def test_what_is_changed_is_good(good, tmp_path):
     assert check(tmp_path / "faction.json", good) is not None

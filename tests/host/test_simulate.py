@@ -20,7 +20,6 @@ from faction_tools.simulator.outcome import outcome
 from faction_tools.simulator.scenario import Scenario, ScenarioError
 from faction_tools.simulator.simulation import Simulation
 
-GREENHOUSE = "greenhouse"
 # Of the events of each scenario with seed 1.
 DIGESTS = {
     "brownout": "32bf8e708d85d2fe",
@@ -55,7 +54,7 @@ def test_one_seed_is_one_history():
 
 
 def test_a_history_is_the_same_in_another_process_and_with_another_hash_seed():
-    program = "import sys; sys.path.insert(0, %r); from test_simulate import *; print(told(Simulation(GREENHOUSE, 1, record=True).run()))"
+    program = "import sys; sys.path.insert(0, %r); from test_simulate import *; print(told(Simulation('greenhouse', 1, record=True).run()))"
     here = os.path.dirname(__file__)
     said = []
     for hash_seed in ("1", "2"):

@@ -106,7 +106,7 @@ def speak_at_once(topology, count, senders, **others):
     for i, sender in enumerate(senders):
         run.timeline.now = BEGIN + i * 5000
         air.transmit(air.radios[sender], bytes(30))
-    while run.timeline.step(BEGIN + 10**6):
+    while run.timeline.run(1, BEGIN + 10**6):
         pass
     return run
 
@@ -147,7 +147,7 @@ def test_a_wall_keeps_out_the_noise_too():
     assert air.hears(radios[0], radios[1]) and not air.hears(radios[0], radios[2])
     for radio in (radios[0], radios[2]):
         air.transmit(radio, bytes(30))
-    while run.timeline.step(10**6):
+    while run.timeline.run(1, 10**6):
         pass
     assert [radio.free_at for radio in radios] == [24_000, 0, 24_000, 0]
     assert not any(board.collided for board in run.boards)

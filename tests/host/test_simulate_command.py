@@ -15,7 +15,7 @@ import pyte
 import pytest
 from command import FACTION, faction, is_refused
 
-from faction_tools.fleet.roster import EXAMPLE
+from faction_tools.fleet.examples import EXAMPLE
 from faction_tools.shown import palette
 from faction_tools.shown.page import TEMPLATE, page
 from faction_tools.simulator import campaign

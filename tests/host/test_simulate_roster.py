@@ -5,7 +5,7 @@ import re
 import pytest
 
 from faction_tools import cli
-from faction_tools.fleet import roster
+from faction_tools.fleet import examples, roster
 from faction_tools.simulator import fleet, scenario
 
 
@@ -15,7 +15,7 @@ def load(folder, text, changes=()):
 
 
 def test_the_airs_of_the_example(tmp_path):
-    made = load(tmp_path, roster.EXAMPLE)
+    made = load(tmp_path, examples.EXAMPLE)
     radio, line = made.media()
     assert (radio.name, radio.nodes, radio.access, radio.loss) == ("ESP-NOW channel 6", [0, 1], "listen", 0.1)
     assert (line.name, line.nodes, line.access, line.loss) == ('UART "line" 115200 baud', [1, 2], "free", 0.0)
@@ -27,7 +27,7 @@ def test_the_airs_of_the_example(tmp_path):
 
 def test_what_a_roster_says_of_its_nodes_is_simulated(tmp_path):
     more = 'pace = "slow"\nkey = "at least sixteen characters"\nstart_after_ms = 7000\npresence_ms = 0\ndeadline_from_contact = true\n'
-    text = more + roster.EXAMPLES["rp2040"].replace("interval_ms = 500 ", "").replace('"majority"', '"everyone"')
+    text = more + examples.EXAMPLES["rp2040"].replace("interval_ms = 500 ", "").replace('"majority"', '"everyone"')
     cluster = load(tmp_path, text).cluster
     assert (cluster.interval_ms, cluster.frames_per_minute, cluster.is_line_shared) == (10000, 12, True)
     assert (cluster.key, cluster.start_after_ms, cluster.presence_ms, cluster.deadline_from_contact, cluster.quorum) == (
@@ -77,10 +77,10 @@ def test_one_board_needs_no_air(tmp_path):
 
 
 def test_a_change_of_the_scenario(tmp_path):
-    made = load(tmp_path, roster.EXAMPLE, ["medium.loss=0.3", "cluster.start_up_ms=4000"])
+    made = load(tmp_path, examples.EXAMPLE, ["medium.loss=0.3", "cluster.start_up_ms=4000"])
     assert [air.loss for air in made.media()] == [0.3, 0.0] and made.cluster.start_up_ms == 4000
     with pytest.raises(scenario.ScenarioError) as caught:
-        load(tmp_path, roster.EXAMPLE, ["medium.loss=3"])
+        load(tmp_path, examples.EXAMPLE, ["medium.loss=3"])
     assert str(caught.value) == "medium.loss=3: must be 1 or less"
 
 
@@ -88,7 +88,7 @@ def test_a_change_of_the_scenario(tmp_path):
 def desk(tmp_path, monkeypatch, capsys):
     """Work in a folder with the example, and return a function that runs the command: (exit code, output, errors)."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "faction.toml").write_text(roster.EXAMPLE)
+    (tmp_path / "faction.toml").write_text(examples.EXAMPLE)
 
     def run(*words):
         code = cli.main(["simulate", *words])
@@ -116,13 +116,13 @@ def test_the_deadline_for_a_fleet_goes_into_its_roster(desk, tmp_path):
 
 
 def test_a_deadline_that_is_too_short_is_said(desk, tmp_path):
-    (tmp_path / "faction.toml").write_text(roster.EXAMPLE.replace("deadline_ms = 60000", "deadline_ms = 600"))
+    (tmp_path / "faction.toml").write_text(examples.EXAMPLE.replace("deadline_ms = 60000", "deadline_ms = 600"))
     code, out, _ = desk("--roster", "faction.toml", "--runs", "300", "--confidence", "0.99", "--jobs", "1")
     assert "faction.toml has deadline_ms = 600: too short" in out
 
 
 def test_a_roster_alone_asks_for_its_deadline(desk, tmp_path):
-    (tmp_path / "faction.toml").write_text(roster.EXAMPLES["unix"])
+    (tmp_path / "faction.toml").write_text(examples.EXAMPLES["unix"])
     code, out, _ = desk("--roster", "faction.toml")
     assert code == 0 and "1,000 runs" in out and "for 99.00% of the starts" in out
 
@@ -150,4 +150,4 @@ def test_what_cannot_be_done_is_one_line(desk, tmp_path, words, said):
     before = sorted(tmp_path.iterdir())
     code, out, err = desk(*words)
     assert code == 2 and out == "" and err.startswith(said) and err.count("\n") == 1, err
-    assert sorted(tmp_path.iterdir()) == before and (tmp_path / "faction.toml").read_text() == roster.EXAMPLE
+    assert sorted(tmp_path.iterdir()) == before and (tmp_path / "faction.toml").read_text() == examples.EXAMPLE

@@ -12,6 +12,7 @@ from faction_tools.simulator import history, shared
 from faction_tools.simulator.outcome import outcome
 from faction_tools.simulator.scenario import Scenario, load, shipped
 from faction_tools.simulator.simulation import Simulation
+from faction_tools.simulator.timeline import NEVER
 
 CHANGES = (
     ("greenhouse", "medium.duplication=0.3", "medium.corruption=0.2"),
@@ -128,7 +129,7 @@ def test_a_poll_is_planned_once():
     data = load("greenhouse", ["cluster.nodes=6", "medium.loss=0.3"]).model_dump()
     run = Simulation(Scenario.model_validate(data), 5)
     steps = 0
-    while run.timeline.step():
+    while run.timeline.run(1, NEVER):
         steps += 1
         planned = [(when, board.index) for when, _, _, board in run.timeline._heap if board in run.boards]
         assert len(planned) == len(set(planned))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from faction_tools.fleet import roster
+from faction_tools.fleet import examples, roster
 from faction_tools.simulator import scenario
 from faction_tools.toml.places import lines_of
 from faction_tools.toml.strict import parse_toml
@@ -169,7 +169,7 @@ def test_a_file_that_is_no_json(tmp_path, text, said):
 
 
 def test_the_mark_at_the_begin_of_a_file_is_no_fault(tmp_path):
-    (tmp_path / "faction.toml").write_text(roster.EXAMPLE, encoding="utf-8-sig")
+    (tmp_path / "faction.toml").write_text(examples.EXAMPLE, encoding="utf-8-sig")
     assert roster.load(tmp_path / "faction.toml").cluster == "greenhouse"
 
 
@@ -188,7 +188,7 @@ def test_files_that_cannot_be_read(tmp_path):
     assert said(folder, scenario.load, scenario.ScenarioError) == f"{folder}: is a folder; name a file"
     assert said("orchard", scenario.load, scenario.ScenarioError) == f"orchard: no such scenario; give a .toml file, or one of {known}"
     secret = tmp_path / "mine.toml"
-    secret.write_text(roster.EXAMPLE)
+    secret.write_text(examples.EXAMPLE)
     secret.chmod(0)
     if not os.access(secret, os.R_OK):  # root may read everything
         assert said(secret) == f"{secret}: you may not read or write here; choose another place or change its permissions"
@@ -220,7 +220,7 @@ def test_a_secret_is_never_part_of_a_message(tmp_path, text):
 
 
 def test_a_secret_is_not_part_of_what_a_roster_looks_like(tmp_path):
-    text = roster.EXAMPLE.replace("# key = ", f'key = "{SECRET}" # ')
+    text = examples.EXAMPLE.replace("# key = ", f'key = "{SECRET}" # ')
     text = text.replace('kind = "espnow"', 'kind = "udp"').replace("channel = 6", f'password = "{SECRET}"')
     (tmp_path / "faction.toml").write_text(text)
     loaded = roster.load(tmp_path / "faction.toml")
@@ -228,16 +228,16 @@ def test_a_secret_is_not_part_of_what_a_roster_looks_like(tmp_path):
 
 
 def test_a_long_value_is_cut(tmp_path):
-    said = faults(tmp_path, roster.EXAMPLE.replace('"esp32"', f'"{"x" * 500}"', 1))
+    said = faults(tmp_path, examples.EXAMPLE.replace('"esp32"', f'"{"x" * 500}"', 1))
     assert said[0].startswith(':39: boards[0].kind: "xxx') and "xxx...: must be 'esp32', 'rp2040', 'circuitpython' or 'unix'" in said[0]
     assert len(said[0]) < 150
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.text(string.ascii_letters + string.digits + ' ="[]{},.\n#_', max_size=80), st.integers(0, len(roster.EXAMPLE)))
+@given(st.text(string.ascii_letters + string.digits + ' ="[]{},.\n#_', max_size=80), st.integers(0, len(examples.EXAMPLE)))
 def test_no_text_leads_to_anything_but_lines_about_it(tmp_path_factory, text, place):
     path = tmp_path_factory.getbasetemp() / "any.toml"
-    path.write_text(roster.EXAMPLE[:place] + text + roster.EXAMPLE[place:])
+    path.write_text(examples.EXAMPLE[:place] + text + examples.EXAMPLE[place:])
     try:
         roster.load(path)
     except roster.RosterError as error:

@@ -3,6 +3,7 @@
 from faction import BOOTSTRAPPED, Config
 from faction.clock import Clock
 from faction.node import SENT, Node
+from faction.observer import Observer
 from faction.transports.loopback import Hub
 from faction.wire import ASKING, READY, Checksum, Wire
 from frames import NO_AGE, START_ZERO, STATEMENTS, Speaker, decode
@@ -143,6 +144,15 @@ class Cluster:
         return [node.counters[SENT] for node in self.nodes]
 
 
+def until_concluded(nodes):
+    """Complete all nodes, and poll them until each has its verdict."""
+    for node in nodes:
+        node.complete()
+    while not all(node.machine.is_concluded for node in nodes):
+        for node in nodes:
+            node.poll()
+
+
 class Said:
     """What a frame says. ages: {peer id: (units, READY or not)}. start_ms: until the common start; None: it knows of none."""
 
@@ -199,20 +209,11 @@ class Lone:
         return self.run(1)
 
 
-class Watcher:
+class Watcher(Observer):
     """An observer that keeps the conflicts it is told of."""
 
     def __init__(self):
         self.conflicts = []
-
-    def observe(self, machine, command, peer_id, previous_state, result):
-        pass
-
-    def observe_query(self, machine):
-        pass
-
-    def observe_rejection(self, machine, command, peer_id, result):
-        pass
 
     def observe_conflict(self, node, conflict, peer_id):
         self.conflicts.append((conflict, peer_id))

@@ -1,5 +1,7 @@
 """What the tests of the machine share: its results, rosters, ids that nobody expects, chance, and snapshots."""
 
+import sys
+
 from faction import (
     ACCEPTED,
     BROADCAST_READY,
@@ -35,6 +37,15 @@ UNKNOWN = REJECTED | UNKNOWN_COMMAND
 NOTHING = REJECTED | NOTHING_OBSERVED
 
 MAX_ID = 0x3FFFFFFF  # the greatest legal id
+
+
+def of_boards(name):
+    """Return a module of boards/common; None where it is not. By hand it is found from the root of the checkout."""
+    sys.path.append("boards/common")
+    try:
+        return __import__(name)
+    except ImportError:
+        return None
 
 
 def contiguous(count, first=0):

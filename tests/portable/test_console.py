@@ -2,6 +2,7 @@
 
 import json
 
+import faction.console as module
 from airs import Cluster
 from console_fuzz import fuzz
 from faction import BOOTSTRAPPED, INITIAL, READY_OBSERVED, TIMED_OUT
@@ -593,10 +594,23 @@ def test_names_for_another_number_of_peers_are_refused():
     assert said == "1 names: must be one for each of 3 peers, or none"
 
 
+def printed(*arguments):
+    """Return what probe prints."""
+    said = []
+    module.print = lambda text, end: said.append(text + end)
+    try:
+        probe(*arguments)
+    finally:
+        del module.print
+    return "".join(said)
+
+
 def test_probe_at_the_repl_finds_the_node_of_the_console():
-    probe(booted().node)
-    probe(None, "journal json")
-    probe(line="nonsense")
+    desk = booted()
+    shown = desk.ask("probe")[0] + "\n"
+    assert printed() == shown == printed(desk.node).replace("0:", "0 (north):", 1)  # a node alone has no names
+    assert printed(None, "journal json").startswith('{"faction": "journal", "lines": [')
+    assert printed(None, "nonsense") == "nonsense: unknown command; help lists the commands\n"
 
 
 def test_an_idle_console_allocates_nothing():

@@ -3,6 +3,7 @@
 import sys
 
 import radio
+from airs import until_concluded
 from faction import Config
 from faction.clock import Clock
 from faction.node import RECEIVE_FAILED, SEND_FAILED, Node
@@ -233,10 +234,6 @@ def test_nodes_bootstrap_over_the_radios_of_both_firmwares():
     radios = each_firmware()
     nodes = [Node(Config(i, range(5), 5), radios[i], "x", 5000, 20, seed=i + 1) for i in range(5)]
     radios[0].send(bytearray(b"noise"), 5)
-    for node in nodes:
-        node.complete()
-    while not all(node.machine.is_concluded for node in nodes):
-        for node in nodes:
-            node.poll()
+    until_concluded(nodes)
     assert [node.machine.state for node in nodes] == [3] * 5
     assert nodes[1].counters[MALFORMED] == 1 and nodes[1].counters[BEACON] >= 4

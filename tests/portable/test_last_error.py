@@ -3,16 +3,10 @@
 import os
 import sys
 
+from helpers import of_boards
 from run import Skip
 
-try:
-    import last_error
-except ImportError:
-    sys.path.append("boards/common")
-    try:
-        import last_error
-    except ImportError:
-        last_error = None
+last_error = of_boards("last_error")
 IS_MICROPYTHON = sys.implementation.name == "micropython"
 sys.path.append("boards/micropython" if IS_MICROPYTHON else "boards/circuitpython")
 

@@ -21,6 +21,7 @@ from faction import (
     Faction,
 )
 from faction.machine import TABLE
+from faction.observer import Observer
 from helpers import (
     AGAIN,
     CLOSED,
@@ -323,19 +324,6 @@ def test_reset_is_a_new_machine():
             assert snapshot(machine) == fresh
 
 
-class Watcher:
-    """An observer that does nothing. Its presence sends every command the general way."""
-
-    def observe(self, machine, command, peer_id, previous_state, result):
-        pass
-
-    def observe_query(self, machine):
-        pass
-
-    def observe_rejection(self, machine, command, peer_id, result):
-        pass
-
-
 def test_the_express_lane_answers_as_the_general_way_does():
     for count, runs, length in ((5, 40, 30), (64, 6, 300), (200, 3, 900)):
         for peers in (rosters(count)[1], rosters(count)[4]):
@@ -346,7 +334,7 @@ def test_the_express_lane_answers_as_the_general_way_does():
 
 def _compare_ways(peers, chance, length):
     config = Config(chance.one_of(peers), peers, chance.one_of((1, 2, len(peers) // 2 + 1, len(peers))))
-    express, general = Faction(config), Faction(config, Watcher())
+    express, general = Faction(config), Faction(config, Observer())  # an observer sends every command the general way
     outsiders = strangers(peers)
     for number in range(length):
         command = chance.one_of((0, 0, 1, 1, 5)) if chance.below(len(peers)) else chance.one_of((2, 2, 3, 4, 6, -1))

@@ -6,17 +6,11 @@ from faction import BOOTSTRAPPED, INITIAL, TIMED_OUT, Config
 from faction.console import Console
 from faction.node import Node
 from faction.transports.loopback import Hub
-from helpers import message_of
+from helpers import message_of, of_boards
 from run import Skip
+from witness import LOCKED_HEAP, need_lock
 
-try:
-    import member
-except ImportError:
-    sys.path.append("boards/common")
-    try:
-        import member
-    except ImportError:
-        member = None
+member = of_boards("member")
 
 
 def need_member():
@@ -525,10 +519,7 @@ def test_a_pause_that_is_no_number_is_none():
 
 def test_a_turn_allocates_nothing():
     need_member()
-    try:
-        from micropython import heap_lock, heap_unlock
-    except ImportError:
-        raise Skip("this runtime has no micropython.heap_lock") from None
+    need_lock()
     sys.path.append("boards/micropython")
     try:
         from rest import Rest
@@ -547,12 +538,9 @@ def test_a_turn_allocates_nothing():
     turn = member_loop._turn
     for _ in range(5):
         turn()
-    heap_lock()
-    try:
+    with LOCKED_HEAP:
         for _ in range(5):
             turn()
-    finally:
-        heap_unlock()
 
 
 # Ctrl-C, and a line that nobody reads

@@ -1,26 +1,14 @@
 """When to try again: boards/common/retry.py; and what a network does that comes and goes: boards/common/uplink.py."""
 
-import sys
-
 from faction.clock import Clock
+from helpers import of_boards
 from run import Skip
 
-try:
-    import member
-    import retry
-    import uplink
-except ImportError:
-    sys.path.append("boards/common")
-    try:
-        import member
-        import retry
-        import uplink
-    except ImportError:
-        retry = None
+member, retry, uplink = (of_boards(name) for name in ("member", "retry", "uplink"))
 
 
 def need():
-    if retry is None:
+    if uplink is None:
         raise Skip("boards/common is not on this port")
 
 

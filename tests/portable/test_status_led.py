@@ -1,21 +1,14 @@
 """The status LED: boards/common/status_led.py."""
 
-import sys
-
 from faction import BOOTSTRAPPED, COLLECTING, INITIAL, TIMED_OUT, Config
 from faction.clock import Clock
 from faction.node import Node
 from faction.transports.loopback import Hub
+from helpers import of_boards
 from run import Skip
+from witness import LOCKED_HEAP, need_lock
 
-try:
-    import status_led
-except ImportError:
-    sys.path.append("boards/common")
-    try:
-        import status_led
-    except ImportError:
-        status_led = None
+status_led = of_boards("status_led")
 
 
 class Board:
@@ -95,16 +88,10 @@ def test_fast_when_timed_out():
 
 
 def test_it_allocates_nothing():
+    need_lock()
     board = Board()
     board.run(3000, True)
-    try:
-        from micropython import heap_lock, heap_unlock
-    except ImportError:
-        raise Skip("this runtime has no micropython.heap_lock") from None
     step = board.led.step
-    heap_lock()
-    try:
+    with LOCKED_HEAP:
         for _ in range(10):
             step()
-    finally:
-        heap_unlock()

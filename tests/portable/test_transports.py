@@ -2,6 +2,7 @@
 
 import sys
 
+from airs import until_concluded
 from faction import TIMED_OUT, Config
 from faction.clock import Clock
 from faction.node import RECEIVE_FAILED, SEND_FAILED, SENT, Node
@@ -280,11 +281,7 @@ def test_nodes_bootstrap_over_udp():
     need_sockets()
     transports = sockets(3, FIRST_PORT + 30)
     nodes = [Node(Config(i, range(3), 3), transports[i], "x", 5000, 20, seed=i + 1) for i in range(3)]
-    for node in nodes:
-        node.complete()
-    while not all(node.machine.is_concluded for node in nodes):
-        for node in nodes:
-            node.poll()
+    until_concluded(nodes)
     for each in transports:
         each.close()
     assert [node.machine.state for node in nodes] == [3, 3, 3]

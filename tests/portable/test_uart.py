@@ -2,7 +2,7 @@
 
 import time
 
-from airs import Chance
+from airs import Chance, until_concluded
 from faction import Config
 from faction.node import Node
 from faction.transports.ring import NOTHING
@@ -446,11 +446,7 @@ def test_nodes_bootstrap_over_a_noisy_line():
     first.write = lambda data: noisy(first, data)
     second.write = lambda data: noisy(second, data)
     nodes = [Node(Config(i, (0, 1), 2), UART((first, second)[i]), "x", 5000, 10, seed=i + 1) for i in range(2)]
-    for node in nodes:
-        node.complete()
-    while not all(node.machine.is_concluded for node in nodes):
-        for node in nodes:
-            node.poll()
+    until_concluded(nodes)
     assert [node.machine.state for node in nodes] == [3, 3]
 
 

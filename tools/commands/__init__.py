@@ -7,3 +7,4 @@ A module imports what takes long to start inside its functions, so that --help s
 """
 
 ROSTER = "faction.toml"  # where no roster is named
+FAILED, NO_ANSWER, INTERRUPTED = 2, 3, 130  # exit codes: see the help of the command

@@ -10,14 +10,12 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from . import ROSTER
+from . import NO_ANSWER, ROSTER
 from .probe import NO_PORT
 
 if TYPE_CHECKING:
     from ..fleet.plugged import Plugged
     from ..fleet.roster import Roster
-
-NO_ANSWER = 3  # exit code, as that of faction probe
 
 WHAT_IT_DOES = """\
 A board whose program answers at its console goes on, undisturbed. The program of any other board is interrupted for some

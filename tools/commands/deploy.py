@@ -10,15 +10,14 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from ..errors import CommandError
+from ..fleet.words import WAIT_S
 from . import ROSTER
 
 if TYPE_CHECKING:
     from ..fleet.deploy import Order, Outcome
+    from ..fleet.entries import BoardEntry
     from ..fleet.plan import Plan
-    from ..fleet.roster import BoardEntry
     from ..shown.progress import Bar
-
-WAIT_SECONDS = 15
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +31,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--slice", choices=SLICES, default="full", help="how much of the package (default: full)")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
     parser.add_argument("--replace", action="store_true", help="go on if the board was another one of the roster, or of another cluster")
-    parser.add_argument("--wait", metavar="SECONDS", help=f"how long to wait for the board's first words (default: {WAIT_SECONDS})")
+    parser.add_argument("--wait", metavar="SECONDS", help=f"how long to wait for the board's first words (default: {WAIT_S:g})")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -61,7 +60,7 @@ def _run_all(options: argparse.Namespace) -> int:
         words = " ".join(filter(None, [options.port, options.board]))
         raise CommandError(f"deploy {words} --all: --all finds out which board is where; leave out --all, or write --all {options.port}")
     _refuse_wait(options)
-    return run_all(options, WAIT_SECONDS if options.wait is None else _number(options.wait))
+    return run_all(options, WAIT_S if options.wait is None else _number(options.wait))
 
 
 def _work(order: Order, shown: _Shown) -> Outcome:
@@ -136,7 +135,7 @@ class _Shown:
 def _seconds(options: argparse.Namespace, board: BoardEntry) -> float:
     """Return how long to wait for the first words. Raises CommandError if --wait is wrong, or nothing will be waited for."""
     if options.wait is None:
-        return WAIT_SECONDS
+        return WAIT_S
     _refuse_wait(options)
     if board.kind == "circuitpython":
         raise CommandError(f"--wait {options.wait}: nobody waits for {board.name}: it restarts by itself; leave out --wait")
@@ -164,12 +163,10 @@ def _number(text: str) -> float:
 
 def _tell(order: Order, outcome: Outcome) -> None:
     """Print what was done."""
-    from ..shown.deployed import how_it_starts, summary
+    from ..shown.deployed import told
 
-    name, made = order.board.name, outcome.plan
+    print(told(order, outcome))
     if order.is_dry:
-        print(summary(name, "would copy", made))
+        made = outcome.plan
         renamed = [f"  ~ {path} -> {new}" for path, new in made.kept.items()]
         print("\n".join(["  + " + path for path in made.copied] + renamed + ["  - " + path for path in made.removed]))
-        return
-    print(f"{name}: {outcome.greeting or how_it_starts(order)}")

@@ -10,17 +10,18 @@ from threading import Event, Lock
 from typing import TYPE_CHECKING, TextIO
 
 from ..errors import CommandError
+from . import FAILED
 from .probe import NO_PORT
 
 if TYPE_CHECKING:
-    from ..fleet.deploy import Order, Outcome
+    from ..fleet.deploy import Order
+    from ..fleet.entries import BoardEntry
     from ..fleet.matching import Ask, Matching
     from ..fleet.plan import Plan
     from ..fleet.plugged import Plugged
-    from ..fleet.roster import BoardEntry, Roster
+    from ..fleet.roster import Roster
     from ..shown.progress import Row
 
-FAILED = 2  # exit code: something could not be done
 MOST = 16  # boards that are deployed at the same time: on one USB bus more of them are not faster
 
 
@@ -117,6 +118,7 @@ class _Fleet:
 
     def _one(self, order: Order, make_row: Callable[[str], Row]) -> None:
         from ..fleet.deploy import Stopped, deploy
+        from ..shown.deployed import told
 
         if self._stop.is_set():
             return
@@ -132,7 +134,7 @@ class _Fleet:
             self._say(f"{name}: stopped by ctrl-C; it runs its old program again", sys.stderr)
         else:
             self.done.add(order.board.id)
-            self._say(_told(order, outcome))
+            self._say(told(order, outcome))
         finally:
             row.remove()
 
@@ -174,11 +176,3 @@ class _Shown:
         from ..shown.deployed import summary
 
         self._say(summary(self._name, "copied", made))
-
-
-def _told(order: Order, outcome: Outcome) -> str:
-    from ..shown.deployed import how_it_starts, summary
-
-    if order.is_dry:
-        return summary(order.board.name, "would copy", outcome.plan)
-    return f"{order.board.name}: {outcome.greeting or how_it_starts(order)}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CommandError, named
+from . import NO_ANSWER
 
 if TYPE_CHECKING:
     from ..serial.report import Report
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     ports = options.port or line.found()
     if not ports:
         print(NO_PORT, file=sys.stderr)
-        return survey.NO_ANSWER
+        return NO_ANSWER
     file = _reserve(options.journal) if options.journal else None
     try:
         with survey.Watch(ports, timeout) as watch:

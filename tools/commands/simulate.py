@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CommandError, named
+from . import INTERRUPTED
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from ..simulator.scenario import Scenario
     from ..simulator.simulation import Simulation
 
-INTERRUPTED = 130  # the exit code
 ROSTER_SHARE = 0.99  # of --roster alone: the starts that the deadline is for
 RUNS = 1000  # of --confidence alone; more if the share needs more
 MOST_RUNS = 100_000  # that nobody has asked for
@@ -403,10 +403,10 @@ def _sweep(options: argparse.Namespace) -> int:
 
 def _variants(options: argparse.Namespace) -> tuple[str, list[Any], list[Scenario]]:
     """Return the field of --sweep, its values, and the scenario with each: all of them are checked before any runs."""
-    from ..simulator import scenario
+    from ..toml.strict import value_of
 
     name, _, texts = options.sweep.partition("=")
-    values = [scenario.value_of(text) for text in texts.split(",") if text]
+    values = [value_of(text) for text in texts.split(",") if text]
     if not values:
         raise CommandError(f"--sweep {options.sweep}: no values; write it as medium.loss=0,0.1,0.2")
     return name, values, [_load(options, [*options.set, f"{name}={value}"]) for value in values]

@@ -203,6 +203,7 @@ def on_micropython(source: str | Path, rounds: int, tries: int) -> list[Figure]:
 
 
 def main() -> int:
+    """Measure, and return 1 if a budget is broken."""
     parser = figures.parser(__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds, and no simulations: to see that it works, not to measure")
     options = parser.parse_args()

@@ -57,10 +57,12 @@ class BoardProcess:
 
     @property
     def is_concluded(self) -> bool:
+        """Tell whether it has said that it has a verdict."""
         return self.state in (BOOTSTRAPPED, TIMED_OUT)
 
     @property
     def missing(self) -> list[int]:
+        """Return the ids of those that it does not count as ready."""
         return sorted(self.unheard + self.unready)
 
     def take(self, seconds: float, report: dict[str, Any]) -> None:

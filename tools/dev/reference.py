@@ -191,6 +191,7 @@ def _wrapped(paragraph: str, indent: str, following: str | None = None) -> str:
 
 
 def main() -> int:
+    """Write the reference behind what people have written; return 0."""
     path = PACKAGE / "README.md"
     head = path.read_text(encoding="utf-8").partition(BEGIN)[0]
     path.write_text(f"{head}{BEGIN}\n{text()}", encoding="utf-8")

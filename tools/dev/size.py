@@ -48,6 +48,7 @@ def heap(folder: Path) -> list[Figure]:
 
 
 def main() -> int:
+    """Measure, and return 1 if a budget is broken."""
     options = figures.parser(__doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = code(compile_package(options.source or PACKAGE, folder))

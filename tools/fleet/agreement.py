@@ -12,16 +12,16 @@ from typing import NamedTuple
 from ..toml.faults import Fault, as_written
 from ..toml.places import Steps
 from .entries import AnyTransport, BoardEntry, Connected, Equipped, EspNow, Uart, Udp
+from .found import APPLICATION
 from .networks import Socket, wrong_networks
 from .pins import number_of, used, wrong_led, wrong_uart
 from .reachability import Fleet
 
-APPLICATION = "application.py"  # the user's program on a board
 # The longest wait of the watchdog, in whole seconds: MicroPython's documentation of machine.WDT says 8388 ms.
 RP2040_WATCHDOG_S = 8
 # What each kind of board has no hardware or no program for.
 _LACKS = {"rp2040": {"espnow": "ESP-NOW"}, "unix": {"espnow": "ESP-NOW"}}
-_TWO = 2  # boards whose UARTs can be connected directly
+DIRECT_ENDS = 2  # boards whose UARTs can be connected directly
 
 
 class Common(NamedTuple):
@@ -234,14 +234,14 @@ def _of_buses(roster: Common) -> Iterator[Fault]:
     """Iterate what the boards on one line must agree on: the baud rate; on a line of more than two, a transceiver that turns."""
     for bus, ends in _lines(roster).items():
         first = ends[0][2].baudrate
-        is_shared = len({number for number, _, _ in ends}) > _TWO and not list(_twice(bus, ends))
+        is_shared = len({number for number, _, _ in ends}) > DIRECT_ENDS and not list(_twice(bus, ends))
         for _, steps, each in ends:
             if each.baudrate != first:
                 text = f'{roster.boards[ends[0][0]].name} has {first} on the line "{bus}"; write the same, or another bus'
                 yield Fault((*steps, "baudrate"), text, str(each.baudrate))
             if is_shared and each.direction is None:
                 remedy = 'give the pin of its RS-485 transceiver, or "auto" if that turns by itself'
-                yield Fault((*steps, "direction"), f'missing on the line "{bus}", which has more than {_TWO} boards; {remedy}')
+                yield Fault((*steps, "direction"), f'missing on the line "{bus}", which has more than {DIRECT_ENDS} boards; {remedy}')
 
 
 def _twice(bus: str, ends: Sequence[tuple[int, Steps, Uart]]) -> Iterator[Fault]:

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from ..errors import CommandError, explain
 from .build import PROGRAMS
-from .found import CONFIGURATION, NEW, OWN, is_inside, shown
+from .found import APPLICATION, BOOT, CONFIGURATION, HIDES, NEW, OWN, is_inside, shown
 
-NAME = "application.py"
 # Names that a board has for itself, whatever kind it is, in lower case: a drive knows no case.
-_TAKEN = ({name for programs in PROGRAMS.values() for name in programs} | {CONFIGURATION, "boot_out.txt", "code.txt"}) - {NAME}
+_TAKEN = ({name for programs in PROGRAMS.values() for name in programs} | {CONFIGURATION, BOOT, "code.txt"}) - {APPLICATION}
 
 
 def files(path: Path, ours: dict[str, bytes]) -> dict[str, bytes]:
@@ -22,12 +21,12 @@ def files(path: Path, ours: dict[str, bytes]) -> dict[str, bytes]:
     """
     try:
         if not path.is_dir():
-            return {NAME: _program(path)}
-        found = {name: (_program if name == NAME else _read)(path / name) for name in sorted(_names(path))}
+            return {APPLICATION: _program(path)}
+        found = {name: (_program if name == APPLICATION else _read)(path / name) for name in sorted(_names(path))}
     except OSError as error:
         raise CommandError(explain(error)) from error
-    if NAME not in found:
-        raise CommandError(f"{path}: has no {NAME}, which the board starts; put one into this folder, or name another in the roster")
+    if APPLICATION not in found:
+        raise CommandError(f"{path}: has no {APPLICATION}, which the board starts; put one into this folder, or name another in the roster")
     alike: dict[str, str] = {}
     for name in found:
         _refuse(path / name, name, {other.lower() for other in ours})
@@ -82,5 +81,5 @@ def _refuse(path: Path, name: str, ours: set[str]) -> None:
     low = name.lower()
     if low in _TAKEN | ours or low.startswith(OWN + "/") or low == OWN or low.endswith(NEW):
         raise CommandError(f"{path}: faction has a file of this name on the board; give yours another name")
-    if low.startswith(NAME.removesuffix(".py") + "/"):
-        raise CommandError(f"{path}: a folder of this name would hide {NAME} on the board; give it another name")
+    if low.startswith(HIDES + "/"):
+        raise CommandError(f"{path}: a folder of this name would hide {APPLICATION} on the board; give it another name")

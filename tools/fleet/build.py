@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 from faction import __version__
 
 from .compile import BOARDS, PACKAGE, compile_package
-from .found import CONFIGURATION as CONFIGURATION
 from .output import filled
 
 # How much of the package: the names of its modules.
@@ -134,11 +133,6 @@ def mip_package(names: list[str]) -> str:
     """Return a package.json for mip. It installs these files of the package, which are beside it."""
     urls = [[name, name] for name in sorted(names)]
     return json.dumps({"urls": urls, "deps": [], "version": __version__}, indent=1) + "\n"
-
-
-def source_package() -> str:
-    """Return the package.json of the repository. It installs the sources."""
-    return mip_package([path.relative_to(PACKAGE.parent).as_posix() for path in PACKAGE.rglob("*.py")])
 
 
 def release(folder: Path, advance: Callable[[int], object] = lambda count: None) -> list[Path]:

@@ -17,33 +17,41 @@ from typing import Protocol
 from ..serial.repl import Stopped
 from . import application, build, identity
 from .drive import Drive
-from .found import CONFIGURATION, NEW, DeployError, Found, digest
+from .entries import BoardEntry
+from .found import APPLICATION, CONFIGURATION, NEW, DeployError, Found, digest
 from .plan import Plan, asked, make
-from .roster import BoardEntry, Roster
+from .roster import Roster
 from .serial_board import SerialBoard
+from .words import WAIT_S
 
-__all__ = ["DeployError", "Order", "Outcome", "Progress", "Stopped", "Target", "deploy"]
+__all__ = ["Order", "Outcome", "Progress", "Stopped", "Target", "deploy"]
 
-WAIT_S = 15.0  # how long a board may take to greet
 _BUILDING = Lock()
 
 
 class Target(Protocol):
     """Where files go. Each method raises CommandError, with one line, and Stopped."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of the place. What was interrupted there runs again. Nothing is raised."""
 
-    def identify(self) -> Found: ...
+    def identify(self) -> Found:
+        """Return which board it is."""
 
-    def look(self, found: Found, paths: list[str]) -> None: ...
+    def look(self, found: Found, paths: list[str]) -> None:
+        """Put into found which files are there. paths: those whose checksums are wanted."""
 
-    def write(self, path: str, content: bytes) -> None: ...
+    def write(self, path: str, content: bytes) -> None:
+        """Write a file."""
 
-    def swap(self, made: Plan) -> None: ...
+    def swap(self, made: Plan) -> None:
+        """Put all new files in their places."""
 
-    def discard(self, paths: list[str]) -> None: ...
+    def discard(self, paths: list[str]) -> None:
+        """Remove new files that do not take their places. Nothing is raised."""
 
-    def start(self, seconds: float) -> str: ...
+    def start(self, seconds: float) -> str:
+        """Start the program. Return its first words, for which it has so many seconds; empty: nobody waits for them."""
 
 
 class Progress(Protocol):
@@ -127,7 +135,7 @@ def _files(order: Order, progress: Progress) -> tuple[dict[str, bytes], list[str
     path = order.roster.application_of(board)
     if path is None:
         return files, None
-    if application.NAME not in files:
+    if APPLICATION not in files:
         progress.note(f"{path.name} stays here: {_without_application(order)}")
         return files, None
     return _with_application(files, path)
@@ -141,7 +149,7 @@ def _without_application(order: Order) -> str:
 
 def _with_application(files: dict[str, bytes], path: Path) -> tuple[dict[str, bytes], list[str]]:
     """Put the user's files in the place of the example. Raises CommandError."""
-    del files[application.NAME]
+    del files[APPLICATION]
     own = application.files(path, files)
     return {**files, **own}, list(own)
 

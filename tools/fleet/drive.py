@@ -9,10 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import named
-from .found import CONFIGURATION, NEW, OWN, WRITTEN, DeployError, Found, digest
+from .found import BOOT, CONFIGURATION, NEW, OWN, WRITTEN, DeployError, Found, digest
 from .plan import Plan
 
-BOOT = "boot_out.txt"  # CircuitPython writes it at every start: what the board is
 _SKIPPED = {".Trashes", ".fseventsd", ".metadata_never_index", "System Volume Information"}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from .drive import BOOT
+from .found import BOOT
 
 _MOUNTS = Path("/proc/self/mounts")  # of Linux
 _VOLUMES = Path("/Volumes")  # of macOS

@@ -52,6 +52,8 @@ class Udp(Strict):
 
 
 class EspNow(Strict):
+    """``channel``: of the radio; boards on one channel hear each other."""
+
     kind: Literal["espnow"]
     channel: int = Field(6, ge=1, le=14)
 
@@ -92,6 +94,7 @@ class Connected(Strict):
 
     @property
     def listed(self) -> list[AnyTransport]:
+        """The transports, in their order."""
         return self.transports or ([] if self.transport is None else [self.transport])
 
     def place(self, i: int) -> Steps:

@@ -35,7 +35,7 @@ _NO_KINDS = {
 
 
 def _quorum(value: Any) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool) or isinstance(value, str) and value in RULES:
+    if _is_number(value) or isinstance(value, str) and value in RULES:
         return value
     raise ValueError("must be a whole number, 'majority', 'byzantine' or 'everyone'")
 

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .found import CONFIGURATION, OWN, DeployError, Found, shown
-from .roster import BoardEntry, Roster
+from .entries import BoardEntry
+from .found import BOOT, CONFIGURATION, OWN, DeployError, Found, shown
+from .roster import Roster
 
 # sys.platform of each kind of board.
 _PLATFORMS = {"esp32": ("esp32",), "rp2040": ("rp2",), "circuitpython": ("circuitpython",), "unix": ("linux", "darwin", "win32", "folder")}
-_BOOT = "boot_out.txt"
 
 
 def check_place(port: str, board: BoardEntry) -> None:
@@ -21,8 +21,8 @@ def check_place(port: str, board: BoardEntry) -> None:
         raise DeployError(f"{port}: is no folder, and {board.name} runs CircuitPython; name the folder of its drive, CIRCUITPY")
     if board.kind in ("esp32", "rp2040") and folder.is_dir():
         raise DeployError(f"{port}: is a folder, and {board.name} runs MicroPython; name its serial port")
-    if board.kind == "circuitpython" and not (folder / _BOOT).is_file():
-        raise DeployError(f"{port}: has no {_BOOT}, so it is not the drive of a CircuitPython board; name the folder CIRCUITPY")
+    if board.kind == "circuitpython" and not (folder / BOOT).is_file():
+        raise DeployError(f"{port}: has no {BOOT}, so it is not the drive of a CircuitPython board; name the folder CIRCUITPY")
     if board.kind == "unix" and not folder.exists() and not re.match(r"/dev/|COM\d", port):
         raise DeployError(f"{port}: no such folder, and no port; make the folder in which {board.name} is to run, or name a serial port")
     if board.kind == "unix" and folder.is_dir():

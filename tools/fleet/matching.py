@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..serial.report import printable
+from .entries import BoardEntry
 from .plugged import Plugged
-from .roster import BoardEntry, Roster
+from .roster import Roster
 
 # Asks a person for the place of a board, among those that are free; None: it gets none.
 Ask = Callable[[Plugged, Sequence[BoardEntry]], "BoardEntry | None"]

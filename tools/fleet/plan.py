@@ -11,12 +11,11 @@ from pathlib import PurePosixPath
 from .build import PROGRAMS
 from .compile import BOARDS
 from .earlier import EARLIER
-from .found import CONFIGURATION, NEW, OWN, WRITTEN, DeployError, Found, digest
+from .found import APPLICATION, CONFIGURATION, HIDES, NEW, OWN, WRITTEN, DeployError, Found, digest
 
-APPLICATION = "application"
 SHORT = 16  # hexadecimal digits of a SHA-256 that are enough to know a file of ours again
 # Without a roster that names an application, these are what a deployment may remove if an earlier one wrote it.
-_PROGRAMS = {name for programs in PROGRAMS.values() for name in programs} - {f"{APPLICATION}.py"}
+_PROGRAMS = {name for programs in PROGRAMS.values() for name in programs} - {APPLICATION}
 
 
 @dataclass
@@ -56,7 +55,7 @@ def _known() -> frozenset[str]:
 
 def asked(files: Iterable[str], found: Found) -> list[str]:
     """Return the paths whose contents a plan for these files has to know."""
-    paths = {*files, *found.named, *_PROGRAMS, f"{APPLICATION}.py", WRITTEN}
+    paths = {*files, *found.named, *_PROGRAMS, APPLICATION, WRITTEN}
     return sorted(paths | {path + NEW for path in paths})
 
 
@@ -89,12 +88,11 @@ def make(where: str, files: dict[str, bytes], found: Found, application: Iterabl
 
 def _spare_application(wanted: dict[str, bytes], found: Found, made: Plan) -> None:
     """Take the example out of what is wanted, if the board has an application already."""
-    name = f"{APPLICATION}.py"
-    there = [path for path in (name, f"{APPLICATION}.mpy") if path in found.files]
-    if APPLICATION in found.folders:
-        there.append(APPLICATION + "/")
-    if name in wanted and there and found.files.get(name, "")[:SHORT] not in _known():
-        del wanted[name]
+    there = [path for path in (APPLICATION, f"{HIDES}.mpy") if path in found.files]
+    if HIDES in found.folders:
+        there.append(HIDES + "/")
+    if APPLICATION in wanted and there and found.files.get(APPLICATION, "")[:SHORT] not in _known():
+        del wanted[APPLICATION]
         made.notes.append(f"{there[0]} is not the example, and stays; the field application of the roster brings a program of yours")
 
 
@@ -111,9 +109,9 @@ def _refuse_folders(where: str, wanted: dict[str, bytes], found: Found) -> None:
 
 def _refuse_hiding(where: str, wanted: dict[str, bytes], made: Plan, found: Found) -> None:
     """Refuse to copy an application that a folder of the same name would hide."""
-    inside = [path for path in found.files if path.startswith(APPLICATION + "/")]
-    if f"{APPLICATION}.py" in wanted and APPLICATION in found.folders and (not inside or set(inside) - set(made.removed)):
-        raise DeployError(f"{where}: {APPLICATION}/: hides {APPLICATION}.py; rename or delete this folder, and run this again")
+    inside = [path for path in found.files if path.startswith(HIDES + "/")]
+    if APPLICATION in wanted and HIDES in found.folders and (not inside or set(inside) - set(made.removed)):
+        raise DeployError(f"{where}: {HIDES}/: hides {APPLICATION}; rename or delete this folder, and run this again")
 
 
 def _is_ours(path: str, there: str, found: Found) -> bool:

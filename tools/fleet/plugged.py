@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,10 @@ from ..serial.repl import Stopped
 from ..serial.together import together
 from .drive import Drive
 from .drives import mounted
+from .entries import BoardEntry
 from .found import CONFIGURATION, Found
 from .identity import kind_of, name_in
-from .roster import BoardEntry, Roster
+from .roster import Roster
 from .serial_board import FIRMWARES, SerialBoard
 
 CONSOLE_S = 1.5  # how long a console may take to answer; a program that does not answer is interrupted then
@@ -80,23 +81,15 @@ def _number_of(drive: Path) -> str | None:
     return None
 
 
-def look(
-    where: Sequence[str], roster: Roster | None, stop: Event, interrupts: bool, advance: Callable[[Plugged], object] = lambda board: None
-) -> list[Plugged]:
+def look(where: Sequence[str], roster: Roster | None, stop: Event, interrupts: bool) -> list[Plugged]:
     """Ask at all places at the same time, and return what is there.
 
     A board whose console answers is not interrupted. interrupts: one of an earlier version is, as its console does not tell its
-    hardware id. What was interrupted starts again. advance: is called with each board, in a thread of its own. Raises
-    KeyboardInterrupt after ctrl-C.
+    hardware id. What was interrupted starts again. Raises KeyboardInterrupt after ctrl-C.
     """
     numbers = line.usb_numbers()
-
-    def one(place: str) -> Plugged:
-        board = _of_place(place, roster, stop, interrupts, numbers.get(place, ""))
-        advance(board)
-        return board
-
-    return _without_doubles(together(one, list(dict.fromkeys(where)), stop))
+    asked = list(dict.fromkeys(where))
+    return _without_doubles(together(lambda place: _of_place(place, roster, stop, interrupts, numbers.get(place, "")), asked, stop))
 
 
 def _of_place(place: str, roster: Roster | None, stop: Event, interrupts: bool, number: str) -> Plugged:

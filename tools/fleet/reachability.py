@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from ..serial.report import first_few
 from ..toml.faults import as_written
 from .entries import AnyTransport, BoardEntry, EspNow, Uart, Udp
 from .fields import ANY_HOST, EVERYBODY, is_loopback
@@ -103,10 +104,10 @@ class Fleet:
         return told, f"{len(groups)} groups of boards never hear each other: {shown}{more}; {self._remedy(groups)}"
 
     def _names(self, group: Sequence[int]) -> str:
-        return first_few([self.boards[i].name for i in group])
+        return first_few([self.boards[i].name for i in group], _FEW)
 
     def _airs(self, group: Sequence[int]) -> str:
-        return first_few(list(dict.fromkeys(air for i in group for air in self.airs[i])))
+        return first_few(list(dict.fromkeys(air for i in group for air in self.airs[i])), _FEW)
 
     def _remedy(self, groups: Sequence[Sequence[int]]) -> str:
         """Say what joins the groups: what they all have may be made the same, or one board may stand on both airs."""
@@ -123,11 +124,6 @@ _SAME = {
     "uart": "write the same bus and baudrate in all",
     "udp": 'write the same port and ssid (or network) in all, and in "to" the address of each other board, as it stands in its address',
 }
-
-
-def first_few(names: Sequence[str]) -> str:
-    """Return names in one line, and how many more there are."""
-    return ", ".join(names[:_FEW]) + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "")
 
 
 def _distances(links: Sequence[set[int]], start: int) -> dict[int, int]:

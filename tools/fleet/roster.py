@@ -16,13 +16,10 @@ from faction.node import SLOW
 from ..toml.faults import Fault, Faults
 from ..toml.strict import FileError, load_as
 from .agreement import Common, disagreements
-from .entries import AnyTransport, BoardEntry, Equipped, EspNow, Uart, Udp
-from .examples import EXAMPLE, EXAMPLES
+from .entries import AnyTransport, BoardEntry, Equipped, Uart, Udp
 from .fields import RULES, Application, Budget, Key, Name, Quorum
 from .mending import doubtful_boards, is_told, mended
 from .reachability import Fleet
-
-__all__ = ["EXAMPLE", "EXAMPLES", "BoardEntry", "EspNow", "Quorum", "Roster", "RosterError", "Uart", "Udp", "load", "quorum_count"]
 
 LONGEST_MS = 0x08000000  # 37 hours: the longest wait of a node
 

@@ -13,12 +13,12 @@ from typing import Any
 
 from ..serial.line import LineError
 from ..serial.repl import ProgramError, Repl, Stopped
-from .found import CONFIGURATION, NEW, OWN, WRITTEN, DeployError, Found, digest
-from .plan import APPLICATION, Plan
+from .found import CONFIGURATION, HIDES, NEW, OWN, WRITTEN, DeployError, Found, digest
+from .plan import Plan
 from .words import FirstWords
 
 LOOK_S = 0.02  # between two looks at what the board says
-_PAIR = 2
+_PAIR = 2  # fields of an answer: a path, and what is said of it
 
 # These programs run on the board, in little memory: each prints a line for each thing that it finds, and all end with _END.
 _END = "\nprint('end')"
@@ -186,10 +186,10 @@ class SerialBoard:
     def look(self, found: Found, paths: list[str]) -> None:
         """Put into found which files are there. Raises CommandError, Stopped."""
         wanted = [path for path in paths if not path.startswith(OWN + "/")]  # there it says everything
-        flat = sorted({_parent(path) for path in wanted if not path.startswith(APPLICATION + "/")} | {"", "lib"})
-        folders = [(folder, False) for folder in flat] + [(folder, True) for folder in (OWN, APPLICATION)]
+        flat = sorted({_parent(path) for path in wanted if not path.startswith(HIDES + "/")} | {"", "lib"})
+        folders = [(folder, False) for folder in flat] + [(folder, True) for folder in (OWN, HIDES)]
         found.files, found.folders = {}, set()
-        for path, checksum in self._ask(_HASHED + _LOOK % (OWN, wanted, folders), 2):
+        for path, checksum in self._ask(_HASHED + _LOOK % (OWN, wanted, folders), _PAIR):
             if checksum is None:
                 found.folders.add(path)
             else:
@@ -244,25 +244,25 @@ class SerialBoard:
         return words.greeting
 
     def _ask(self, program: str, fields: int) -> Iterator[tuple[Any, ...]]:
-        """Run a program on the board, and iterate the tuples that it prints: the first has so many fields, or more. Raises CommandError."""
+        """Run a program on the board, and iterate the tuples that it prints: pairs; or a first one with so many fields, or more."""
         try:
             lines = self._repl.run(program + _END).split("\n")
         except ProgramError as error:
             raise DeployError(f"{self.port}: the board says {error.reason}: {_remedy(error)}") from error
         try:
             answers = [ast.literal_eval(line.strip()) for line in lines[:-2]]
-            is_good = lines[-2].strip() == "end" and all(isinstance(answer, tuple) and len(answer) == 2 for answer in answers[1:])
-            is_good = is_good and (not answers or len(answers[0]) >= fields)
+            is_good = lines[-2].strip() == "end" and _are_good(answers, fields)
         except (ValueError, SyntaxError, TypeError, IndexError, RecursionError, MemoryError):
             is_good = False
-        if not is_good or not _are_pairs(answers, fields > _PAIR):
+        if not is_good:
             raise DeployError(f"{self.port}: the answer of the board is damaged; run this again")
         yield from answers
 
 
-def _are_pairs(answers: list[tuple[Any, ...]], has_head: bool) -> bool:
+def _are_good(answers: list[Any], fields: int) -> bool:
     """Tell whether answers are what a program prints: (path, checksum or None); or a head, and then (path, part of the file)."""
-    if has_head and not answers:
+    has_head = fields > _PAIR
+    if has_head and not (answers and isinstance(answers[0], tuple) and len(answers[0]) >= fields):
         return False
     kinds: tuple[type, ...] = (bytes,) if has_head else (str, type(None))
     return all(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+WAIT_S = 15.0  # how long a board may take to greet, where nobody says how long
 SETTLE_S = 0.5  # how long after the greeting a program may still fail at its start
 _LONGEST = 65536  # characters that are kept
 

@@ -14,6 +14,8 @@ from .line import LineError
 
 
 class Probe(BaseModel):
+    """The answer to probe: see Answers.probe of faction.console."""
+
     id: int
     name: Optional[str]
     state: int = Field(ge=INITIAL, le=TIMED_OUT)
@@ -39,15 +41,21 @@ Row = Annotated[tuple[int, Optional[str], int, int, int, int, int], BeforeValida
 
 
 class Peers(BaseModel):
+    """The answer to peers: see Answers.peers of faction.console."""
+
     peers: list[Row]
 
 
 class Missing(BaseModel):
+    """The answer to missing: see Answers.missing of faction.console."""
+
     unheard: list[int]
     unready: list[int]
 
 
 class Configuration(BaseModel):
+    """The answer to config: see Answers.config of faction.console."""
+
     version: str
     cluster: str
     peers: int
@@ -67,12 +75,16 @@ class Configuration(BaseModel):
 
 
 class Stats(BaseModel):
+    """The answer to stats: see Answers.stats of faction.console."""
+
     node: dict[str, int]
     offenders: dict[str, int]
     transport: dict[str, int]
 
 
 class Record(BaseModel):
+    """The answer to journal: see Answers.journal of faction.console."""
+
     lines: list[str]
 
 

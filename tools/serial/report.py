@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-FEW = 8  # a line names so many boards at most
+FEW = 8  # a line names so many boards at most, as a rule
 
 
 def board_name(peer_id: int, name: str | None) -> str:
@@ -31,10 +31,14 @@ def ranges(ids: Iterable[int]) -> str:
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
+def first_few(words: Sequence[object], most: int = FEW) -> str:
+    """Return words for a line of text: the first ones, and how many more there are."""
+    return ", ".join(map(str, words[:most])) + (f" and {len(words) - most} more" if len(words) > most else "")
+
+
 def names(boards: Iterable[Report]) -> str:
-    """Return the names of boards for a line of text: the first FEW, and how many more there are."""
-    known = list(dict.fromkeys([board.name for board in boards]))
-    return ", ".join(known[:FEW]) + (f" and {len(known) - FEW} more" if len(known) > FEW else "")
+    """Return the names of boards for a line of text."""
+    return first_few(list(dict.fromkeys([board.name for board in boards])))
 
 
 @dataclass

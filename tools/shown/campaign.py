@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
+from ..serial.report import first_few
 from ..simulator import bounds
 from ..simulator.campaign import LIMIT_MS, Campaign
 
@@ -87,14 +88,9 @@ def ways_missing(gaps: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Iterato
     for start, end in told[:MOST_GAPS]:
         back = ", nor back" if (end, start) in gaps else ""
         remedy = "nothing that the first say arrives there; widen the reach, or give a board two airs"
-        yield f"no way from {_ids(start)} to {_ids(end)}{back}: {remedy}"
+        yield f"no way from {first_few(start, MOST_IDS)} to {first_few(end, MOST_IDS)}{back}: {remedy}"
     if len(told) > MOST_GAPS:
         yield f"and no way from {len(told) - MOST_GAPS} more group{'s' if len(told) - MOST_GAPS > 1 else ''} of boards to all others"
-
-
-def _ids(ids: Sequence[int]) -> str:
-    shown = [str(each) for each in ids[:MOST_IDS]]
-    return ", ".join(shown) + (f" and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else "")
 
 
 def deadline(campaign: Campaign, confidence: float) -> str:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from ..fleet.deploy import Order
+from ..fleet.deploy import Order, Outcome
 from ..fleet.plan import Plan
 
 
-def how_it_starts(order: Order) -> str:
+def told(order: Order, outcome: Outcome) -> str:
+    """Return the line that says what a deployment has done, or would do."""
+    if order.is_dry:
+        return summary(order.board.name, "would copy", outcome.plan)
+    return f"{order.board.name}: {outcome.greeting or _how_it_starts(order)}"
+
+
+def _how_it_starts(order: Order) -> str:
     """Say how a program starts that was not started here."""
     if order.slice_name == "core":
         return "this slice starts nothing by itself; import faction in a program of your own"
@@ -14,4 +21,5 @@ def how_it_starts(order: Order) -> str:
 
 
 def summary(name: str, verb: str, made: Plan) -> str:
+    """Return how many files a plan changes. verb: what is done with them, such as "copied"."""
     return f"{name}: {verb} {len(made.copied)} files, removed {len(made.removed)}, {len(made.unchanged)} unchanged"

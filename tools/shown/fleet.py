@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from rich.table import Table
 
 from ..fleet.entries import AnyTransport, Udp
-from ..fleet.reachability import Fleet, first_few
+from ..fleet.reachability import Fleet
 from ..fleet.roster import Roster
-from ..serial.report import ranges
+from ..serial.report import first_few, ranges
 
 LONGEST_HEARD = 60  # characters of the ids that a board hears, in the table
 PRESENCE_INTERVALS = 24  # a board that waits may be silent for 20, and a frame may be lost

@@ -10,6 +10,7 @@ from rich.table import Table
 from faction import BOOTSTRAPPED
 from faction.names import state_name
 
+from ..serial.report import first_few
 from ..simulator.board import SimulatedBoard
 from ..simulator.scenario import Scenario
 from ..simulator.simulation import Simulation
@@ -37,9 +38,7 @@ def summary(simulation: Simulation, result: dict[str, Any]) -> str:
 def _others(boards: list[SimulatedBoard]) -> str:
     """Name the first nodes that are not Bootstrapped: "; 3 timed out, 7 off"."""
     words = [f"{board.peer_id} {_state(board)}" for board in boards if board.state != BOOTSTRAPPED]
-    if len(words) > MOST_NAMED:
-        words[MOST_NAMED:] = [f"and {len(words) - MOST_NAMED} more"]
-    return "; " + ", ".join(words) if words else ""
+    return "; " + first_few(words, MOST_NAMED) if words else ""
 
 
 def _state(board: SimulatedBoard) -> str:

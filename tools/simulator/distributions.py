@@ -26,6 +26,7 @@ class Uniform(Strict):
         return values
 
     def draw(self, random: Callable[[], float]) -> float:
+        """Return a value: see draw below."""
         low, high = self.uniform
         return low + (high - low) * random()
 
@@ -36,6 +37,7 @@ class Normal(Strict):
     normal: Annotated[list[float], Field(min_length=2, max_length=2)]
 
     def draw(self, random: Callable[[], float]) -> float:
+        """Return a value: see draw below."""
         mean, deviation = self.normal
         return max(0.0, mean + deviation * (math.fsum([random() for _ in range(12)]) - 6))
 
@@ -49,6 +51,7 @@ class Exponential(Strict):
     exponential: Annotated[list[float], Field(min_length=2, max_length=2)]
 
     def draw(self, random: Callable[[], float]) -> float:
+        """Return a value: see draw below."""
         least, mean = self.exponential
         whole = 0
         while True:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..fleet.agreement import DIRECT_ENDS
 from ..fleet.entries import AnyTransport, EspNow, Uart, Udp
 from ..fleet.reachability import Fleet, air_of, network_of
 from ..fleet.roster import Roster
@@ -26,7 +27,6 @@ _ACCESS_POINT = {**_RADIO, "delay_ms": {"exponential": [1.0, 3.0]}}  # it passes
 _CABLE = {"loss": 0.0}
 _BITS = 10  # of a byte on a serial line
 _FRAMING_BYTES = 5  # the checksum, the coding and the zeros around a frame
-_TWO = 2  # boards on a line with wires for each direction
 
 
 def scenario_of(roster: Roster, path: str, changes: Sequence[str] = ()) -> Scenario:
@@ -79,7 +79,7 @@ def _medium(transports: Sequence[AnyTransport], count: int) -> Mapping[str, Any]
         return _RADIO
     if isinstance(first, Uart):
         byte_us = _BITS * 1_000_000 / first.baudrate
-        is_bus = count > _TWO or any(isinstance(each, Uart) and each.direction is not None for each in transports)
+        is_bus = count > DIRECT_ENDS or any(isinstance(each, Uart) and each.direction is not None for each in transports)
         return {
             "loss": 0.0,
             "corruption": 0.01,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from faction import BOOTSTRAPPED, INITIAL, LOCAL_PARTICIPATION_COMPLETED, READY_OBSERVED, WITHDRAWAL_OBSERVED
+from faction import BOOTSTRAPPED, INITIAL, LOCAL_PARTICIPATION_COMPLETED, READY_OBSERVED, TIMED_OUT, WITHDRAWAL_OBSERVED
 from faction.names import state_name
 
 from ..journals.files import heading
@@ -39,7 +39,7 @@ def history(simulation: Simulation) -> dict[str, Any]:
         "airs": [_air(medium) for medium in simulation.media],
         "end": simulation.now / US,
         "outcome": outcome(simulation),
-        "states": {OFF: "off", **{state: state_name(state) for state in range(5)}},
+        "states": {OFF: "off", **{state: state_name(state) for state in range(TIMED_OUT + 1)}},
     }
 
 

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from faction import DEADLINE_EXPIRED, LOCAL_PARTICIPATION_COMPLETED, NO_PEER, Config, Faction
 from faction.journal import Journal
 from faction.observer import Observer, Observers
+from faction.peers import _NEVER
 
 from .board import SimulatedBoard
+from .intruder import FLAGS
 from .timeline import Timeline
-
-_FLAGS = 3  # the place of the flags in a frame
-_NEVER = -(2**29)  # as Peers tells the time of what was never said
 
 
 class Recording:
@@ -34,7 +33,7 @@ class Recording:
         """Return what records the frames that boards send on an air."""
 
         def take_frame(sender: int, frame: bytes) -> None:
-            self.frames.append((self.timeline.now, sender, frame[_FLAGS], air))
+            self.frames.append((self.timeline.now, sender, frame[FLAGS], air))
 
         return take_frame
 

@@ -10,12 +10,11 @@ from typing import Annotated, Literal, Optional, Union
 
 from pydantic import Field, model_validator
 
-from ..fleet.roster import Quorum, quorum_count
+from ..fleet.fields import Quorum
+from ..fleet.roster import quorum_count
 from ..toml.faults import Fault, Faults
-from ..toml.strict import FileError, Strict, load_as, value_of
+from ..toml.strict import FileError, Strict, load_as
 from .distributions import Distribution, Number, Uniform
-
-__all__ = ["Scenario", "ScenarioError", "load", "shipped", "value_of"]
 
 LEAST_WITH_KEY = 82  # bytes of a frame with one statement, a challenge, four quotes and a tag
 SCENARIOS = Path(__file__).parent / "scenarios"

@@ -33,17 +33,8 @@ class Timeline:
         self.order += 1
         heappush(self._heap, (when, self.order, do, what))
 
-    def step(self, limit: int = NEVER) -> bool:
-        """Do the next event. Return False if there is none up to the limit."""
-        heap = self._heap
-        if not heap or heap[0][0] > limit:
-            return False
-        self.now, _, do, what = heappop(heap)
-        do(what)
-        return True
-
     def run(self, count: int, limit: int, is_over: Callable[[], bool] = lambda: False) -> bool:
-        """Do so many events. Return False if there are no more up to the limit. It is step, repeated.
+        """Do so many events. Return False if there are no more up to the limit, in microseconds.
 
         is_over: tells whether the last event that is left need not be done.
         """

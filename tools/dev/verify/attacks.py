@@ -19,14 +19,15 @@ from rich.console import Console
 from rich.table import Table
 
 from faction import BOOTSTRAPPED
-from faction.wire import ASKING, BEACON, READY, get
+from faction.wire import _STATEMENTS, ASKING, BEACON, READY, get
 
+from ...simulator.intruder import FLAGS, ID, NONCE
 from ...simulator.scenario import Scenario
 from ...simulator.simulation import Simulation
 from ...simulator.timeline import US
 
 INTERVAL_MS = 100
-FLAGS, ID, NONCE, PROOF = 3, 12, 16, 36 + 2 * 5  # their places in a frame; the last one in a frame of five members
+PROOF = _STATEMENTS + 2 * 5  # its place in a frame of five members
 QUESTIONS = 121
 
 

@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from faction.console import COUNTERS
+from faction.node import UNPROVEN
+
 from .. import interpreters
 from .promela import NOT_CHECKED
 
@@ -28,19 +31,7 @@ CPYTHON = "cpython"
 
 # How a frame comes, its share of all frames, and the verdicts that cannot occur then.
 MODES = (("", 0.5, ("UNPROVEN",)), ("key", 0.3, ()), ("line", 0.2, ("UNPROVEN", "ECHO")))
-VERDICTS = (
-    "BEACON",
-    "MALFORMED",
-    "CORRUPT",
-    "OTHER_VERSION",
-    "OTHER_CLUSTER",
-    "OTHER_EXPECTATIONS",
-    "SAME_ID",
-    "STRANGER",
-    "STALE",
-    "ECHO",
-    "UNPROVEN",
-)
+VERDICTS = tuple(name.upper() for name in COUNTERS[: UNPROVEN + 1])
 FRAMES = {"cpython": 1_000_000, "micropython": 300_000, "micropython-32bit": 300_000}
 
 
@@ -148,14 +139,6 @@ def summed(pieces: Sequence[Piece], counted: Sequence[Future[list[int]]]) -> Cou
         for verdict, count in zip(VERDICTS, future.result()):
             counts[piece.mode][verdict] += count
     return counts
-
-
-def fuzz(interpreter: Interpreter, frames: int, seed: int) -> Counts:
-    """Run so many frames on one interpreter; return the counts of verdicts of each mode. Raises Failed."""
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
-        drawer = interpreter if interpreter.draws else next(interpreters_with(folder))
-        todo = pieces(frames, seed)
-        return summed(todo, Fuzzer(folder, pool, drawer).begin(interpreter, todo))
 
 
 def missing(counts: Mapping[str, Mapping[str, int]]) -> list[str]:

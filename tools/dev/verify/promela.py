@@ -5,8 +5,6 @@ The model is node.pml, beside this file. It takes spin and gcc: apt-get install 
 
 from __future__ import annotations
 
-import ast
-import operator
 import os
 import re
 import shutil
@@ -14,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,12 +34,6 @@ _DEPTH = 1_000_000
 _MEGABYTES = 2000
 _SLOTS = 22
 _SLOTS_OF_A_FEW = 18
-_OPERATORS: Mapping[type[ast.operator], Callable[[int, int], int]] = {
-    ast.BitOr: operator.or_,
-    ast.LShift: operator.lshift,
-    ast.Add: operator.add,
-    ast.Mult: operator.mul,
-}
 
 
 @dataclass(frozen=True)
@@ -76,6 +68,7 @@ class Result:
 
     @property
     def verdict(self) -> str:
+        """Return what the search says of the claim: "holds" or "possible" if that is so, otherwise why not."""
         if self.truncation:
             return "truncated: " + self.truncation
         is_witness = self.check.claim == WITNESS
@@ -85,6 +78,7 @@ class Result:
 
     @property
     def is_good(self) -> bool:
+        """Tell whether the claim is so, and all was searched."""
         return self.verdict in ("holds", "possible")
 
 
@@ -202,68 +196,6 @@ def _truncation(report: str, is_whole: bool) -> str:
     if not is_whole or "Full statespace search" not in report or "errors: 0" not in report:
         return "no report of a full search"
     return ""
-
-
-def table_of(model: str) -> tuple[int, ...]:
-    """Return the transition table in the text of a model, as the numbers that its own names and macros make of it.
-
-    Raises ValueError for a text that has no such table, or not each cell of it once.
-    """
-    text = _plain(model)
-    macros = _macros(text)
-    columns = _columns(text)
-    cells = {}
-    for state, arguments in re.findall(r"^ +ROW\((\w+), ([^;\n]+)\);?$", text, re.MULTILINE):
-        for column, argument in zip(columns, arguments.split(",")):
-            cells[_value(f"{state} * COMMANDS + {column}", macros)] = _value(argument, macros)
-    size = re.search(r"^hidden int table\[(\d+)\];$", text, re.MULTILINE)
-    if size is None or sorted(cells) != list(range(int(size[1]))):
-        raise ValueError(f"table: the cells {sorted(cells)} are not all that it has room for")
-    return tuple(cells[cell] for cell in sorted(cells))
-
-
-def value_of(name: str, model: str) -> int:
-    """Return the number that a name stands for in the text of a model."""
-    return _value(name, _macros(_plain(model)))
-
-
-def _plain(model: str) -> str:
-    """Return the text without comments and with each macro on one line."""
-    return re.sub(r"/\*.*?\*/", "", model, flags=re.DOTALL).replace("\\\n", " ")
-
-
-def _macros(text: str) -> dict[str, tuple[str, str]]:
-    """Return the parameter, if any, and the expression of each macro that is a number or makes one of a number."""
-    found = re.findall(r"^#define (\w+)(?:\((\w+)\))? ([\w()|<+* ]+)$", text, re.MULTILINE)
-    return {name: (parameter, expression) for name, parameter, expression in found}
-
-
-def _columns(text: str) -> list[int]:
-    """Return into which column the macro ROW writes each of its arguments."""
-    macro = re.search(r"^#define ROW\(state, ([^)]+)\) (.+)$", text, re.MULTILINE)
-    if macro is None:
-        raise ValueError("table: no macro ROW")
-    assignments = re.findall(r"table\[state \* COMMANDS(?: \+ (\d))?\] = (\w+)", macro[2])
-    columns = {parameter: int(column or 0) for column, parameter in assignments}
-    return [columns[parameter] for parameter in macro[1].split(", ")]
-
-
-def _value(expression: str, macros: Mapping[str, tuple[str, str]]) -> int:
-    """Return the value of an expression of C as far as Python has the same: numbers, names, calls, |, <<, +, *."""
-    return _evaluate(ast.parse(expression.strip(), mode="eval").body, macros)
-
-
-def _evaluate(tree: ast.expr, macros: Mapping[str, tuple[str, str]]) -> int:
-    if isinstance(tree, ast.Constant) and isinstance(tree.value, int):
-        return tree.value
-    if isinstance(tree, ast.Name) and tree.id in macros:
-        return _value(macros[tree.id][1], macros)
-    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
-        parameter, expression = macros[tree.func.id]
-        return _value(expression, {**macros, parameter: ("", str(_evaluate(tree.args[0], macros)))})
-    if isinstance(tree, ast.BinOp) and type(tree.op) in _OPERATORS:
-        return _OPERATORS[type(tree.op)](_evaluate(tree.left, macros), _evaluate(tree.right, macros))
-    raise ValueError(f"table: {ast.unparse(tree)} is no number")
 
 
 def show(results: Iterable[Result], console: Console) -> bool:

@@ -41,7 +41,7 @@ from typing import Any
 
 from rich.console import Console
 
-from faction import BOOTSTRAPPED
+from faction import BOOTSTRAPPED, TIMED_OUT
 
 from ...simulator.campaign import local_executor
 from ...simulator.scenario import Scenario
@@ -169,7 +169,7 @@ def weather(seeds: Sequence[int], stops: bool = False) -> tuple[dict[str, int], 
         covered["deliveries"] += simulation.deliveries
         covered["boots"] += sum(board.boots for board in simulation.boards)
         covered["bootstrapped"] += states.count(BOOTSTRAPPED)
-        covered["timed out"] += states.count(BOOTSTRAPPED + 1)
+        covered["timed out"] += states.count(TIMED_OUT)
     return covered, broken
 
 
