@@ -106,7 +106,7 @@ _DRAIN = const(64)  # frames that one poll takes at most, so that a flood cannot
 _MAX_MS = const(0x3FFFFFFF)
 _MAX_CS = const(0x1FFFFFFF)  # one bit less than a small int has, so that sums stay small ints
 _MAX_STEP_MS = const(0x0FFFFFFF)  # the longest time between two polls that counts: three days
-_DAY_MS = const(0x08000000)  # 37 hours: the longest presence_ms and start_after_ms
+_LONGEST_MS = const(0x08000000)  # 37 hours: the longest presence_ms and start_after_ms
 _MAX_INTERVAL_MS = const(3600000)
 _MINUTE_MS = const(60000)
 _SLOWEST = const(3)  # doublings of a turn: eight intervals
@@ -202,8 +202,8 @@ class Node:
         _check("seed", seed, 1, _MAX_MS)
         if start_after_ms is None:
             start_after_ms = _START_AFTER * interval_ms
-        _check("start_after_ms", start_after_ms, 0, _DAY_MS)
-        _check("presence_ms", presence_ms or 0, 0, _DAY_MS)
+        _check("start_after_ms", start_after_ms, 0, _LONGEST_MS)
+        _check("presence_ms", presence_ms or 0, 0, _LONGEST_MS)
         self.config = config
         self.cluster = cluster
         self.machine = Faction(config, observer)
@@ -288,13 +288,13 @@ class Node:
                     self.cancel()
             if self.now >= self._due:
                 self._act()
-            if self.now > 2 * _DAY_MS:
+            if self.now > 2 * _LONGEST_MS:
                 self._turn_back()
         return self.machine.state
 
     def _turn_back(self) -> None:
         """Turn the time back, so that it stays a small int."""
-        ms = (self.now - _DAY_MS) // 10
+        ms = (self.now - _LONGEST_MS) // 10
         self._epoch_cs = self._epoch_cs + ms & _MAX_CS
         ms *= 10
         self.now -= ms

@@ -575,10 +575,10 @@ def test_a_frame_and_a_key_wake_a_board(tmp_path):
     prepare(tmp_path, made, WORKS.format(pause_ms=50))
     with running(tmp_path) as board:
         wait(lambda: ask(board)["started"])
-        took = answers_of(board)
-        while sorted(took)[10] >= 0.02 and os.getloadavg()[0] > os.cpu_count():  # too much else is going on to tell
-            took = answers_of(board)
-        assert sorted(took)[10] < 0.02, took
+        # What else a computer does only adds to a time, so one try counts. A board that sleeps answers 17 of 20 so soon by chance
+        # once in 20,000 tries.
+        tries = (sorted(answers_of(board)) for _ in range(30))
+        assert any(took[16] < 0.02 for took in tries)
 
 
 def answers_of(board):
