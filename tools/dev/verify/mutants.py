@@ -193,7 +193,7 @@ MUTANTS = (
         "        self.said[index] = now - (age << unit)\n",
         "        pass\n",
     ),
-    Mutant("one that says another thing only renews", "peers.py", " and not (inbox[at] >> 6 ^ self.marks[index]) & _READY:", ":"),
+    Mutant("one that says another thing only renews", "peers.py", " and not (inbox[length] >> 6 ^ self.marks[index]) & _READY:", ":"),
     Mutant(
         "a frame of its own that says another thing only renews",
         "peers.py",
