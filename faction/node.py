@@ -356,11 +356,11 @@ class Node:
 
     def _learn(self) -> None:
         """Let the machine observe the news of a frame. If an observer raises, nothing of the frame is lost."""
-        due = self._times[_EXPIRE]
         self._times[_EXPIRE] = self._due = self.now  # so that the machine observes the rest soon
         try:
             self.peers.observe()
-            self._times[_EXPIRE] = due
+            if self._flags & _CLOSED:
+                self._times[_EXPIRE] = _FAR
         finally:
             self._hear(self.peers.found)
 
@@ -408,7 +408,7 @@ class Node:
         if self._flags & _CLOSED:
             if is_news:  # nodes behind us may know the later start only
                 times[_ANSWER] = min((self._draw(self.interval_ms) >> 3) + now, times[_ANSWER])
-            if at < now and not self.has_started:
+            if at < now and not self.has_started and self.machine.state == _BOOTSTRAPPED:
                 self.started_late_ms = now - at
         return is_news
 
@@ -478,7 +478,6 @@ class Node:
         times[_SPEAK] = self.now + half_ms + self._draw(ms - half_ms)
         self._consistent = 0  # frames heard in this turn that taught nothing and lacked nothing
         self._flags &= ~_HURRIED
-        times[_EXPIRE] = self.peers.expire()
 
     def _plan_answer(self, flags: int) -> None:
         """Plan an answer. flags: if not 0, and we have concluded, the answer carries the question on."""
@@ -605,7 +604,9 @@ class Node:
     def each_missing(self, callback: "Callable[[int, bool], object]") -> None:
         """Call callback(peer_id, is_known) for each peer that is not known to be ready, in ascending order.
 
-        is_known: in this run the peer was heard, by us or by a node that told us. Our own id is known. Allocates nothing.
+        is_known: in this run the peer was heard, by us or by a node that told us. Our own id is known. A peer that has timed out
+        is not ready. A machine that has concluded learns nothing more, so a peer that becomes ready after the verdict is still
+        among them. Allocates nothing.
         """
         for i in range(len(self.config.peers)):
             peer_id = self.config.peers[i]
@@ -614,11 +615,7 @@ class Node:
                 callback(peer_id, is_known)
 
     def missing(self) -> "tuple[list[int], list[int]]":
-        """Return two lists: the ids of which nobody has heard in this run, and the ids that are there but not ready.
-
-        A machine that has concluded learns nothing more. So a peer that becomes ready after the verdict stays in the second
-        list. Allocates.
-        """
+        """Return two lists: the ids of which nobody has heard in this run, and the ids that are there but not ready. Allocates."""
         lists: tuple[list[int], list[int]] = ([], [])
         self.each_missing(lambda peer_id, is_known: lists[is_known].append(peer_id))
         return lists

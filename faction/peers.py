@@ -190,8 +190,9 @@ class Peers:
         if wire.first <= self.own and self.own < index and not self.marks[self.own] & _READY:
             self._read(self.own)
 
-    def _skim(self, index: int, at: int) -> None:
-        """Take in the statements, from the last to the first: see write. index, at: the position and the place behind the last.
+    def _skim(self, index: int, length: int) -> None:
+        """Take in the statements, from the last to the first: see write. index: the position behind the last. length: of the
+        frame up to there.
 
         Nearly all of them bring nothing. So this loop only finds those that may bring something. It compares ages, not times:
         for that it has the least to compute. More names, or a deeper expression, would put them all on the heap: MicroPython's
@@ -201,9 +202,9 @@ class Peers:
         unit = self.wire.unit
         run_age = self.wire.run_age
         now = self.now
-        while at > _STATEMENTS:
-            at -= 2
-            age = inbox[at + 1] | (inbox[at] ^ 0x80) << 8  # without READY it is above all ages
+        while length > _STATEMENTS:
+            length -= 2
+            age = inbox[length + 1] | (inbox[length] ^ 0x80) << 8  # without READY it is above all ages
             index -= 1
             if age > run_age:  # the sender does not count this peer
                 if self.marks[index] & _READY:
@@ -216,7 +217,7 @@ class Peers:
                     age &= _NO_AGE
             if now - self.said[index] > age << unit:
                 # Most of these say the same as before, only later. They need nothing else of what _read and _learn do.
-                if age >= 0 and self.said[index] >= self.start and not (inbox[at] >> 6 ^ self.marks[index]) & _READY:
+                if age >= 0 and self.said[index] >= self.start and not (inbox[length] >> 6 ^ self.marks[index]) & _READY:
                     if age << unit <= self.presence_ms:
                         self.said[index] = now - (age << unit)
                 else:
@@ -241,7 +242,7 @@ class Peers:
             known += 2 << wire.unit  # a statement that takes a readiness back must be later by more than rounding can make it
             if word >> 15 or not self.marks[index] & _READY or said >= known:
                 self._learn(index, word)
-        elif index == self.own and word >> 15 and said >= self.start + self.recent_ms and not self.marks[index] & _READY:
+        elif index == self.own and word >> 15 and said >= self.start + self.recent_ms and not self.machine.is_pinging_completed:
             self.found |= _CLONED
 
     def _learn(self, index: int, word: int) -> None:

@@ -1,7 +1,7 @@
 """Misconfigured nodes are named, and earlier runs do not count."""
 
-from airs import INTERVAL_MS, Cluster, Watcher
-from faction import INITIAL
+from airs import INTERVAL_MS, Chance, Cluster, Watcher
+from faction import INITIAL, TIMED_OUT
 from faction.node import RESTART, SAME_ID, STALE, STRANGER
 from faction.wire import (
     ASKING,
@@ -188,6 +188,40 @@ def test_a_clone_beyond_earshot_is_told_of_once():
         show(speaker.frame(ASKING, {0: (age, True)}))
     assert watcher.conflicts == [(SAME_ID, 0)] and node.offenders[SAME_ID - OTHER_VERSION] == 0
     assert received(node) == {BEACON: 4} and not node.machine.collecting.has(0)
+
+
+def test_what_we_said_before_we_timed_out_is_no_clone():
+    watcher = Watcher()
+    cluster, node, show = alone(observer=watcher)
+    cluster.run(4 * INTERVAL_MS)
+    node.complete()
+    cluster.run(4 * INTERVAL_MS)
+    node.cancel()
+    cluster.run(INTERVAL_MS)
+    show(Speaker(1).frame(ASKING, {0: (70, True)}))  # it has not heard that we gave up
+    assert watcher.conflicts == [] and node.offenders[SAME_ID - OTHER_VERSION] == -1
+
+
+def test_a_clone_is_told_of_after_a_time_out_without_completion():
+    watcher = Watcher()
+    cluster, node, show = alone(observer=watcher)
+    cluster.run(4 * INTERVAL_MS)
+    node.cancel()
+    show(Speaker(1).frame(ASKING, {0: (2, True)}))
+    assert watcher.conflicts == [(SAME_ID, 0)]
+
+
+def test_no_member_of_a_bad_air_takes_itself_for_a_clone_when_it_gives_up():
+    for seed in range(1, 13):
+        watcher = Watcher()
+        cluster = Cluster(5, observer=watcher)
+        chance = Chance(77 * seed)
+        cluster.air.loses = lambda sender, receiver, buffer: chance(10) < 3
+        cluster.nodes[0] = cluster.make(0, range(5), cluster.air.ports[0], seed=9 * seed, deadline_ms=8000)
+        cluster.run(2000)
+        cluster.complete(0, 1, 2, 3)
+        cluster.run(14000)
+        assert cluster.nodes[0].machine.state == TIMED_OUT and watcher.conflicts == [], seed
 
 
 def test_two_boards_with_one_id_that_do_not_hear_each_other_are_noticed():

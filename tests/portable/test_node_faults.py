@@ -1,7 +1,7 @@
 """A transport that raises something else than OSError is a fault of a program. The caller of poll sees it, and the node goes on."""
 
-from airs import INTERVAL_MS, STEP_MS, Cluster
-from faction import BOOTSTRAPPED, TIMED_OUT
+from airs import INTERVAL_MS, STEP_MS, Cluster, Watcher
+from faction import BOOTSTRAPPED, TIMED_OUT, WITHDRAWAL_OBSERVED
 from faction.node import RECEIVE_FAILED, SEND_FAILED, SENT
 from faction.transports.bridge import Bridge
 from faction.transports.loopback import Hub
@@ -32,11 +32,11 @@ class Faulty(Ring):
         return length
 
 
-def alone(**options):
-    """Return a node of two, its faulty transport, and the cluster that has its time."""
+def alone(peers=2, **options):
+    """Return a node of so many peers, its faulty transport, and the cluster that has its time."""
     cluster = Cluster(1)
     transport = Faulty()
-    return cluster.make(0, range(2), transport, quorum=2, **options), transport, cluster
+    return cluster.make(0, range(peers), transport, quorum=peers, **options), transport, cluster
 
 
 def polled(node, cluster, ms):
@@ -148,6 +148,32 @@ def test_a_completion_counts_although_its_poll_raises():
     assert node.machine.is_pinging_completed and node.machine.collecting.has(0)
     polled(node, cluster, INTERVAL_MS // 4)
     assert transport.sent[0][3] == ASKING | READY
+
+
+class Raising(Watcher):
+    """An observer that raises at each withdrawal."""
+
+    def observe(self, machine, command, peer_id, previous_state, result):
+        if command == WITHDRAWAL_OBSERVED:
+            raise ValueError("withdrawal of %d" % peer_id)
+
+
+def test_a_completion_counts_although_its_withdrawals_raise():
+    node, transport, cluster = alone(presence_ms=1000, observer=Raising(), peers=4)
+    for peer_id in (1, 2, 3):
+        frame = Speaker(peer_id, range(4)).frame(ASKING | READY)
+        transport.put(frame, len(frame))
+    assert polled(node, cluster, STEP_MS) == [""]
+    cluster.ms += 1100  # nobody is heard of for so long
+    try:
+        node.complete()
+    except ValueError as error:
+        assert str(error) == "withdrawal of 2"  # the latest of those that its poll, and then it, have tried
+    else:
+        raise AssertionError("the fault was swallowed")
+    assert node.machine.is_pinging_completed and node.machine.collecting.has(0)
+    assert polled(node, cluster, INTERVAL_MS) == ["withdrawal of 3"] + [""] * (INTERVAL_MS // STEP_MS - 1)
+    assert list(node.machine.collecting) == [0] and transport.sent[-1][3] == ASKING | READY
 
 
 def test_a_board_takes_part_although_one_of_its_transports_raises_at_every_poll():

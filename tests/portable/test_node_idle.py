@@ -80,6 +80,18 @@ def test_presence_is_looked_at_in_time():
     assert node.node.machine.collecting.has(1) and node.node.idle_ms() == 1
 
 
+def test_old_news_of_a_member_does_not_count_longer_than_its_presence():
+    node = Lone(3, 3, presence_ms=1500)
+    node.run(2000)
+    node.show(1)  # what is new begins a turn of one interval
+    node.show(1, ASKING | READY, {2: (180, True)})  # 1,440 ms old
+    assert list(node.node.machine.collecting) == [1, 2]
+    node.run(58)
+    assert node.node.machine.collecting.has(2)
+    node.run(4)
+    assert list(node.node.machine.collecting) == [1]
+
+
 def test_what_waits_for_the_budget_is_due():
     node = Lone(3, 3, frames_per_minute=2)
     node.run(100)

@@ -223,7 +223,7 @@ def test_a_node_that_timed_out_never_starts():
     assert node.node.start_in_ms() == 0
     node.show(2, 0, start_ms=-100000)
     node.run(5000)
-    assert not node.node.has_started and node.node.idle_ms() == 0x3FFFFFFF
+    assert not node.node.has_started and node.node.started_late_ms == 0 and node.node.idle_ms() == 0x3FFFFFFF
     assert lone(deadline_ms=1000).node.start_in_ms() == -1
 
 

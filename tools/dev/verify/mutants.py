@@ -163,6 +163,24 @@ MUTANTS = (
         "_STALE\n",
     ),
     Mutant("a clone beyond earshot is not reported", "peers.py", "            self.found |= _CLONED\n", "            pass\n"),
+    Mutant(
+        "one that timed out takes itself for a clone",
+        "peers.py",
+        "and not self.machine.is_pinging_completed:",
+        "and not self.marks[index] & _READY:",
+    ),
+    Mutant(
+        "one that timed out tells that it started late",
+        "node.py",
+        " and self.machine.state == _BOOTSTRAPPED:\n                self.started",
+        ":\n                self.started",
+    ),
+    Mutant(
+        "old news lasts too long",
+        "node.py",
+        "            if self._flags & _CLOSED:\n                self._times[_EXPIRE] = _FAR\n",
+        "            self._times[_EXPIRE] = self.now + self.interval_ms\n",
+    ),
     Mutant("an age rounded down", "peers.py", "late = self.now + (1 << unit) - 1", "late = self.now"),
     Mutant(
         "a relay that makes a statement younger",
@@ -193,7 +211,7 @@ MUTANTS = (
         "        self.said[index] = now - (age << unit)\n",
         "        pass\n",
     ),
-    Mutant("one that says another thing only renews", "peers.py", " and not (inbox[at] >> 6 ^ self.marks[index]) & _READY:", ":"),
+    Mutant("one that says another thing only renews", "peers.py", " and not (inbox[length] >> 6 ^ self.marks[index]) & _READY:", ":"),
     Mutant(
         "a frame of its own that says another thing only renews",
         "peers.py",
