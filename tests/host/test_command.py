@@ -128,6 +128,10 @@ WRONG = {
     "dist below a file": ("dist --out file", "file"),
     "deploy with no roster": ("deploy /dev/nothing 0 --roster nothing.toml", "nothing.toml: "),
     "deploy of nobody": ("deploy /dev/nothing nobody", "nobody: "),
+    "deploy with the board first": (
+        "deploy north /dev/nothing",
+        "deploy north /dev/nothing: the port comes first; write: faction deploy /dev/nothing north",
+    ),
     "deploy to nothing": ("deploy /dev/nothing 0", "/dev/nothing: "),
     "deploy to a file": ("deploy file 0", "file: "),
     "probe again at once": ("probe /dev/nothing --watch -1", "--watch -1: "),
