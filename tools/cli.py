@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
+from typing import NoReturn
 
 from faction import __version__
 
@@ -45,9 +46,16 @@ _EXTRAS = {"distributed": "dask"}
 _LIBRARIES = ("matplotlib", "mpremote", "pydantic", "python_minifier", "rich", "serial", "tomli", "tomlkit")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with the words of a command, as everything else that a user can do wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        raise CommandError(f"{self.prog}: {message}; run: {self.prog} --help")
+
+
 def parser(chosen: str | None = None) -> argparse.ArgumentParser:
     """Return the parser of the command. It knows the options of the chosen command alone."""
-    made = argparse.ArgumentParser(
+    made = _Parser(
         prog="faction",
         description="From a roster to a cluster of boards.",
         epilog=EPILOG,
@@ -88,11 +96,15 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
-    made = parser(next((word for word in words if not word.startswith("-")), None))
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    made = parser(chosen)
     try:
-        options = made.parse_args(words)
-    except SystemExit as ended:  # argparse has shown the help, or what is wrong
+        options, rest = made.parse_known_args(words)
+    except SystemExit as ended:  # argparse has shown the help, or the version
         return int(ended.code or 0)
+    if rest:
+        name = f"faction {chosen}" if hasattr(options, "run") else "faction"
+        raise CommandError(f"{name}: {' '.join(rest)}: not understood; run: {name} --help")
     if not hasattr(options, "run"):
         made.print_help()
         return 0

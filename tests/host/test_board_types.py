@@ -236,6 +236,33 @@ def test_a_wrong_call_in_a_program_is_caught(desk, firmware, program, old, new):
         assert programs.errors()
 
 
+class Ethernet(Desk):
+    """The boot.py that boards/README.md shows for a board on a cable."""
+
+    def __init__(self, folder, firmware):
+        super().__init__(folder, firmware)
+        blocks = [block.split("```")[0] for block in (ROOT / "boards/README.md").read_text().split("```py\n")[1:]]
+        [program] = [block for block in blocks if "LAN" in block]
+        (folder / "boot.py").write_text(program)
+        # The stub has only what all ports take. The quick reference of the ESP32 lists its own: spi, cs, int and others.
+        common = "def __init__(self, id, *, phy_type=0, phy_addr=0, ref_clk_mode=0) -> None"
+        own = "def __init__(self, *, spi: SPI, cs: Pin, int: Pin, phy_type: int, phy_addr: int, reset: Pin = ..., power: Pin = ...) -> None"
+        stub = self.stubs / "network.pyi"
+        assert common in stub.read_text()
+        stub.write_text(stub.read_text().replace(common, own))
+
+    def errors(self):
+        return self.check("boot.py")
+
+
+def test_the_boot_program_of_a_board_on_a_cable_fits_the_firmware(desk):
+    ethernet = desk(Ethernet, "esp32")
+    assert ethernet.errors() == []
+    for old, new in (("PHY_W5500", "PHY_W5501"), ("lan.active(True)", "lan.activate(True)"), ("sck=", "clock="), ("cs=", "select=")):
+        with ethernet.changed("boot.py", old, new):
+            assert ethernet.errors(), new
+
+
 @pytest.mark.parametrize("kind", [Transports, Programs])
 @pytest.mark.parametrize("firmware", KINDS)
 def test_what_was_caught_is_gone_with_the_wrong_call(desk, firmware, kind):

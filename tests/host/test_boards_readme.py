@@ -5,10 +5,12 @@ import re
 import subprocess
 from pathlib import Path
 
+import emulated
 import pytest
 from needs import needs_micropython
 
 from faction_tools.dev import interpreters
+from faction_tools.dev.cluster import free_ports
 from faction_tools.fleet import build, roster
 from faction_tools.fleet.found import CONFIGURATION
 
@@ -63,6 +65,20 @@ def test_a_process_starts_as_the_readme_says():
     listed = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert [set(each) for each in objects if "state" in each and "faction" not in each][0] == listed
     assert "probe" in [each.get("faction") for each in objects]
+
+
+@needs_micropython
+def test_the_application_that_it_shows_runs(tmp_path):
+    [program] = [block.split("```")[0] for block in (BOARDS / "README.md").read_text().split("```py\n") if "class Application" in block]
+    (tmp_path / "mine.py").write_text(program)
+    (tmp_path / "faction.toml").write_text(
+        'cluster = "x"\nquorum = 1\napplication = "mine.py"\n[[boards]]\nid = 0\nname = "a"\nkind = "esp32"\n'
+        f'transport = {{ kind = "udp", port = {free_ports(1)[0]} }}\n'
+    )
+    emulated.deployed(tmp_path / "flash", roster.load(tmp_path / "faction.toml"), "a")
+    with emulated.Board(tmp_path / "flash", "esp32") as board:
+        emulated.wait(lambda: b"\ngo\r\n" in board.said)
+        assert b"rror" not in board.said and b"faction: node 0 of 1, quorum 1" in board.said
 
 
 def test_a_board_gets_the_files_that_the_table_lists():

@@ -109,6 +109,13 @@ def refused(done, code=2):
 
 WRONG = {
     # What is asked for, and what the line says.
+    "no such command": ("frob", "faction: argument COMMAND: invalid choice: 'frob'"),
+    "no such option": ("--frob", "faction: --frob: not understood; run: faction --help"),
+    "a word too many": ("new a b --c", "faction new: b --c: not understood; run: faction new --help"),
+    "no such choice": ("build --slice half", "faction build: argument --slice: invalid choice: 'half'"),
+    "an option without its value": ("deploy --roster", "faction deploy: argument --roster: expected one argument; run: "),
+    "replay of no file": ("replay", "faction replay: the following arguments are required: FILE"),
+    "simulate a roster": ("simulate faction.toml", "faction.toml: is a roster, not a scenario; write --roster faction.toml"),
     "new over a roster": ("new", f"faction.toml: {EXISTS}"),
     "new over a folder": ("new folder", f"folder: {EXISTS}"),
     "new in no folder": ("new nowhere/faction.toml", "nowhere/faction.toml: does not exist"),
@@ -121,6 +128,10 @@ WRONG = {
     "dist below a file": ("dist --out file", "file"),
     "deploy with no roster": ("deploy /dev/nothing 0 --roster nothing.toml", "nothing.toml: "),
     "deploy of nobody": ("deploy /dev/nothing nobody", "nobody: "),
+    "deploy with the board first": (
+        "deploy north /dev/nothing",
+        "deploy north /dev/nothing: the port comes first; write: faction deploy /dev/nothing north",
+    ),
     "deploy to nothing": ("deploy /dev/nothing 0", "/dev/nothing: "),
     "deploy to a file": ("deploy file 0", "file: "),
     "probe again at once": ("probe /dev/nothing --watch -1", "--watch -1: "),

@@ -255,6 +255,29 @@ def test_what_is_no_file_of_a_board_is_named_and_nobody_waits_for_it(tmp_path, a
         assert said in refused(desk)
 
 
+def test_a_file_of_the_user_in_our_folder_stays_and_is_named(desk):
+    desk.deploy()
+    suffix = "py" if desk.main == "code.py" else "mpy"
+    desk.put("lib/faction/transports/lora.py", b"mine")
+    desk.put("lib/faction/\x1b[31mnotes", b"mine")
+    for name in (f"lib/faction/view.{suffix}", "lib/faction/transports/udp/__init__.py", "lib/faction/old.mpy", "lib/faction/._view.py"):
+        desk.put(name, b"ours, or hides ours")
+    notes, outcome = desk.deploy()
+    where = "; keep files of yours outside of lib/faction/"
+    assert sorted(notes) == [
+        "lib/faction/\\x1b[31mnotes is not of faction, and stays" + where,
+        "lib/faction/old.mpy is not of this version of faction, and is removed" + where,
+        "lib/faction/transports/lora.py is not of faction, and stays" + where,
+        "lib/faction/transports/udp/__init__.py is not of this version of faction, and is removed" + where,
+    ]
+    assert len(outcome.plan.removed) == 4
+    assert desk.read("lib/faction/transports/lora.py") == desk.read("lib/faction/\x1b[31mnotes") == b"mine"
+    assert not any(desk.has(name) for name in outcome.plan.removed) and not desk.has("lib/faction/transports/udp")
+    if desk.main == "main.py":
+        assert outcome.greeting == "faction: node 0 of 2, quorum 1"
+    assert len(desk.deploy("core")[0]) == 2 and desk.read("lib/faction/transports/lora.py") == b"mine"
+
+
 def test_a_foreign_program_is_kept_under_the_next_free_name(desk):
     stem = desk.main.removesuffix(".py")
     desk.put(desk.main, b"# my first\n")

@@ -129,6 +129,15 @@ def test_a_folder_of_the_user_is_refused_and_loses_nothing(tmp_path, words, out)
     assert not list(tmp_path.rglob(".faction*"))
 
 
+def test_the_table_of_native_code_names_each_module_in_full(desk):
+    done = faction(desk, "build", "--native", "--out", "out")
+    assert done.returncode == 0 and "…" not in done.stdout, done
+    rows = [line.split("│")[1:] for line in done.stdout.splitlines() if line.startswith("│")]
+    text = "".join(row[0].strip() for row in rows)  # a long name takes several lines
+    names = [path.relative_to(desk / "out/native/x64").as_posix() for path in (desk / "out/native/x64").rglob("*.mpy")]
+    assert len(names) > 20 and all(name.removeprefix("faction/") in text for name in names), text
+
+
 def test_what_cannot_work_together_is_refused(desk):
     for words, said in (
         (

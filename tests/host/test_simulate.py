@@ -306,6 +306,11 @@ def test_the_list_of_scenarios():
     assert nobody.returncode == 2 and "orchard: no such scenario; give a .toml file, or one of brownout, greenhouse" in nobody.stderr
 
 
+def test_a_run_names_the_nodes_that_are_not_bootstrapped():
+    done = faction("simulate", "split")
+    assert done.returncode == 1 and "\n9 of 10 nodes Bootstrapped; node 5 timed out\n" in done.stdout, done
+
+
 def test_one_run_with_everything_that_it_leaves(tmp_path):
     files = {"--picture": tmp_path / "run.svg", "--page": tmp_path / "run.html", "--journal": tmp_path / "run.journal"}
     options = [each for pair in files.items() for each in pair]

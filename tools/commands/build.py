@@ -56,18 +56,18 @@ def run(options: argparse.Namespace) -> int:
 
 def _native(out: Path, advance: Callable[[int], object]) -> Table:
     """Build native code for every architecture, in out/native; return a table of sizes. advance is called after each one, with 1."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from ..fleet import build
     from ..fleet.compile import PACKAGE, compile_package
     from ..fleet.output import filled
 
-    table = Table("file", "bytecode", *build.ARCHITECTURES, title=f"native code, bytes, in {out / 'native'}")
+    table = Table(Column("module", overflow="fold"), "bytecode", *build.ARCHITECTURES, title=f"native code, bytes, in {out / 'native'}")
     with TemporaryDirectory() as plain, filled(out, "native") as fresh:
         columns = [compile_package(PACKAGE, plain)]
         for architecture in build.ARCHITECTURES:
             columns.append(build.native(architecture, fresh / architecture))
             advance(1)
         for row in zip(*columns):
-            table.add_row(row[0].relative_to(plain).as_posix(), *[f"{path.stat().st_size:,}" for path in row])
+            table.add_row(row[0].relative_to(Path(plain, PACKAGE.name)).as_posix(), *[f"{path.stat().st_size:,}" for path in row])
     return table

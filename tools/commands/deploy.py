@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..fleet.deploy import Order, Outcome
     from ..fleet.entries import BoardEntry
     from ..fleet.plan import Plan
+    from ..fleet.roster import Roster
     from ..shown.progress import Bar
 
 
@@ -44,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
     if options.port is None or options.board is None:
         raise CommandError("deploy: needs a port and a board, such as /dev/ttyACM0 north; or write --all for all that are plugged in")
     checked = roster.load(options.roster)
+    _refuse_other_order(options, checked)
     board = checked.board(options.board)
     seconds = _seconds(options, board)
     order = Order(checked, board, options.port, options.slice, options.dry_run, options.replace, seconds)
@@ -140,6 +142,14 @@ def _seconds(options: argparse.Namespace, board: BoardEntry) -> float:
     if board.kind == "circuitpython":
         raise CommandError(f"--wait {options.wait}: nobody waits for {board.name}: it restarts by itself; leave out --wait")
     return _number(options.wait)
+
+
+def _refuse_other_order(options: argparse.Namespace, checked: Roster) -> None:
+    """Refuse a board that stands before a port. Raises CommandError."""
+    names = {name for board in checked.boards for name in (board.name, str(board.id))}
+    if options.port in names and options.board not in names:
+        order = f"{options.board} {options.port}"
+        raise CommandError(f"deploy {options.port} {options.board}: the port comes first; write: faction deploy {order}")
 
 
 def _refuse_wait(options: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ CONFIGURATION = "faction.json"  # the file on a board that says which board it i
 APPLICATION = "application.py"  # the user's program on a board
 HIDES = "application"  # a folder or a .mpy file of this name would hide it
 BOOT = "boot_out.txt"  # CircuitPython writes it at every start: what the board is
-OWN = "lib/faction"  # a folder in which all files are ours; others are removed
+OWN = "lib/faction"  # faction's own folder: what a deployment does not bring is removed there, but for sources and data of the user
 WRITTEN = f"{OWN}/written.json"  # what we wrote outside of it: {path: [the SHA-256 of each content that may be there]}
 NEW = ".new"  # the end of the name of a new file, until it takes the place of the old one
 

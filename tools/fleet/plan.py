@@ -9,13 +9,15 @@ from functools import cache
 from pathlib import PurePosixPath
 
 from .build import PROGRAMS
-from .compile import BOARDS
+from .compile import BOARDS, PACKAGE
 from .earlier import EARLIER
-from .found import APPLICATION, CONFIGURATION, HIDES, NEW, OWN, WRITTEN, DeployError, Found, digest
+from .found import APPLICATION, CONFIGURATION, HIDES, NEW, OWN, WRITTEN, DeployError, Found, digest, shown
 
 SHORT = 16  # hexadecimal digits of a SHA-256 that are enough to know a file of ours again
 # Without a roster that names an application, these are what a deployment may remove if an earlier one wrote it.
 _PROGRAMS = {name for programs in PROGRAMS.values() for name in programs} - {APPLICATION}
+# Every module of the package, as a path on a board without its suffix.
+_MODULES = {f"{OWN}/{path.relative_to(PACKAGE).with_suffix('').as_posix()}" for path in PACKAGE.rglob("*.py")}
 
 
 @dataclass
@@ -141,13 +143,31 @@ def _keep_rivals(made: Plan, found: Found) -> None:
 
 
 def _left_over(wanted: dict[str, bytes], made: Plan, found: Found, has_application: bool) -> list[str]:
-    """Return the files of earlier deployments that nobody needs: in OWN all, elsewhere those that nobody has changed."""
-    left = [path for path in found.files if path.startswith(OWN + "/") and path not in wanted]
+    """Return the files of earlier deployments that nobody needs: in OWN all but the user's, elsewhere those that nobody has changed."""
+    left = _left_in_own(wanted, made, found)
     left += [path + NEW for path in {*wanted, *_PROGRAMS, *found.named} if path + NEW in found.files]
     known = _PROGRAMS | (set(found.written) if has_application else set())
     left += [path for path in known - set(wanted) if found.files.get(path) and _is_ours(path, found.files[path], found)]
     # A new file of an earlier try is about to take its place.
     return sorted(set(left) - {path + NEW for path in [*made.copied, WRITTEN]} - {WRITTEN})
+
+
+def _left_in_own(wanted: dict[str, bytes], made: Plan, found: Found) -> list[str]:
+    """Return the files in OWN that nobody needs. Name those that the package does not have: a source or data is the user's, and stays."""
+    left = []
+    for path in sorted(found.files):
+        if not path.startswith(OWN + "/") or path in wanted:
+            continue
+        old = PurePosixPath(path.removesuffix(NEW))
+        hides_ours = any(parent.as_posix() in _MODULES for parent in old.parents)
+        is_known = old.with_suffix("").as_posix() in _MODULES or old.name.startswith(".") or old.as_posix() == WRITTEN
+        stays = not (is_known or hides_ours or old.suffix == ".mpy")
+        if not stays:
+            left.append(path)
+        if not is_known:
+            what = "of faction, and stays" if stays else "of this version of faction, and is removed"
+            made.notes.append(f"{shown(path)} is not {what}; keep files of yours outside of {OWN}/")
+    return left
 
 
 def _record(made: Plan, found: Found) -> None:

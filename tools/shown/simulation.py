@@ -36,8 +36,8 @@ def summary(simulation: Simulation, result: dict[str, Any]) -> str:
 
 
 def _others(boards: list[SimulatedBoard]) -> str:
-    """Name the first nodes that are not Bootstrapped: "; 3 timed out, 7 off"."""
-    words = [f"{board.peer_id} {_state(board)}" for board in boards if board.state != BOOTSTRAPPED]
+    """Name the first nodes that are not Bootstrapped: "; node 3 timed out, node 7 off"."""
+    words = [f"node {board.peer_id} {_state(board)}" for board in boards if board.state != BOOTSTRAPPED]
     return "; " + first_few(words, MOST_NAMED) if words else ""
 
 

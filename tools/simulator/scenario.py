@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Optional, Union
@@ -18,6 +19,7 @@ from .distributions import Distribution, Number, Uniform
 
 LEAST_WITH_KEY = 82  # bytes of a frame with one statement, a challenge, four quotes and a tag
 SCENARIOS = Path(__file__).parent / "scenarios"
+_FAULTS_OF_A_ROSTER = (": cluster: must be a table", ": boards: no such field")
 ONE_AIR = "air"  # the name of the only air
 
 
@@ -265,4 +267,9 @@ def load(name: str, changes: list[str] | tuple[str, ...] = ()) -> Scenario:
     if name not in known and not name.endswith(".toml"):
         raise ScenarioError(f"{name}: no such scenario; give a .toml file, or one of {', '.join(known)}")
     path = SCENARIOS / f"{name}.toml" if name in known else Path(name)
-    return load_as(Scenario, path, ScenarioError, f"check the name, or take one of {', '.join(known)}", changes)
+    try:
+        return load_as(Scenario, path, ScenarioError, f"check the name, or take one of {', '.join(known)}", changes)
+    except ScenarioError as error:
+        if not all(each in str(error) for each in _FAULTS_OF_A_ROSTER):
+            raise
+    raise ScenarioError(f"{name}: is a roster, not a scenario; write --roster {shlex.quote(name)}")
