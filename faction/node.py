@@ -15,7 +15,9 @@ Theory of operation
  4. ``complete`` says that our own part is complete. It sends a frame at once, and another within an eighth of an interval.
  5. A node answers a frame that asks, if it knows a readiness that the asker lacks. It answers within a quarter of an
     interval, at most once an interval. A concluded node that knows nothing recent of a member that the asker lacks carries
-    the question on. Other concluded nodes carry it on, too, for twelve intervals.
+    the question on. Other concluded nodes carry it on, too, for twelve intervals. A node that hears nobody else do so does
+    it once more. The age of a question shows who has it from whom. A node that hears it from farther away says all that it
+    knows again. So the answers come back, however many boards and lost frames are between.
  6. A node that concludes says so. It says so again, up to five times, while a member that it heard asking has not shown
     that it knows. After that it is silent until somebody asks.
  7. The first node that is Bootstrapped sets the common start. Each frame says how long it is until the start. All nodes
@@ -113,6 +115,10 @@ _SLOWEST = const(3)  # doublings of a turn: eight intervals
 _ENOUGH = const(2)  # consistent frames in a turn: after them we need not speak
 _FAREWELLS = const(6)  # frames after the verdict
 _QUESTION_LIVES = const(12)  # intervals
+# By so many units a question is older than ours if somebody has carried it on who heard it from where we did, or from us:
+_BESIDE = const(4)
+_FARTHER = const(9)
+_PER_HOP = const(8)  # units by which it gets older each time it is carried on
 _START_AFTER = const(4)  # intervals
 _OFFENDERS = const(8)  # of each kind of conflict: the observer is told of so many
 _OTHERS = const(-2)  # the last one of a kind stands for all others
@@ -393,8 +399,13 @@ class Node:
             if wire.question_age != _NO_AGE:  # somebody else carries it on, and so may we
                 at = self.now - (wire.question_age << wire.unit)
                 times[_ASKED] = max(times[_ASKED], at)
-                if is_concluded and at > self.now - _QUESTION_LIVES * interval_ms and at > times[_CARRIED] + (interval_ms >> 1):
-                    self._plan_answer(1)
+                if is_concluded and at > self.now - _QUESTION_LIVES * interval_ms:
+                    at -= times[_CARRIED]
+                    if at > interval_ms >> 1 or at < -_FARTHER << wire.unit:
+                        self._plan_answer(1)
+                    elif at < -_BESIDE << wire.unit and times[_ASKED] == times[_CARRIED] and self._flags & _CARRYING:
+                        self._flags ^= _CARRYING
+                        times[_ANSWER] = _FAR
 
     def _hear_start(self, at: int) -> bool:
         """Take a common start if it is earlier than ours. Tell whether it is news."""
@@ -457,14 +468,15 @@ class Node:
 
     def _says_again(self) -> bool:
         """Plan the next farewell, if there is one. Tell whether to speak now."""
-        self._times[_AGAIN] = _FAR
+        times = self._times
+        times[_AGAIN] = _FAR
         if self._flags & _CLOSED:
             if self._farewells < _FAREWELLS and not self.peers.is_any(_ASKING):
                 return False
             self._farewells -= 1
             if self._farewells:
                 gap_ms = self.interval_ms << _FAREWELLS - 1 - self._farewells >> 1
-                self._times[_AGAIN] = self.now + gap_ms + 1 + (self._draw(gap_ms + 1) >> 2)
+                times[_AGAIN] = self.now + gap_ms + 1 + (self._draw(gap_ms + 1) >> 2)
         return True  # before the verdict this is our own completion, said for the second time
 
     def _begin_turn(self, ms: int) -> None:
@@ -513,19 +525,20 @@ class Node:
 
     def _send(self) -> bool:
         """Send a frame with all that we know, if the budget allows it."""
+        times = self._times
         if self.frames_per_minute:
             # A bucket holds a quarter of the budget. The rest fills it. So no minute has more frames than the budget.
             i = (self.frames_per_minute + 3) // 4
-            self._credit += min(self.now - self._times[_CREDITED], _MINUTE_MS) * (self.frames_per_minute - i)
+            self._credit += min(self.now - times[_CREDITED], _MINUTE_MS) * (self.frames_per_minute - i)
             self._credit = min(self._credit, i * _MINUTE_MS)
-            self._times[_CREDITED] = self.now
+            times[_CREDITED] = self.now
             if self._credit < _MINUTE_MS:
                 return False
             self._credit -= _MINUTE_MS
-        self._times[_SENT] = self.now
-        if self._times[_ANSWER] != _FAR:
-            self._times[_ANSWER] = _FAR
-            self._times[_ANSWERED] = self.now
+        times[_SENT] = self.now
+        if times[_ANSWER] != _FAR:
+            times[_ANSWER] = _FAR
+            times[_ANSWERED] = self.now
         self._write()
         i = SENT
         try:
@@ -538,22 +551,25 @@ class Node:
     def _write(self) -> None:
         """Write a frame into the outbox."""
         wire = self.wire
+        times = self._times
         self.sequence += 1
         wire.sequence = self.sequence
         wire.nonce = self.nonce
         wire.flags = self.peers.marks[self.peers.own]  # READY, or 0
         if not self.machine.is_concluded:
             wire.flags |= _ASKING
-        start = self._times[_START]
+        start = times[_START]
         wire.start = 0 if start == _FAR else max(1, min(start - self.now, _MAX_CS) + _START_ZERO)
         wire.unit = self.unit
         wire.run_age = min(self.now - self.peers.start >> self.unit, _NO_AGE)
         wire.question_age = _NO_AGE
         if self._flags & _CARRYING:
             self._flags ^= _CARRYING
-            self._times[_CARRIED] = self._times[_ASKED]
+            if times[_ASKED] - times[_CARRIED] > self.interval_ms >> 1:
+                self._plan_answer(1)  # once more, if nobody is heard to carry it on
+            times[_CARRIED] = times[_ASKED]
             # An eighth of an interval older than it is, or it would go round and round where frames take long: that makes it younger.
-            wire.question_age = min(8 - (self._times[_ASKED] - self.now >> self.unit), _NO_AGE)
+            wire.question_age = min(_PER_HOP - (times[_ASKED] - self.now >> self.unit), _NO_AGE)
         self.peers.write()
         wire.encode()
 

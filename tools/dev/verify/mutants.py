@@ -299,10 +299,23 @@ MUTANTS = (
     Mutant(
         "a question carried on for ever",
         "node.py",
-        "if is_concluded and at > self.now - _QUESTION_LIVES * interval_ms and at",
-        "if is_concluded and at",
+        "if is_concluded and at > self.now - _QUESTION_LIVES * interval_ms:",
+        "if is_concluded:",
     ),
-    Mutant("a question that goes round", "node.py", "min(8 - (self", "min(-(self"),
+    Mutant(
+        "a question that is carried on once",
+        "node.py",
+        "                self._plan_answer(1)  # once more",
+        "                pass  # once more",
+    ),
+    Mutant(
+        "a question that is carried on twice whatever others do",
+        "node.py",
+        "elif at < -_BESIDE << wire.unit and times[_ASKED]",
+        "elif at < -_BESIDE << wire.unit and False and times[_ASKED]",
+    ),
+    Mutant("answers that nobody brings back", "node.py", "if at > interval_ms >> 1 or at < -_FARTHER << wire.unit:", "if at > interval_ms >> 1:"),
+    Mutant("a question that goes round", "node.py", "min(_PER_HOP - (times", "min(-(times"),
     Mutant("farewells without an end", "node.py", "            self._farewells -= 1\n", ""),
     Mutant("a start that moves later", "node.py", "        if at >= known:\n", "        if at == known:\n"),
     Mutant(
