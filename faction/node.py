@@ -398,8 +398,8 @@ class Node:
             self._flags |= _HURRIED
             if wire.question_age != _NO_AGE:  # somebody else carries it on, and so may we
                 at = self.now - (wire.question_age << wire.unit)
-                times[_ASKED] = max(times[_ASKED], at)
                 if is_concluded and at > self.now - _QUESTION_LIVES * interval_ms:
+                    times[_ASKED] = max(times[_ASKED], at)
                     at -= times[_CARRIED]
                     if at > interval_ms >> 1 or at < -_FARTHER << wire.unit:
                         self._plan_answer(1)

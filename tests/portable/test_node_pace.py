@@ -421,6 +421,13 @@ def test_a_carried_question_is_carried_on_for_twelve_intervals():
         assert carried(concluded(1), 1, age) == count, age
 
 
+def test_one_that_is_too_old_keeps_none_alive():
+    """Where frames take long, a question looks younger each time that it comes round."""
+    node = concluded(1)
+    assert carried(node, 1, 740, 400) == 1
+    assert carried(node, 2, 740 + 401 // UNIT_MS - 33, 5000) == 1  # younger than the one carried on, but of 757 units
+
+
 def test_it_grows_older_on_its_way():
     node = concluded(1)
     begin = node.ms
