@@ -468,15 +468,14 @@ class Node:
 
     def _says_again(self) -> bool:
         """Plan the next farewell, if there is one. Tell whether to speak now."""
-        times = self._times
-        times[_AGAIN] = _FAR
+        self._times[_AGAIN] = _FAR
         if self._flags & _CLOSED:
             if self._farewells < _FAREWELLS and not self.peers.is_any(_ASKING):
                 return False
             self._farewells -= 1
             if self._farewells:
                 gap_ms = self.interval_ms << _FAREWELLS - 1 - self._farewells >> 1
-                times[_AGAIN] = self.now + gap_ms + 1 + (self._draw(gap_ms + 1) >> 2)
+                self._times[_AGAIN] = self.now + gap_ms + 1 + (self._draw(gap_ms + 1) >> 2)
         return True  # before the verdict this is our own completion, said for the second time
 
     def _begin_turn(self, ms: int) -> None:
@@ -487,6 +486,7 @@ class Node:
         half_ms = ms >> 1
         self._turn_ms = ms
         times[_TURN] = self.now + ms
+        times[_EXPIRE] = min(times[_EXPIRE], times[_TURN])  # then the machine observes what a ctrl-C has kept from it
         times[_SPEAK] = self.now + half_ms + self._draw(ms - half_ms)
         self._consistent = 0  # frames heard in this turn that taught nothing and lacked nothing
         self._flags &= ~_HURRIED
@@ -525,20 +525,19 @@ class Node:
 
     def _send(self) -> bool:
         """Send a frame with all that we know, if the budget allows it."""
-        times = self._times
         if self.frames_per_minute:
             # A bucket holds a quarter of the budget. The rest fills it. So no minute has more frames than the budget.
             i = (self.frames_per_minute + 3) // 4
-            self._credit += min(self.now - times[_CREDITED], _MINUTE_MS) * (self.frames_per_minute - i)
+            self._credit += min(self.now - self._times[_CREDITED], _MINUTE_MS) * (self.frames_per_minute - i)
             self._credit = min(self._credit, i * _MINUTE_MS)
-            times[_CREDITED] = self.now
+            self._times[_CREDITED] = self.now
             if self._credit < _MINUTE_MS:
                 return False
             self._credit -= _MINUTE_MS
-        times[_SENT] = self.now
-        if times[_ANSWER] != _FAR:
-            times[_ANSWER] = _FAR
-            times[_ANSWERED] = self.now
+        self._times[_SENT] = self.now
+        if self._times[_ANSWER] != _FAR:
+            self._times[_ANSWER] = _FAR
+            self._times[_ANSWERED] = self.now
         self._write()
         i = SENT
         try:
@@ -551,25 +550,24 @@ class Node:
     def _write(self) -> None:
         """Write a frame into the outbox."""
         wire = self.wire
-        times = self._times
         self.sequence += 1
         wire.sequence = self.sequence
         wire.nonce = self.nonce
         wire.flags = self.peers.marks[self.peers.own]  # READY, or 0
         if not self.machine.is_concluded:
             wire.flags |= _ASKING
-        start = times[_START]
+        start = self._times[_START]
         wire.start = 0 if start == _FAR else max(1, min(start - self.now, _MAX_CS) + _START_ZERO)
         wire.unit = self.unit
         wire.run_age = min(self.now - self.peers.start >> self.unit, _NO_AGE)
         wire.question_age = _NO_AGE
         if self._flags & _CARRYING:
             self._flags ^= _CARRYING
-            if times[_ASKED] - times[_CARRIED] > self.interval_ms >> 1:
+            if self._times[_ASKED] - self._times[_CARRIED] > self.interval_ms >> 1:
                 self._plan_answer(1)  # once more, if nobody is heard to carry it on
-            times[_CARRIED] = times[_ASKED]
+            self._times[_CARRIED] = self._times[_ASKED]
             # An eighth of an interval older than it is, or it would go round and round where frames take long: that makes it younger.
-            wire.question_age = min(_PER_HOP - (times[_ASKED] - self.now >> self.unit), _NO_AGE)
+            wire.question_age = min(_PER_HOP - (self._times[_ASKED] - self.now >> self.unit), _NO_AGE)
         self.peers.write()
         wire.encode()
 

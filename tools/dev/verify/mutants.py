@@ -321,7 +321,7 @@ MUTANTS = (
         "if is_concluded and at > self.now - _QUESTION_LIVES * interval_ms:\n                    times[_ASKED] = max(times[_ASKED], at)\n",
         "times[_ASKED] = max(times[_ASKED], at)\n                if is_concluded and at > self.now - _QUESTION_LIVES * interval_ms:\n",
     ),
-    Mutant("a question that goes round", "node.py", "min(_PER_HOP - (times", "min(-(times"),
+    Mutant("a question that goes round", "node.py", "min(_PER_HOP - (self", "min(-(self"),
     Mutant("farewells without an end", "node.py", "            self._farewells -= 1\n", ""),
     Mutant("a start that moves later", "node.py", "        if at >= known:\n", "        if at == known:\n"),
     Mutant(
