@@ -22,7 +22,7 @@ from faction_tools.simulator.simulation import Simulation
 
 # Of the events of each scenario with seed 1.
 DIGESTS = {
-    "brownout": "32bf8e708d85d2fe",
+    "brownout": "8542c94a99d6ffb6",
     "greenhouse": "a5f6a36e74f1d216",
     "intruder": "219a1bd82df0bedf",
     "rs485": "dc11124528c5f337",
