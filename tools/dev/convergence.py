@@ -81,9 +81,11 @@ def figures() -> list[Figure]:
             for name, nodes, loss, topology, median, percentile in CONVERGENCE
         ]
         joined = _start(pool, stragglers, None, LONGER_RUNS)
+        rejoined = _start(pool, rejoins, None, LONGER_RUNS)
         waited, returned = (_start(pool, call, None, RUNS) for call in (waits, returns))
         found = [figure for name, nodes, done, *limits in converged for figure in _rows(name, nodes, list(done), *limits)]
         found.append(_median("straggler to 20 concluded, 30% loss: frames of all", list(joined), 26, 35))
+        found += _rejoins(list(rejoined))
         found.append(_median(f"4 ready nodes wait {WAIT_S} s for a fifth: frames of all", list(waited), 40, 60))
         return [*found, crowded.result(), _returns(list(returned)), *_keyed(keyed)]
 
@@ -177,6 +179,28 @@ def stragglers(seeds: Iterable[int]) -> list[int]:
             raise RuntimeError(f"the straggler did not get in with the seed {seed}")
         found.append(_sent(simulation) - before)
     return found
+
+
+def rejoins(seeds: Iterable[int]) -> list[float]:
+    """Return how many intervals the last of twelve in a line takes to get in that restarts when all have concluded; 20 % is lost."""
+    restart = {"at_ms": BEGUN_S * 1000.0, "kind": "restart", "nodes": [11]}
+    cluster = _changed(scenario(12, 0.2, topology="line"), events=[restart], limit_ms=300_000.0)
+    found = []
+    for seed in seeds:
+        simulation = Simulation(cluster, seed).run()
+        board = simulation.boards[11]
+        if outcome(simulation)["verdict"] != "all" or board.boots != 2:
+            raise RuntimeError(f"the end of the line did not get in with the seed {seed}")
+        found.append((board.concluded_at - board.completed_at) / 1e3 / INTERVAL_MS)
+    return found
+
+
+def _rejoins(intervals: list[float]) -> list[Figure]:
+    name = "the end of 12 in a line restarts, 20% loss"
+    return [
+        Figure(f"{name}: median", statistics.median(intervals), "intervals", 25, 8),
+        Figure(f"{name}: 99th percentile", _percentile(intervals), "intervals", 40, 20),
+    ]
 
 
 def waits(seeds: Iterable[int]) -> list[int]:
