@@ -436,8 +436,8 @@ class Node:
         if i % _OFFENDERS == _OFFENDERS - 1:
             peer_id = _OTHERS
         reported[i] = peer_id
-        if self.machine.observer is not None:
-            self.machine.observer.observe_conflict(self, conflict + _OTHER_VERSION, peer_id)
+        if hasattr(self.machine.observer, "observe_conflict"):  # without it, it observes machines only
+            self.machine.observer.observe_conflict(self, conflict + _OTHER_VERSION, peer_id)  # type: ignore[union-attr]
 
     # What goes out
 

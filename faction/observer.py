@@ -3,7 +3,7 @@
 A machine calls one method of its observer for each call of ``process``, after the state has changed. It passes ints and
 allocates nothing for that. The observer may allocate; then the call of ``process`` does, too. The machine calls the
 methods by name, so a class with these methods need not derive from Observer. A node calls the same object when it finds
-another node with a wrong configuration.
+another node with a wrong configuration, if it has observe_conflict.
 """
 
 from .machine import Faction
@@ -60,4 +60,5 @@ class Observers(Observer):
     def observe_conflict(self, node: "Node", conflict: int, peer_id: int) -> None:
         """Pass a conflict on."""
         for observer in self._observers:
-            observer.observe_conflict(node, conflict, peer_id)
+            if hasattr(observer, "observe_conflict"):
+                observer.observe_conflict(node, conflict, peer_id)

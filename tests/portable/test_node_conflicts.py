@@ -1,8 +1,9 @@
 """Misconfigured nodes are named, and earlier runs do not count."""
 
 from airs import INTERVAL_MS, Chance, Cluster, Watcher
-from faction import INITIAL, TIMED_OUT
+from faction import INITIAL, PROBE, TIMED_OUT
 from faction.node import RESTART, SAME_ID, STALE, STRANGER
+from faction.observer import Observers
 from faction.wire import (
     ASKING,
     BEACON,
@@ -101,6 +102,32 @@ def offender(kind, peer_id):
     frame = Forger(peer_id, (0, peer_id), 2).frame(9, 1)
     frame[2] = 3
     return sealed(frame)
+
+
+class OfMachines:
+    """An observer of machines: it has no observe_conflict."""
+
+    def __init__(self):
+        self.seen = 0
+
+    def observe(self, machine, command, peer_id, previous_state, result):
+        self.seen += 1
+
+    def observe_query(self, machine):
+        self.seen += 1
+
+    def observe_rejection(self, machine, command, peer_id, result):
+        self.seen += 1
+
+
+def test_an_observer_of_machines_is_told_of_no_conflict():
+    for observer in (OfMachines(), Observers(OfMachines(), Watcher())):
+        _, node, show = alone(observer=observer)
+        show(Forger(cluster="another").frame(5, 1))
+        assert node.counters[OTHER_CLUSTER] == 1 and node.offenders[OTHER_CLUSTER - OTHER_VERSION] == 1
+    assert len(observer._observers[1].conflicts) == 1
+    node.machine.process(PROBE)
+    assert observer._observers[0].seen == 1
 
 
 def test_offenders_beyond_memory_are_told_of_once_for_all():
