@@ -85,7 +85,7 @@ def figures() -> list[Figure]:
         waited, returned = (_start(pool, call, None, RUNS) for call in (waits, returns))
         found = [figure for name, nodes, done, *limits in converged for figure in _rows(name, nodes, list(done), *limits)]
         found.append(_median("straggler to 20 concluded, 30% loss: frames of all", list(joined), 26, 35))
-        found += _rejoins(list(rejoined))
+        found += _in_intervals("the end of 12 in a line restarts, 20% loss", list(rejoined), (8, 25), (20, 40))
         found.append(_median(f"4 ready nodes wait {WAIT_S} s for a fifth: frames of all", list(waited), 40, 60))
         return [*found, crowded.result(), _returns(list(returned)), *_keyed(keyed)]
 
@@ -110,8 +110,7 @@ def _keyed(started: list[Iterator[Any]]) -> list[Figure]:
     cluster, with_key, without_key, *waits_of_lines, talk = (list(each) for each in started)
     found = _rows("20 nodes with a key, 20% loss", 20, cluster, (0.07, 0.2), (0.2, 0.6))
     for name, met in (("with a key", with_key), ("without one", without_key)):
-        found.append(Figure(f"two lone boards {name} meet: median", statistics.median(met), "intervals", 1.0, 0.9))
-        found.append(Figure(f"two lone boards {name} meet: 99th percentile", _percentile(met), "intervals", 1.5, 1.2))
+        found += _in_intervals(f"two lone boards {name} meet", met, (0.9, 1.0), (1.2, 1.5))
     for (baud, budget, aim), waited in zip(LINES, waits_of_lines):
         found.append(Figure(f"20 boards with a key on a line of {baud} baud: 99th percentile", _percentile(waited), "s", budget, aim))
     return [*found, Figure(f"20 concluded with a key, {QUESTIONS} old questions: frames of all", max(talk), "frames", 300, 150)]
@@ -131,12 +130,19 @@ def _rows(name: str, nodes: int, runs: list[dict[str, Any]], median: tuple[float
     intervals = [each["convergence_ms"] / INTERVAL_MS for each in runs]
     frames = statistics.median(each["frames"] / nodes for each in runs)
     found = [
-        Figure(f"{name}: median", statistics.median(intervals), "intervals", median[1], median[0]),
-        Figure(f"{name}: 99th percentile", _percentile(intervals), "intervals", percentile[1], percentile[0]),
+        *_in_intervals(name, intervals, median, percentile),
         _figure(f"{name}: frames of a node", frames, "frames", FRAMES.get(name)),
     ]
     skew = _percentile([each["start_skew_ms"] for each in runs])
     return [*found, _figure(f"{name}: start skew, 99th percentile", skew, "ms", SKEW.get(name))]
+
+
+def _in_intervals(name: str, values: list[float], median: tuple[float, float], percentile: tuple[float, float]) -> list[Figure]:
+    """Return median and 99th percentile of times in intervals. median, percentile: aim and budget of each."""
+    return [
+        _figure(f"{name}: median", statistics.median(values), "intervals", median),
+        _figure(f"{name}: 99th percentile", _percentile(values), "intervals", percentile),
+    ]
 
 
 def _figure(name: str, value: float, unit: str, limits: tuple[float, float] | None) -> Figure:
@@ -193,14 +199,6 @@ def rejoins(seeds: Iterable[int]) -> list[float]:
             raise RuntimeError(f"the end of the line did not get in with the seed {seed}")
         found.append((board.concluded_at - board.completed_at) / 1e3 / INTERVAL_MS)
     return found
-
-
-def _rejoins(intervals: list[float]) -> list[Figure]:
-    name = "the end of 12 in a line restarts, 20% loss"
-    return [
-        Figure(f"{name}: median", statistics.median(intervals), "intervals", 25, 8),
-        Figure(f"{name}: 99th percentile", _percentile(intervals), "intervals", 40, 20),
-    ]
 
 
 def waits(seeds: Iterable[int]) -> list[int]:

@@ -144,7 +144,7 @@ class SimulatedBoard:
         self.started_at = None
         self.completes_at = self.booted_at + start_up_us
         self._note()
-        self.poll_by(self.booted_at + 1)
+        self.poll_by(self.booted_at)
 
     def power_off(self) -> None:
         """Stop at once. Nothing is left of what the board knew."""
@@ -157,7 +157,9 @@ class SimulatedBoard:
         self._note()
 
     def poll_by(self, when: int) -> None:
-        """Poll at the first point of the board's grid from a time on, in microseconds, if it would not poll earlier."""
+        """Poll at the first point of the board's grid from a time on, in microseconds, but not now, if it would not poll earlier."""
+        if when <= self._timeline.now:
+            when = self._timeline.now + 1
         wake = when + (self.phase - when) % self._poll_us
         if wake < self.wake:
             self.wake = wake
@@ -199,20 +201,19 @@ class SimulatedBoard:
 
     def _plan(self, node: Node) -> None:
         """Find the next moment at which a poll has something to do. The polls until then are left out."""
-        next_us = self._timeline.now + 1
         due = self.completes_at
         idle_ms = node.idle_ms()
         if idle_ms < LONGEST_IDLE_MS:
             if idle_ms > self._longest_sleep_ms:
                 idle_ms = self._longest_sleep_ms
-            idle_until = next_us - 1 + int(idle_ms * _TICK / self._rate)
+            idle_until = self._timeline.now + int(idle_ms * _TICK / self._rate)
             if idle_until < due:
                 due = idle_until
         for radio in self.radios:
             if radio.inbox and radio.inbox[0][0] < due:
                 due = radio.inbox[0][0]
         if due < NEVER:
-            self.poll_by(due if due > next_us else next_us)
+            self.poll_by(due)
 
     def _note(self) -> None:
         """Note a change of the state."""

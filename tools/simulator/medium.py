@@ -209,7 +209,7 @@ class Medium:
                 heappush(radio.inbox, arrived)
                 self.deliveries += 1
                 if arrival < board.wake:
-                    board.poll_by(arrival if arrival > timeline.now else timeline.now + 1)
+                    board.poll_by(arrival)
 
     def _deliver_lossy(self, frame: bytes, receivers: Sequence[Radio], delay_us: int) -> None:
         """Deliver a frame whole, once, and to some, as loss has it: the other fast lane of _deliver_worse."""
@@ -226,7 +226,7 @@ class Medium:
             timeline.order += 1
             heappush(radio.inbox, (arrival, timeline.order, frame))
             if arrival < board.wake:
-                board.poll_by(arrival if arrival > timeline.now else timeline.now + 1)
+                board.poll_by(arrival)
 
     def _deliver_worse(self, sender: int, radio: Radio, frame: bytes) -> None:
         random = self._random
@@ -250,6 +250,6 @@ class Medium:
         timeline.order += 1
         heappush(radio.inbox, (arrival, timeline.order, frame))
         if arrival < board.wake:
-            board.poll_by(arrival if arrival > timeline.now else timeline.now + 1)
+            board.poll_by(arrival)
         if self._is_recorded and sender != STRANGER:
             self.heard[board.index, sender] += 1
