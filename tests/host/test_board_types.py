@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from needs import require
+from readmes import blocks
 
 from faction_tools.fleet import build
 
@@ -241,8 +242,7 @@ class Ethernet(Desk):
 
     def __init__(self, folder, firmware):
         super().__init__(folder, firmware)
-        blocks = [block.split("```")[0] for block in (ROOT / "boards/README.md").read_text().split("```py\n")[1:]]
-        [program] = [block for block in blocks if "LAN" in block]
+        [program] = [block for block in blocks(ROOT / "boards/README.md", "py") if "LAN" in block]
         (folder / "boot.py").write_text(program)
         # The stub has only what all ports take. The quick reference of the ESP32 lists its own: spi, cs, int and others.
         common = "def __init__(self, id, *, phy_type=0, phy_addr=0, ref_clk_mode=0) -> None"

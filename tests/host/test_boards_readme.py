@@ -8,6 +8,7 @@ from pathlib import Path
 import emulated
 import pytest
 from needs import needs_micropython
+from readmes import blocks
 
 from faction_tools.dev import interpreters
 from faction_tools.dev.cluster import free_ports
@@ -69,7 +70,7 @@ def test_a_process_starts_as_the_readme_says():
 
 @needs_micropython
 def test_the_application_that_it_shows_runs(tmp_path):
-    [program] = [block.split("```")[0] for block in (BOARDS / "README.md").read_text().split("```py\n") if "class Application" in block]
+    [program] = [block for block in blocks(BOARDS / "README.md", "py") if "class Application" in block]
     (tmp_path / "mine.py").write_text(program)
     (tmp_path / "faction.toml").write_text(
         'cluster = "x"\nquorum = 1\napplication = "mine.py"\n[[boards]]\nid = 0\nname = "a"\nkind = "esp32"\n'

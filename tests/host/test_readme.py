@@ -16,6 +16,7 @@ from pathlib import Path
 import emulated
 import pytest
 from needs import NO_MICROBIT, NO_MICROPYTHON, require
+from readmes import blocks
 
 from faction import BOOTSTRAPPED, Config
 from faction.key import Key
@@ -26,11 +27,6 @@ from faction_tools.shown import mermaid
 
 ROOT = Path(__file__).parents[2]
 READMES = [ROOT / name for name in subprocess.check_output(["git", "ls-files", "*README.md"], cwd=ROOT, text=True).split()]
-
-
-def blocks(path, language):
-    """Return the fenced blocks of a language."""
-    return [part.split("```")[0] for part in path.read_text(encoding="utf-8").split(f"```{language}\n")[1:]]
 
 
 EXAMPLES = [(path.relative_to(ROOT).as_posix(), block) for path in READMES for block in blocks(path, "python")]

@@ -137,3 +137,19 @@ class Chance:
     def one_of(self, values):
         """Return one of the values."""
         return values[self.below(len(values))]
+
+
+class Counter:
+    """A plain observer of machines, without observe_conflict: counts, and allocates nothing."""
+
+    def __init__(self):
+        self.accepted = self.probed = self.rejected = 0
+
+    def observe(self, machine, command, peer_id, previous_state, result):
+        self.accepted += 1
+
+    def observe_query(self, machine):
+        self.probed += 1
+
+    def observe_rejection(self, machine, command, peer_id, result):
+        self.rejected += 1

@@ -23,29 +23,13 @@ from faction import (
 )
 from faction.journal import Journal
 from faction.observer import Observer, Observers
-from helpers import HOSTILE, MAX_ID, contiguous, shuffled, snapshot, sparse
+from helpers import HOSTILE, MAX_ID, Counter, contiguous, shuffled, snapshot, sparse
 from witness import HAS_COUNT, left_behind, locked, need_count, need_gauge, need_lock, spent
 
 NOT_ON = ("micropython",)  # see tests/README.md
 
 COMMANDS = tuple(range(-1, WITHDRAWAL_OBSERVED + 2)) + HOSTILE
 STATES = (INITIAL, PINGING, COLLECTING, BOOTSTRAPPED, TIMED_OUT)
-
-
-class Counter:
-    """A plain observer: counts, and allocates nothing."""
-
-    def __init__(self):
-        self.accepted = self.probed = self.rejected = 0
-
-    def observe(self, machine, command, peer_id, previous_state, result):
-        self.accepted += 1
-
-    def observe_query(self, machine):
-        self.probed += 1
-
-    def observe_rejection(self, machine, command, peer_id, result):
-        self.rejected += 1
 
 
 # What follows runs with the heap locked, or counted: no *args, no bound methods, no frame of more than eleven slots.

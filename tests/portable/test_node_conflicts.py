@@ -15,6 +15,7 @@ from faction.wire import (
     READY,
 )
 from frames import Speaker, sealed
+from helpers import Counter
 
 
 class Forger:
@@ -104,30 +105,15 @@ def offender(kind, peer_id):
     return sealed(frame)
 
 
-class OfMachines:
-    """An observer of machines: it has no observe_conflict."""
-
-    def __init__(self):
-        self.seen = 0
-
-    def observe(self, machine, command, peer_id, previous_state, result):
-        self.seen += 1
-
-    def observe_query(self, machine):
-        self.seen += 1
-
-    def observe_rejection(self, machine, command, peer_id, result):
-        self.seen += 1
-
-
 def test_an_observer_of_machines_is_told_of_no_conflict():
-    for observer in (OfMachines(), Observers(OfMachines(), Watcher())):
+    for observer in (Counter(), Observers(Counter(), Watcher())):
         _, node, show = alone(observer=observer)
         show(Forger(cluster="another").frame(5, 1))
         assert node.counters[OTHER_CLUSTER] == 1 and node.offenders[OTHER_CLUSTER - OTHER_VERSION] == 1
     assert len(observer._observers[1].conflicts) == 1
     node.machine.process(PROBE)
-    assert observer._observers[0].seen == 1
+    first = observer._observers[0]
+    assert (first.accepted, first.probed, first.rejected) == (0, 1, 0)
 
 
 def test_offenders_beyond_memory_are_told_of_once_for_all():
