@@ -81,7 +81,7 @@ class Peers:
     ``said``         when the statement about each peer was made; -2**29: there is none
     ``heard``        when the latest frame of each peer came; -2**29: none in our run
     ``restarts``     how often each peer was seen to begin another run, up to 255
-    ``found``        what the frame has brought that was taken in last: a set of flags
+    ``found``        what the frame has brought that was judged last, as far as it is taken in: a set of flags
     ``index``        the position of the sender of the frame that was judged last; -1: a stranger
     """
 
@@ -131,6 +131,7 @@ class Peers:
     def judge(self, length: int) -> int:
         """Return the verdict on the frame that wire has just decoded: BEACON if it counts. length: its bytes. Allocates nothing."""
         wire = self.wire
+        self.found = 0
         index = self.index = self.config.index(wire.peer_id)
         if index < 0:
             return _STRANGER
@@ -169,11 +170,10 @@ class Peers:
         index = self.index
         said = self.said
         said[self.own] = now
-        self.found = 0
         if wire.nonce != self._nonces[index]:
-            self.found = _NEWS
+            self.found |= _NEWS
             if self._nonces[index]:
-                self.found = _BEGAN | _NEWS
+                self.found |= _BEGAN
                 self.restarts[index] = min(self.restarts[index] + 1, 255)
                 self._others[index] = self._nonces[index]
                 self._doubted[index] = self._sequences[index]

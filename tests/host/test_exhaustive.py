@@ -259,7 +259,7 @@ def test_a_broken_machine_is_caught(name: str) -> None:
 
 ROUNDED = CheckedCluster(3, 3, LINE, unit=1, coarse=True)
 ROUNDED_UP = "age = late - said[i] >> unit"
-TAKEN_IN = "        said[self.own] = now\n        self.found = 0\n"
+TAKEN_IN = "        said[self.own] = now\n"
 LATER = "known += 2 << wire.unit"
 OWN_WORD = "                marks |= _TAKES_BACK\n"
 STAGGERED = CheckedCluster(3, 3, LINE, staggered=True, coarse=True)
@@ -284,7 +284,7 @@ BROKEN_PEERS = {
         STAGGERED,
     ),
     "a statement about ourselves believed": (
-        (TAKEN_IN, "        self.found = 0\n"),
+        (TAKEN_IN, "        pass\n"),
         "nobody believes what is said about itself",
         STAGGERED,
     ),

@@ -43,7 +43,7 @@ def on_device(signals: dict[str, list[float]], polls_found: dict[str, list[float
         polls.calls("poll, a beacon of 20 peers", "beacon", 160, 110),
         polls.calls("poll, a beacon of 20 peers, each of them heard of later", "renewed", 220, 200),
         polls.calls("poll, a corrupt beacon", "corrupt", 45, 45),
-        polls.calls("poll, a beacon of 20 peers with a key", "keyed", 230, 200),
+        polls.calls("poll, a beacon of 20 peers with a key", "keyed", 215, 200),
         polls.calls("poll that sends a beacon of 20 peers", "sending", 172, 75),
         polls.ratio("poll, a beacon with a key / with a checksum", "keyed", "beacon", 2, 1.5),
     ]

@@ -223,8 +223,8 @@ MUTANTS = (
     Mutant(
         "one about ourselves believed",
         "peers.py",
-        "        said[self.own] = now\n        self.found = 0\n",
-        "        self.found = 0\n",
+        "        said[self.own] = now\n",
+        "        pass\n",
     ),
     Mutant("a window that never turns", "peers.py", "        self._next = i % len(said)  #", "        pass  #"),
     Mutant(
@@ -274,7 +274,7 @@ MUTANTS = (
     Mutant("a lone board answers an unproven asker seldom", "key.py", " or (is_alone and not self.machine.is_concluded):", ":"),
     Mutant("an unproven asker is always answered", "key.py", " or self.now - self._greeted[index] < _PAUSE * interval_ms:", ":"),
     Mutant("unproven askers by turns are always answered", "key.py", "if spent > self.now or self.now", "if self.now"),
-    Mutant("who has proved itself waits for an answer", "key.py", "            self.found |= _LACKS\n", "            pass\n"),
+    Mutant("who has proved itself waits for an answer", "key.py", "            self.found = _LACKS\n", "            pass\n"),
     Mutant(
         "seven frames in a row count under a key, too",
         "key.py",
