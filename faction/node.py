@@ -31,7 +31,6 @@ Theory of operation
 After the constructor nothing here allocates, whatever comes in. Transports and seals say what they allocate.
 """
 
-import os
 from array import array
 
 # ruff: isort: off
@@ -200,8 +199,10 @@ class Node:
         secret = 0
         if seed is None:
             try:
-                seed, secret = digest(os.urandom(8)) or 1, digest(os.urandom(8)) or 1
-            except (AttributeError, NotImplementedError):
+                from os import urandom
+
+                seed, secret = digest(urandom(8)) or 1, digest(urandom(8)) or 1
+            except (ImportError, NotImplementedError):
                 pass
             if seed is None:
                 raise ValueError("seed None: no os.urandom; give a new one at each boot")

@@ -1,4 +1,4 @@
-"""What the tests of the machine share: its results, rosters, ids that nobody expects, chance, and snapshots."""
+"""What the tests share: the results of a machine, rosters, ids that nobody expects, chance, snapshots, and what a test needs."""
 
 import sys
 
@@ -20,6 +20,8 @@ from faction import (
     UNKNOWN_COMMAND,
     WITHDRAWAL_ACCEPTED,
 )
+from faction.clock import system_clock
+from run import Skip
 
 # The results that a machine gives: what was accepted, and what was rejected and why.
 HEARD = ACCEPTED | PARTICIPATION_ACCEPTED
@@ -37,6 +39,14 @@ UNKNOWN = REJECTED | UNKNOWN_COMMAND
 NOTHING = REJECTED | NOTHING_OBSERVED
 
 MAX_ID = 0x3FFFFFFF  # the greatest legal id
+
+
+def need_clock():
+    """Return the clock of this runtime; skip the test where there is none, as on MicroPython for QEMU before 1.27."""
+    try:
+        return system_clock()
+    except ImportError:
+        raise Skip("this runtime has no time") from None
 
 
 def of_boards(name):

@@ -102,7 +102,7 @@ def test_an_interrupt_handler_may_hand_frames_to_a_node():
             other.ring.put(buffer, length)  # what the other driver's interrupt handler does
 
     driver, other = Driver(), Driver()
-    nodes = [Node(Config(i, (0, 1), 2), (driver, other)[i], "x", 1000, seed=i + 1) for i in range(2)]
+    nodes = [Node(Config(i, (0, 1), 2), (driver, other)[i], "x", 1000, clock=Clock(lambda: 0), seed=i + 1) for i in range(2)]
     nodes[0].complete()
     nodes[1].poll()
     assert nodes[1].machine.collecting.has(0) and nodes[1].counters[BEACON] == 1
