@@ -41,6 +41,23 @@ NOTHING = REJECTED | NOTHING_OBSERVED
 MAX_ID = 0x3FFFFFFF  # the greatest legal id
 
 
+def need_key(secret=b"a secret that nobody else knows", quotes=4):
+    """Return a faction.key.Key; skip the test where the firmware has no hashlib, as on most CircuitPython boards without Wi-Fi."""
+    try:
+        from faction.key import Key
+    except ImportError:
+        raise Skip("this runtime has no hashlib") from None
+    return Key(secret, quotes)
+
+
+def need_urandom():
+    """Skip the test where the firmware has no source of random numbers, as MicroPython for QEMU."""
+    try:
+        from os import urandom  # noqa: F401
+    except ImportError:
+        raise Skip("this runtime has no os.urandom") from None
+
+
 def need_clock():
     """Return the clock of this runtime; skip the test where there is none, as on MicroPython for QEMU before 1.27."""
     try:

@@ -9,8 +9,7 @@ from faction.clock import Clock
 from faction.node import ECHO, RECEIVE_FAILED, SEND_FAILED, SENT, Node
 from faction.transports.loopback import Hub
 from faction.wire import ASKING, READY, mix
-from helpers import message_of
-from run import Skip
+from helpers import message_of, need_urandom
 
 # 3. Who is missing
 
@@ -131,10 +130,7 @@ def test_a_seed_gives_the_same_run_on_every_port():
 
 
 def test_boards_that_are_given_no_seed_draw_different_nonces():
-    try:
-        from os import urandom  # noqa: F401  a node needs it
-    except ImportError:
-        raise Skip("no os.urandom here") from None
+    need_urandom()
     nonces = [lone(None).nonce for _ in range(8)]
     assert len(set(nonces)) == 8 and min(nonces) > 0 and max(nonces) <= 0x3FFFFFFF
 
