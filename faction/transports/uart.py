@@ -6,6 +6,11 @@ next frame, and noise between two frames damages neither. Damaged frames are cou
 one half-duplex bus: a collision damages frames, and the node sends them again, with jitter.
 """
 
+try:
+    import time
+except ImportError:  # MicroPython for QEMU before 1.27
+    time = None  # type: ignore[assignment]
+
 from .ring import NOTHING, copy, counted
 from .stream import ByteReader
 
@@ -29,10 +34,7 @@ _CHUNK = const(32)  # bytes read at once
 _BOUND = const(512)  # bytes read at most for one frame, so that noise on the line cannot hold a poll
 _BYTE = const(11000000)  # us at one baud, for 11 bits: start, 8 of data, parity or a second stop, stop
 
-try:
-    from time import sleep_us as _sleep_us  # of MicroPython; time.sleep would take a float, which allocates there
-except ImportError:  # CircuitPython, CPython, and firmware without a clock
-    _sleep_us = None
+_sleep_us = getattr(time, "sleep_us", None)  # of MicroPython; time.sleep would take a float, which allocates there
 
 
 def crc16(buffer: "bytes | bytearray", end: int) -> int:
@@ -266,6 +268,4 @@ def _sleep(us: int) -> None:
     if _sleep_us:
         _sleep_us(us)
     elif us:
-        from time import sleep
-
-        sleep(us / 1000000)
+        time.sleep(us / 1000000)
