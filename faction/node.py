@@ -202,7 +202,7 @@ class Node:
                 from os import urandom
 
                 seed, secret = digest(urandom(8)) or 1, digest(urandom(8)) or 1
-            except (ImportError, NotImplementedError):
+            except (ImportError, NotImplementedError, OSError):
                 pass
             if seed is None:
                 raise ValueError("seed None: no os.urandom; give a new one at each boot")

@@ -182,7 +182,7 @@ class Checksum:
     def verify(self, buffer: bytearray, end: int, view: "memoryview | None" = None) -> bool:
         """Tell whether the CRC behind the first end bytes is the right one. Allocates nothing for a good frame.
 
-        On a 32-bit port a damaged frame takes an int of 16 bytes from the heap. With the heap locked it takes nothing.
+        On a 32-bit port a damaged frame takes an int of 32 bytes from the heap. With the heap locked it takes nothing.
         """
         if view is not None and crc32 is not None:
             return _is_whole(view)

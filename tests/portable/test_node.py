@@ -163,14 +163,18 @@ def test_a_nonce_does_not_give_the_next_one_away():
 
 
 class WithoutEntropy:
-    """The module os of CircuitPython on a board that has no source of random numbers."""
+    """The module os where there is no source of random numbers."""
 
-    def __init__(self):
-        self.urandom = refuse
+    def __init__(self, urandom):
+        self.urandom = urandom
 
 
 def refuse(count):
-    raise NotImplementedError
+    raise NotImplementedError  # a board with CircuitPython
+
+
+def fail(count):
+    raise OSError(2)  # a computer without /dev/urandom
 
 
 class Bare:
@@ -179,7 +183,7 @@ class Bare:
 
 def test_a_board_without_a_source_of_random_numbers_is_told_to_give_a_seed():
     known = sys.modules.get("os")  # MicroPython does not keep its own modules there
-    for without in (WithoutEntropy(), Bare(), None):  # None: no such module
+    for without in (WithoutEntropy(refuse), WithoutEntropy(fail), Bare(), None):  # None: no such module
         sys.modules["os"] = without
         try:
             assert message_of(ValueError, lambda: lone(None)) == "seed None: no os.urandom; give a new one at each boot"
