@@ -1,4 +1,4 @@
-"""What the tests share: the results of a machine, rosters, ids that nobody expects, chance, snapshots, and what a test needs."""
+"""What the tests of the machine share: its results, rosters, ids that nobody expects, chance, and snapshots."""
 
 import sys
 
@@ -20,7 +20,6 @@ from faction import (
     UNKNOWN_COMMAND,
     WITHDRAWAL_ACCEPTED,
 )
-from run import Skip
 
 # The results that a machine gives: what was accepted, and what was rejected and why.
 HEARD = ACCEPTED | PARTICIPATION_ACCEPTED
@@ -38,35 +37,6 @@ UNKNOWN = REJECTED | UNKNOWN_COMMAND
 NOTHING = REJECTED | NOTHING_OBSERVED
 
 MAX_ID = 0x3FFFFFFF  # the greatest legal id
-
-
-def need_key(secret=b"a secret that nobody else knows", quotes=4):
-    """Return a faction.key.Key; skip the test where the firmware has no hashlib, as on most CircuitPython boards without Wi-Fi."""
-    try:
-        from faction.key import Key
-    except ImportError:
-        raise Skip("this runtime has no hashlib") from None
-    return Key(secret, quotes)
-
-
-def need_urandom():
-    """Skip the test where the firmware has no source of random numbers, as MicroPython for QEMU."""
-    try:
-        from os import urandom
-
-        urandom(1)
-    except (ImportError, NotImplementedError, OSError):
-        raise Skip("this runtime has no os.urandom") from None
-
-
-def need_clock():
-    """Return the clock of this runtime; skip the test where there is none, as on MicroPython for QEMU before 1.27."""
-    from faction.clock import system_clock  # not before: where the machine is alone, there is none
-
-    try:
-        return system_clock()
-    except ImportError:
-        raise Skip("this runtime has no time") from None
 
 
 def of_boards(name):

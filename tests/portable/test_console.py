@@ -9,7 +9,8 @@ from faction import BOOTSTRAPPED, INITIAL, READY_OBSERVED, TIMED_OUT
 from faction.console import COUNTERS, PROMPT, Answers, Console, probe
 from faction.journal import Journal
 from faction.node import RECEIVE_FAILED
-from helpers import Chance, message_of, need_key
+from firmware import need_key
+from helpers import Chance, message_of
 from test_node_memory import node_in
 from witness import locked, need_lock, need_lock_or_count, watched
 

@@ -6,7 +6,8 @@ from faction import BOOTSTRAPPED, INITIAL, TIMED_OUT, Config
 from faction.console import Console
 from faction.node import Node
 from faction.transports.loopback import Hub
-from helpers import message_of, need_clock, need_key, need_urandom, of_boards
+from firmware import need_clock, need_key, need_urandom
+from helpers import message_of, of_boards
 from run import Skip
 from witness import LOCKED_HEAP, need_lock
 

@@ -9,7 +9,8 @@ from faction.clock import Clock
 from faction.node import ECHO, RECEIVE_FAILED, SEND_FAILED, SENT, Node
 from faction.transports.loopback import Hub
 from faction.wire import ASKING, READY, mix
-from helpers import message_of, need_urandom
+from firmware import need_urandom
+from helpers import message_of
 
 # 3. Who is missing
 

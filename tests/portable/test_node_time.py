@@ -5,8 +5,8 @@ from faction import ACCEPTED, BOOTSTRAPPED, COLLECTING, CONCLUDED_TIMED_OUT, INI
 from faction.clock import Clock, system_clock
 from faction.node import SENT, SLOW, STALE
 from faction.wire import ASKING, BEACON, MALFORMED, READY
+from firmware import need_clock
 from frames import Speaker
-from helpers import need_clock
 from run import Skip
 
 NOT_ON = ("micropython",)  # see tests/README.md

@@ -6,8 +6,9 @@ from faction.node import Node
 from faction.transports.ring import NOTHING
 from faction.transports.uart import UART, Framer, crc16
 from faction.wire import BEACON, CORRUPT, Checksum, Wire
+from firmware import need_clock
 from frames import Speaker, decode
-from helpers import message_of, need_clock
+from helpers import message_of
 from witness import LOCKED_HEAP, need_lock
 
 PAYLOADS = (

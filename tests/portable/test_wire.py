@@ -20,8 +20,9 @@ from faction.wire import (
     put,
     stir,
 )
+from firmware import need_key
 from frames import MAX_LENGTH, NO_AGE, READY_BIT, START_ZERO, STATEMENTS, Speaker, decode, sealed
-from helpers import Chance, message_of, need_key
+from helpers import Chance, message_of
 from run import Skip
 
 # By hand, from the layout at the top of faction/wire.py
