@@ -74,8 +74,9 @@ def test_a_test_that_fills_a_small_heap_is_skipped():
                 quiet._test("t", lambda: fail(MemoryError(text)))
     finally:
         run.heap_size = size
-    assert quiet.lines == ["skipped t: a heap of 100000 bytes is too small (%s)" % full] + ["failed t"] * 8
-    assert (quiet.skipped, quiet.failed) == (1, 8)
+    skips = 1 if hasattr(run.micropython, "heap_lock") else 3  # where there is no lock, a heap that is full may have no words
+    assert quiet.lines[0] == "skipped t: a heap of 100000 bytes is too small (%s)" % full
+    assert quiet.lines[skips:] == ["failed t"] * (9 - skips) and (quiet.skipped, quiet.failed) == (skips, 9 - skips)
 
 
 class Module:
