@@ -31,7 +31,6 @@ Theory of operation
 After the constructor nothing here allocates, whatever comes in. Transports and seals say what they allocate.
 """
 
-import os
 from array import array
 
 # ruff: isort: off
@@ -187,12 +186,13 @@ class Node:
         deadline_ms: when to give up, from 1 ms to 12 days after the first poll; with deadline_from_contact, after the
         first frame of another member. interval_ms: the shortest time between two beacons, up to one hour.
         frames_per_minute: the most frames that are sent in a minute, 2 to 10,000; 0: no limit. seal: protects the frames,
-        a Checksum or a faction.key.Key. clock: see faction.clock. seed: of nonces and jitter, 1 to 2**30 - 1, for
-        repeatable runs; never set it on a board, as the nonces of two boots must differ. observer: of machine and node,
-        see faction.observer. start_after_ms: the time from the first verdict to the common start, 0 to 2**27; None: four
-        intervals. presence_ms: a member no longer counts if nobody has heard of it for so long, 1 to 2**27; 0: it counts
-        for ever; None: 32 intervals, times the number of frames that hold the whole roster. is_line_shared: for a line on
-        which frames collide: answers are spread over a whole interval. Raises ValueError, with the wrong value.
+        a Checksum or a faction.key.Key. clock: see faction.clock; None: that of the firmware, ImportError if it has none. seed:
+        of nonces and jitter, 1 to 2**30 - 1, for repeatable runs; do not set it on a board that has random numbers, as the
+        nonces of two boots must differ. observer: of machine and node, see faction.observer. start_after_ms: the time from the
+        first verdict to the common start, 0 to 2**27; None: four intervals. presence_ms: a member no longer counts if nobody
+        has heard of it for so long, 1 to 2**27; 0: it counts for ever; None: 32 intervals, times the number of frames that hold
+        the whole roster. is_line_shared: for a line on which frames collide: answers are spread over a whole interval. Raises
+        ValueError, with the wrong value.
         """
         _check("deadline_ms", deadline_ms, 1, _MAX_MS)
         _check("interval_ms", interval_ms, 1, _MAX_INTERVAL_MS)
@@ -200,8 +200,10 @@ class Node:
         secret = 0
         if seed is None:
             try:
-                seed, secret = digest(os.urandom(8)) or 1, digest(os.urandom(8)) or 1
-            except (AttributeError, NotImplementedError):
+                from os import urandom
+
+                seed, secret = digest(urandom(8)) or 1, digest(urandom(8)) or 1
+            except (ImportError, NotImplementedError, OSError):
                 pass
             if seed is None:
                 raise ValueError("seed None: no os.urandom; give a new one at each boot")

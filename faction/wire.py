@@ -83,7 +83,7 @@ _MAGIC = const(0xFAC7)
 _OUR_VERSION = const(2)
 _VERSION_1_LENGTH = const(26)  # of a frame of version 1, which had another checksum
 _REMAINDER = const(0x2144DF1C)  # the CRC-32 of any bytes with their own CRC-32 behind them, its lowest byte first
-_MAX_INT = const(0x7FFFFFFF)  # of a 32-bit port. On it a CRC-32 of 2**30 or more is a big int, which takes heap.
+_IS_WIDE = maxsize >> 31  # not 0 on a 64-bit port. On the others a CRC-32 of 2**30 or more is a big int, which takes heap.
 
 _computed = bytearray(4)  # the latest CRC, its lowest byte first; only one context at a time polls a node
 # The CRC-32 (polynomial 0xEDB88320, reflected) of each value of four bits, its highest byte first.
@@ -172,7 +172,7 @@ class Checksum:
 
     def sign(self, buffer: bytearray, end: int, view: memoryview) -> None:
         """Write the CRC of the first end bytes behind them. Allocates nothing."""
-        if crc32 is not None and maxsize > _MAX_INT:
+        if crc32 is not None and _IS_WIDE:
             pack_into("<I", buffer, end, crc32(view))
         else:
             compute_crc(buffer, end)
@@ -182,7 +182,7 @@ class Checksum:
     def verify(self, buffer: bytearray, end: int, view: "memoryview | None" = None) -> bool:
         """Tell whether the CRC behind the first end bytes is the right one. Allocates nothing for a good frame.
 
-        On a 32-bit port a damaged frame takes an int of 16 bytes from the heap. With the heap locked it takes nothing.
+        On a 32-bit port a damaged frame takes an int of 32 bytes from the heap. With the heap locked it takes nothing.
         """
         if view is not None and crc32 is not None:
             return _is_whole(view)

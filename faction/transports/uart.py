@@ -6,7 +6,10 @@ next frame, and noise between two frames damages neither. Damaged frames are cou
 one half-duplex bus: a collision damages frames, and the node sends them again, with jitter.
 """
 
-import time
+try:
+    import time
+except ImportError:  # MicroPython for QEMU before 1.27
+    time = None  # type: ignore[assignment]
 
 from .ring import NOTHING, copy, counted
 from .stream import ByteReader
@@ -264,5 +267,5 @@ def _switch(pin: "Any") -> "Any":
 def _sleep(us: int) -> None:
     if _sleep_us:
         _sleep_us(us)
-    else:
+    elif us:
         time.sleep(us / 1000000)

@@ -38,24 +38,27 @@ class UDP:
         port. bind: the local address; a Pico W receives nothing on "", so keep "0.0.0.0". pool: on CircuitPython a
         socketpool.SocketPool. Raises OSError if the port is taken or the link is down. Allocates.
         """
+        is_micropython = _MICROPYTHON
         if pool is None:
             import socket
 
             pool = socket
+            if not hasattr(socket.socket, "recv_into"):  # CircuitPython for a computer has the sockets of MicroPython
+                is_micropython = True
         to = to or (("255.255.255.255", port),)
         self.failures = 0
-        self._addresses = [_address(pool, host, port) for host, port in to]
+        self._addresses = [_address(pool, host, port, is_micropython) for host, port in to]
         self.socket = self._socket = pool.socket(pool.AF_INET, pool.SOCK_DGRAM)
         for option in ("SO_REUSEADDR", "SO_BROADCAST"):
             if hasattr(pool, option):  # a firmware without the option does not need it
                 self._socket.setsockopt(pool.SOL_SOCKET, getattr(pool, option), 1)
-        self._socket.bind(_address(pool, bind, port))
+        self._socket.bind(_address(pool, bind, port, is_micropython))
         for host, _ in to:
             if 224 <= int(host.split(".")[0]) <= 239:
                 self._socket.setsockopt(0, pool.IP_ADD_MEMBERSHIP, _packed(host) + _packed(bind))
         self._socket.setblocking(False)
         self._poller: Any = None  # knows whether a datagram waits, where there is need to ask
-        if _MICROPYTHON:
+        if is_micropython:
             # recv of an empty socket raises OSError, which allocates. So we ask first whether a datagram waits.
             import select
 
@@ -115,9 +118,9 @@ class UDP:
         self._socket.close()
 
 
-def _address(pool: "Any", host: str, port: int) -> "Any":
+def _address(pool: "Any", host: str, port: int, is_micropython: bool) -> "Any":
     # sendto of MicroPython takes only what getaddrinfo returns. Elsewhere it takes the pair, without a look-up.
-    return pool.getaddrinfo(host, port)[0][-1] if _MICROPYTHON else (host, port)
+    return pool.getaddrinfo(host, port)[0][-1] if is_micropython else (host, port)
 
 
 def _packed(host: str) -> bytes:

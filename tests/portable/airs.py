@@ -144,6 +144,17 @@ class Cluster:
         return [node.counters[SENT] for node in self.nodes]
 
 
+def quick_clock():
+    """Return a clock that goes on by a ms each time it is read: for nodes that are polled until something happens."""
+    ms = [0]
+
+    def now():
+        ms[0] += 1
+        return ms[0]
+
+    return Clock(now)
+
+
 def until_concluded(nodes):
     """Complete all nodes, and poll them until each has its verdict."""
     for node in nodes:

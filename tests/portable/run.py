@@ -4,8 +4,9 @@
 
 with this folder and one that holds faction on the path; on a board without arguments, ``import run`` and
 ``run.main(["test_machine"])``. A test is a function ``test_*`` of a module; it passes by returning and fails by raising.
-One that raises Skip counts as skipped. There is one line for each test, after whatever it printed, then the
-totals. main returns, and the process exits with, 1 if a test failed or there was none, otherwise 0.
+One that raises Skip counts as skipped, and so does a module that raises it when it is imported, or a test that fills a heap
+of less than ROOMY bytes. There is one line for each test, after whatever it printed, then the totals. main returns, and the
+process exits with, 1 if a test failed or there was none, otherwise 0.
 
 --token=TOKEN puts TOKEN before each of these lines, so that a program can tell them from what the tests print.
 --stop ends it behind the first test that failed.
@@ -25,8 +26,11 @@ except ImportError:
     micropython = None
 
 
+ROOMY = 256 * 1024  # bytes: in such a heap each module of tests has room
+
+
 class Skip(Exception):
-    """Raised by a test that cannot run here. The text says why."""
+    """Raised by a test, or a module of tests, that cannot run here. The text says why."""
 
 
 class Run:
@@ -44,11 +48,12 @@ class Run:
             if not tests:
                 raise ValueError("no test_* function in %s" % name)
         except Exception as error:
-            self._fail(name, error)
+            self._end(name, error)
             return
         for test in tests:
             self._test(name + "." + test, getattr(module, test))
             yield
+        sys.modules.pop(name, None)  # the next module needs the memory
 
     def _test(self, name, test):
         try:
@@ -71,7 +76,9 @@ class Run:
             self._print("passed", name)
 
     def _end(self, name, error):
-        """Count a test that raised an exception: skipped or failed."""
+        """Count a test, or a module, that raised an exception: skipped or failed."""
+        if is_too_large(error):
+            error = Skip("a heap of %d bytes is too small (%s)" % (heap_size(), error))
         if isinstance(error, Skip):
             self.skipped += 1
             self._print("skipped", name + ": " + str(error).replace("\n", " "))
@@ -116,6 +123,20 @@ def print_exception(error):
         print("%s: %s" % (type(error).__name__, error))
     else:
         traceback.print_exception(type(error), error, error.__traceback__, None, sys.stdout)
+
+
+def heap_size():
+    """Return the bytes of the heap; 0: unknown."""
+    return gc.mem_alloc() + gc.mem_free() if hasattr(gc, "mem_alloc") else 0
+
+
+def is_too_large(error):
+    """Tell whether a test has filled a small heap. Whoever allocates with the heap locked gets a MemoryError, too, of other words.
+
+    A heap that is quite full has no room for words: MicroPython has kept some aside, CircuitPython has not.
+    """
+    is_full = isinstance(error, MemoryError) and ("allocating" in str(error) or not hasattr(micropython, "heap_lock"))
+    return is_full and 0 < heap_size() < ROOMY
 
 
 def unlock_heap():

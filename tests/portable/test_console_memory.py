@@ -2,6 +2,7 @@
 
 import sys
 
+from airs import quick_clock
 from faction import READY_OBSERVED, Config
 from faction.console import Console
 from faction.journal import Journal
@@ -23,7 +24,7 @@ def a_thousand_peers():
     config = Config(0, range(0, 7 * count, 7), count)
     journal = Journal(config, 8)
     _, small = node_in("initial")
-    node = Node(config, small.transport, "many", 600000, seed=7, observer=journal)
+    node = Node(config, small.transport, "many", 600000, clock=quick_clock(), seed=7, observer=journal)
     journal.follow(node)
     for i in range(count // 2):
         node.machine.process(READY_OBSERVED, 7 * i)

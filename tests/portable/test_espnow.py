@@ -3,7 +3,7 @@
 import sys
 
 import radio
-from airs import until_concluded
+from airs import quick_clock, until_concluded
 from faction import Config
 from faction.clock import Clock
 from faction.node import RECEIVE_FAILED, SEND_FAILED, Node
@@ -232,7 +232,8 @@ def test_sending_and_receiving_allocate_nothing_on_micropython():
 def test_nodes_bootstrap_over_the_radios_of_both_firmwares():
     fresh()
     radios = each_firmware()
-    nodes = [Node(Config(i, range(5), 5), radios[i], "x", 5000, 20, seed=i + 1) for i in range(5)]
+    clock = quick_clock()
+    nodes = [Node(Config(i, range(5), 5), radios[i], "x", 5000, 20, clock=clock, seed=i + 1) for i in range(5)]
     radios[0].send(bytearray(b"noise"), 5)
     until_concluded(nodes)
     assert [node.machine.state for node in nodes] == [3] * 5

@@ -14,6 +14,8 @@ def test_source_order_is_kept():
         "test_asserts_are_live",
         "test_a_lock_left_behind_is_undone",
         "test_a_report_is_a_verdict",
+        "test_a_test_that_fills_a_small_heap_is_skipped",
+        "test_a_module_may_skip_all_of_its_tests_and_is_forgotten",
     ]
 
 
@@ -59,3 +61,42 @@ def test_a_report_is_a_verdict():
 
 def fail(error):
     raise error
+
+
+def test_a_test_that_fills_a_small_heap_is_skipped():
+    full, is_locked = "memory allocation failed, allocating 9 bytes", "memory allocation failed, heap is locked"
+    quiet = Quiet()
+    size = run.heap_size
+    try:
+        for bytes_of_heap in (100000, run.ROOMY, 0):
+            run.heap_size = lambda bytes_of_heap=bytes_of_heap: bytes_of_heap
+            for text in (full, is_locked, ""):
+                quiet._test("t", lambda: fail(MemoryError(text)))
+    finally:
+        run.heap_size = size
+    skips = 1 if hasattr(run.micropython, "heap_lock") else 3  # where there is no lock, a heap that is full may have no words
+    assert quiet.lines[0] == "skipped t: a heap of 100000 bytes is too small (%s)" % full
+    assert quiet.lines[skips:] == ["failed t"] * (9 - skips) and (quiet.skipped, quiet.failed) == (skips, 9 - skips)
+
+
+class Module:
+    """A module of tests. skips: it raises Skip when it is imported."""
+
+    def __init__(self, skips):
+        self.test_one = lambda: None
+        self.skips = skips
+
+
+def test_a_module_may_skip_all_of_its_tests_and_is_forgotten():
+    quiet = Quiet()
+    names = run.test_names
+    run.test_names = lambda module: fail(run.Skip("no radio")) if module.skips else ["test_one"]
+    try:
+        for skips in (True, False):
+            sys.modules["test_of_the_harness"] = Module(skips)
+            for _ in quiet.module("test_of_the_harness"):
+                pass
+    finally:
+        run.test_names = names
+    assert quiet.lines == ["skipped test_of_the_harness: no radio", "passed test_of_the_harness.test_one"]
+    assert "test_of_the_harness" not in sys.modules

@@ -68,6 +68,11 @@ class Writer:
 def need_files():
     if last_error is None:
         raise Skip("boards/common is not on this port")
+    try:
+        with open(last_error.FRESH, "w") as file:
+            file.write("")
+    except (OSError, NameError) as error:  # such as a CircuitPython board, whose files are the computer's
+        raise Skip("no file can be written here (%s)" % error) from None
     forget()
 
 
@@ -247,10 +252,6 @@ def harmless(text):
 
 def test_a_deep_recursion_has_a_short_text():
     need_files()
-    if IS_MICROPYTHON:
-        kind = RuntimeError
-    else:
-        kind = RecursionError
 
     def deep():
         return deep()
@@ -259,7 +260,7 @@ def test_a_deep_recursion_has_a_short_text():
         errors = last_error.Errors()
         try:
             deep()
-        except kind as error:
+        except RuntimeError as error:  # CPython's RecursionError is one
             text = errors.keep("step", error)
         assert len(text) < 1200 and "deep" in text
     finally:

@@ -6,6 +6,7 @@ from faction import BOOTSTRAPPED, INITIAL, TIMED_OUT, Config
 from faction.console import Console
 from faction.node import Node
 from faction.transports.loopback import Hub
+from firmware import need_clock, need_key, need_urandom
 from helpers import message_of, of_boards
 from run import Skip
 from witness import LOCKED_HEAP, need_lock
@@ -60,8 +61,9 @@ def test_a_file_on_the_wrong_board_is_refused():
 
 def test_the_node_is_as_the_file_says():
     need_member()
-    if not hasattr(__import__("os"), "urandom"):
-        raise Skip("no os.urandom")
+    need_urandom()
+    need_clock()
+    need_key()
     node = member.make(settings(interval_ms=100, deadline_ms=5000), Hub().join())
     node.poll()
     assert node.config.peer_id == 7 and node.config.quorum == 2 and node.remaining_ms == 5000
@@ -69,8 +71,9 @@ def test_the_node_is_as_the_file_says():
 
 def test_the_node_gets_what_the_file_says_of_its_pace():
     need_member()
-    if not hasattr(__import__("os"), "urandom"):
-        raise Skip("no os.urandom")
+    need_urandom()
+    need_clock()
+    need_key()
     plain = member.make(settings(interval_ms=100, start_after_ms=None), Hub().join())
     assert plain.start_after_ms == 400 and plain.peers.presence_ms == 3200 and plain.frames_per_minute == 0
     assert not plain.deadline_from_contact and not plain.is_line_shared

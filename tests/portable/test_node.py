@@ -1,15 +1,16 @@
 """What a node says of its cluster, and what it does with what it is given."""
 
-import os
+import sys
 
 from airs import INTERVAL_MS, STEP_MS, Cluster, Lone, Watcher
 from faction import BROADCAST_READY, COLLECTING, CONCLUDED_BOOTSTRAPPED, REJECTED, TIMED_OUT, Config
 from faction import node as module
+from faction.clock import Clock
 from faction.node import ECHO, RECEIVE_FAILED, SEND_FAILED, SENT, Node
 from faction.transports.loopback import Hub
 from faction.wire import ASKING, READY, mix
+from firmware import need_urandom
 from helpers import message_of
-from run import Skip
 
 # 3. Who is missing
 
@@ -125,19 +126,18 @@ def test_ages_of_peers_direct_and_relayed():
 
 
 def test_a_seed_gives_the_same_run_on_every_port():
-    nonces = [Node(Config(0, (0, 1), 2), Hub().join(), "x", 1000, seed=seed).nonce for seed in (1, 2, 0x3FFFFFFF)]
+    nonces = [Node(Config(0, (0, 1), 2), Hub().join(), "x", 1000, clock=Clock(None), seed=seed).nonce for seed in (1, 2, 0x3FFFFFFF)]
     assert nonces == [797286488, 596539909, 718567273]
 
 
 def test_boards_that_are_given_no_seed_draw_different_nonces():
-    if not hasattr(os, "urandom"):
-        raise Skip("no os.urandom here")
-    nonces = [Node(Config(0, (0, 1), 2), Hub().join(), "x", 1000).nonce for _ in range(8)]
+    need_urandom()
+    nonces = [lone(None).nonce for _ in range(8)]
     assert len(set(nonces)) == 8 and min(nonces) > 0 and max(nonces) <= 0x3FFFFFFF
 
 
 def lone(seed):
-    return Node(Config(0, (0, 1), 2), Hub().join(), "x", 1000, seed=seed)
+    return Node(Config(0, (0, 1), 2), Hub().join(), "x", 1000, clock=Clock(None), seed=seed)
 
 
 def test_a_nonce_does_not_give_the_next_one_away():
@@ -164,21 +164,35 @@ def test_a_nonce_does_not_give_the_next_one_away():
 
 
 class WithoutEntropy:
-    """The module os of CircuitPython on a board that has no source of random numbers."""
+    """The module os where there is no source of random numbers."""
 
-    def urandom(self, count):
-        raise NotImplementedError
+    def __init__(self, urandom):
+        self.urandom = urandom
+
+
+def refuse(count):
+    raise NotImplementedError  # a board with CircuitPython
+
+
+def fail(count):
+    raise OSError(2)  # a computer without /dev/urandom
+
+
+class Bare:
+    """The module os of MicroPython on a board that has none."""
 
 
 def test_a_board_without_a_source_of_random_numbers_is_told_to_give_a_seed():
-    known = module.os
-    for without in (WithoutEntropy(), object()):
-        module.os = without
+    known = sys.modules.get("os")  # MicroPython does not keep its own modules there
+    for without in (WithoutEntropy(refuse), WithoutEntropy(fail), Bare(), None):  # None: no such module
+        sys.modules["os"] = without
         try:
             assert message_of(ValueError, lambda: lone(None)) == "seed None: no os.urandom; give a new one at each boot"
             assert lone(1).nonce
         finally:
-            module.os = known
+            del sys.modules["os"]
+            if known:
+                sys.modules["os"] = known
 
 
 def test_our_own_frames_that_come_back_are_counted_and_nothing_else():

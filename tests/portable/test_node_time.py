@@ -1,12 +1,11 @@
 """Every run ends, the node is mannerly on the air, and its clock may wrap."""
 
-import time
-
 from airs import INTERVAL_MS, STEP_MS, Cluster, Lone, Watcher
 from faction import ACCEPTED, BOOTSTRAPPED, COLLECTING, CONCLUDED_TIMED_OUT, INITIAL, PINGING, REJECTED, TIMED_OUT
 from faction.clock import Clock, system_clock
 from faction.node import SENT, SLOW, STALE
 from faction.wire import ASKING, BEACON, MALFORMED, READY
+from firmware import need_clock
 from frames import Speaker
 from run import Skip
 
@@ -375,6 +374,7 @@ def test_a_node_that_waits_for_ten_days():
     now = node.node.now
     while days < 10:
         cluster.run(86400000, step_ms=200000)
+        cluster.air.log.clear()
         days += 1
         turns += node.node.now < now
         now = node.node.now
@@ -444,7 +444,7 @@ def test_differences_of_ticks():
 
 
 def test_the_system_clock_goes_forward():
-    clock = system_clock()
+    clock = need_clock()
     start = clock.now()
     while clock.diff(clock.now(), start) < 3:
         pass
@@ -452,6 +452,8 @@ def test_the_system_clock_goes_forward():
 
 
 def test_the_system_clock_knows_where_its_ticks_wrap():
-    if not hasattr(time, "ticks_add"):
-        raise Skip("no ticks that wrap here")
-    assert system_clock().diff(0, time.ticks_add(0, -1)) == 1
+    try:
+        from time import ticks_add
+    except ImportError:
+        raise Skip("no ticks that wrap here") from None
+    assert system_clock().diff(0, ticks_add(0, -1)) == 1

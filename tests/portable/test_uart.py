@@ -1,13 +1,12 @@
 """Frames over a line that loses, doubles and invents bytes."""
 
-import time
-
-from airs import Chance, until_concluded
+from airs import Chance, quick_clock, until_concluded
 from faction import Config
 from faction.node import Node
 from faction.transports.ring import NOTHING
 from faction.transports.uart import UART, Framer, crc16
 from faction.wire import BEACON, CORRUPT, Checksum, Wire
+from firmware import need_clock
 from frames import Speaker, decode
 from helpers import message_of
 from witness import LOCKED_HEAP, need_lock
@@ -293,8 +292,11 @@ class Slow:
 
     in_waiting = 0
 
+    def __init__(self, clock=None):
+        self.clock = clock
+
     def write(self, data):
-        self.written = ticks()
+        self.written = self.clock.now()
         return len(data)
 
     def readinto(self, buffer):
@@ -311,12 +313,9 @@ class Flushed(Slow):
 def driven_ms(stream, length, baudrate):
     """Return how long the bus stays driven after a frame was written."""
     released = []
-    UART(stream, lambda on: released.append(None if on else ticks()), baudrate).send(bytes(length), length)
-    return released[-1] - stream.written
-
-
-def ticks():
-    return time.ticks_ms() if hasattr(time, "ticks_ms") else time.monotonic() * 1000
+    clock = stream.clock
+    UART(stream, lambda on: released.append(None if on else clock.now()), baudrate).send(bytes(length), length)
+    return clock.diff(released[-1], stream.written)
 
 
 def test_without_flush_the_bus_stays_driven_for_the_time_of_the_frame():
@@ -325,11 +324,11 @@ def test_without_flush_the_bus_stays_driven_for_the_time_of_the_frame():
         == "baudrate 0: this stream has no flush, so give its baudrate together with direction"
     )
     # Two zeros and one for each byte of the frame and its check: 26 bytes of 11 bits, and one to spare.
-    assert 29 <= driven_ms(Slow(), 21, 9600) < 300
+    assert 29 <= driven_ms(Slow(need_clock()), 21, 9600) < 300
 
 
 def test_after_flush_the_bus_stays_driven_for_a_last_byte():
-    assert 8 <= driven_ms(Flushed(), 21, 1200) < 200
+    assert 8 <= driven_ms(Flushed(need_clock()), 21, 1200) < 200
 
 
 def test_a_stream_with_read_alone_will_do():
@@ -395,6 +394,7 @@ def ignore(on):
 
 def test_sending_and_receiving_allocate_nothing():
     need_lock()
+    need_clock()
     driver = Driver(encoded(b"\0hello") + b"noise" + encoded(b"\0world"))
     uart = UART(driver, ignore, 1000000)
     frame, buffer = bytearray(26), bytearray(26)
@@ -445,7 +445,8 @@ def test_nodes_bootstrap_over_a_noisy_line():
 
     first.write = lambda data: noisy(first, data)
     second.write = lambda data: noisy(second, data)
-    nodes = [Node(Config(i, (0, 1), 2), UART((first, second)[i]), "x", 5000, 10, seed=i + 1) for i in range(2)]
+    clock = quick_clock()
+    nodes = [Node(Config(i, (0, 1), 2), UART((first, second)[i]), "x", 5000, 10, clock=clock, seed=i + 1) for i in range(2)]
     until_concluded(nodes)
     assert [node.machine.state for node in nodes] == [3, 3]
 

@@ -133,7 +133,7 @@ class ModuleRun:
 
     def report(self, name: str) -> Report:
         """Return what became of a test. One of which the run said nothing has failed, with the end of all output."""
-        report = self._reports.get(name)
+        report = self._reports.get(name) or self._reports.get("")  # of the whole module, which was not imported
         if report is None:
             text = "%s: nothing was reported, and the run %s. Its output ends:\n\n%s" % (name, self._ending, self._tail)
             report = Report("failed", text)
@@ -168,7 +168,7 @@ def _reports(token: str, output: str) -> dict[str, Report]:
     reports = {}
     for at in range(0, len(pieces), 4):
         printed, outcome, name, reason = pieces[at : at + 4]
-        reports[name] = Report(outcome, printed, reason or "")
+        reports[name or ""] = Report(outcome, printed, reason or "")
     return reports
 
 

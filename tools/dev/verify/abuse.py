@@ -17,7 +17,6 @@ from typing import Any
 from unittest import mock
 
 from faction import BOOTSTRAPPED, TIMED_OUT, Config, Faction
-from faction import node as node_module
 from faction.clock import Clock
 from faction.console import Answers, Console
 from faction.journal import Journal
@@ -287,7 +286,7 @@ def no_entropy(seed: int) -> int:
     refuses = SimpleNamespace(urandom=mock.Mock(side_effect=NotImplementedError))
     told = 0
     for source in (SimpleNamespace(), refuses):
-        with mock.patch.object(node_module, "os", source):
+        with mock.patch.dict("sys.modules", os=source):
             try:
                 Node(Config(0, (0,), 1), Port(), CLUSTER, DEADLINE_MS)
             except ValueError as error:
