@@ -113,7 +113,7 @@ def test_deploy_then_only_what_changed(board, roster):
     assert f"copied 0 files, removed 0, {FILES} unchanged" in again.stdout, again.stderr
 
     changed = deploy(board.port, "north", roster(interval_ms=300))
-    assert f"copied 1 files, removed 0, {FILES - 1} unchanged" in changed.stdout, changed.stderr
+    assert f"copied 1 file, removed 0, {FILES - 1} unchanged" in changed.stdout, changed.stderr
     assert json.loads((board.flash / "faction.json").read_text())["interval_ms"] == 300
 
 
