@@ -277,7 +277,7 @@ def test_a_program_that_fails_shows_its_error_at_once(board, roster):
     start = time.monotonic()
     done = deploy(board.port, "north", path, "--wait", "300")
     assert time.monotonic() - start < 100
-    assert done.returncode == 2 and "copied 1 files" in done.stdout and len(done.stderr.splitlines()) == 1
+    assert done.returncode == 2 and "copied 1 file," in done.stdout and len(done.stderr.splitlines()) == 1
     assert "copied, but its program fails: OSError: 99; " in done.stderr and done.stderr.endswith("99; correct that, and run this again\n")
 
 

@@ -53,6 +53,7 @@ ONCE = "has it, too; a board has it only once"
         ('quorum = "majority"', "quorum = 4", ":4: quorum: 4: must be from 1 to 3, the number of boards"),
         ('quorum = "majority"', "quorum = 0", ":4: quorum: 0: must be from 1 to 3, the number of boards"),
         ('quorum = "majority"', "quorom = 2", ":4: quorom: no such field; did you mean quorum?"),
+        ('quorum = "majority"', "channel = 6", ":4: channel: no such field here; did you mean transport.channel?"),
         (
             'quorum = "majority"',
             'quorum = "most"',

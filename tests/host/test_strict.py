@@ -249,6 +249,8 @@ def test_no_text_leads_to_anything_but_lines_about_it(tmp_path_factory, text, pl
     [
         ("medium.loss=3", "medium.loss=3: must be 1 or less"),
         ("medium.los=0.3", "medium.los=0.3: no such field; did you mean loss?"),
+        ("loss=0.3", "loss=0.3: no such field here; did you mean medium.loss?"),
+        ("deadline_ms=5", "deadline_ms=5: no such field here; did you mean cluster.deadline_ms?"),  # though limit_ms is there, too
         ("medium.x.y=1", "medium.x.y=1: medium.x: no such field; delete it, or choose from "),
         ("medium.loss", "medium.loss: names no field and value; write it as medium.loss=0.2"),
         ("=3", "=3: names no field and value; write it as medium.loss=0.2"),
