@@ -1,5 +1,6 @@
 """What is drawn can be read: by people who are colour-blind, and without words that cover others."""
 
+import json
 from itertools import combinations
 
 import numpy
@@ -8,6 +9,7 @@ from matplotlib import pyplot
 
 from faction_tools.journals.files import parse
 from faction_tools.shown import palette, plots, simulated
+from faction_tools.shown.page import page
 from faction_tools.simulator.campaign import Campaign, outcomes
 from faction_tools.simulator.history import history
 from faction_tools.simulator.scenario import load
@@ -54,6 +56,24 @@ def test_colours_differ_for_everybody(colours, eyes):
     assert min(differences.values()) >= APART, min(differences.items(), key=lambda item: item[1])
 
 
+def contrast(one, other):
+    """Return the contrast of two colours, as WCAG 2 defines it: 1 to 21."""
+    light, dark = sorted((float(numpy.dot(TO_XYZ[1], linear(colour))) for colour in (one, other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("colour", [*palette.COLOURS.values(), palette.OFF_COLOUR, "#ffffff", "#000000"])
+def test_words_on_each_colour_can_be_read(colour):
+    assert contrast(colour, palette.ink(colour)) >= 4.5  # what WCAG 2 asks for words of this size
+
+
+def test_the_words_of_a_page_are_in_these_colours():
+    data = page(history(Simulation("greenhouse", 1, record=True).run())).partition("const run = ")[2]
+    run = json.JSONDecoder().raw_decode(data)[0]
+    assert run["inks"].keys() == run["colours"].keys() == run["states"].keys()
+    assert all(run["inks"][state] == palette.ink(colour) for state, colour in run["colours"].items())
+
+
 @pytest.fixture
 def drawn(monkeypatch, tmp_path):
     """Return a function that draws something, and returns its figure, laid out."""
@@ -86,7 +106,7 @@ def test_no_legend_covers_what_is_drawn(drawn, name):
 
 def test_the_timeline_explains_each_of_its_marks(drawn):
     timeline = drawn(simulated.draw_history, history(Simulation("brownout", 1, record=True).run())).axes[0]
-    assert legend_of(timeline)[-3:] == ["no power", "frame", "goes on"]
+    assert legend_of(timeline)[-3:] == ["off", "frame", "goes on"]
     timeline = drawn(simulated.draw_history, history(Simulation(load("greenhouse", ["cluster.deadline_ms=1"]), 1, record=True).run())).axes[0]
     assert legend_of(timeline)[-2:] == ["timed out", "frame"]
 

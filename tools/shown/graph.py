@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from ..simulator.history import OFF
 from .airs import drawn
-from .palette import COLOURS, OFF_COLOUR
+from .palette import COLOURS, OFF_COLOUR, ink
 
 MARGIN = 0.08  # around the places, as a share of their extent
 POINTS = 12  # of a bent line
@@ -81,5 +81,5 @@ def _draw_boards(axis: Any, run: dict[str, Any]) -> None:
     size = max(8.0, min(150.0, 20_000 / len(run["ids"]) ** 1.4))
     axis.scatter([x for x, _ in run["places"]], [y for _, y in run["places"]], s=size, c=colours, zorder=2)
     if size > 40:
-        for (x, y), peer_id in zip(run["places"], run["ids"]):
-            axis.text(x, y, str(peer_id), ha="center", va="center", color="white", size=6, zorder=3)
+        for (x, y), peer_id, colour in zip(run["places"], run["ids"], colours):
+            axis.text(x, y, str(peer_id), ha="center", va="center", color=ink(colour), size=6, zorder=3)

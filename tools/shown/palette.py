@@ -14,3 +14,10 @@ AIR_COLOURS = ("#7d8597", "#b5482f", "#7b2cbf", "#2b2d42", "#e0b400")  # of the 
 UNKNOWN_COLOUR = "#ffffff"  # of a readiness that a node does not count
 WAY_COLOURS = ("#a7d8c9", "#f4b183")  # of one that it has learned of from the node itself, and from another
 OWN_COLOUR = "#8a8f94"  # of its own
+
+
+def ink(colour: str) -> str:
+    """Return the colour of words on a colour, each written as #rrggbb: black or white, whichever is easier to read there."""
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    luminance = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2  # WCAG 2, of sRGB
+    return "#000000" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "#ffffff"

@@ -15,7 +15,7 @@ from ..journals.files import RecordedRun
 from ..journals.steps import Step, all_peers, events
 from .figure import save, stack
 from .mermaid import arrows, path_of
-from .palette import COLOURS
+from .palette import COLOURS, ink
 
 PLACES = {INITIAL: (0, 0), PINGING: (2, 0), COLLECTING: (4, 0), BOOTSTRAPPED: (6, 1.4), TIMED_OUT: (6, -1.4)}
 BENDS = {(INITIAL, COLLECTING): 0.35, (INITIAL, BOOTSTRAPPED): -0.3, (INITIAL, TIMED_OUT): 0.3}
@@ -47,9 +47,9 @@ def _draw_states(axis: Any, run: RecordedRun) -> None:
     for way in arrows():
         _draw_arrow(axis, way, ways.get(way, []))
     for state, (x, y) in PLACES.items():
-        shade = COLOURS[state] if state in visited else "white"
+        shade = COLOURS[state] if state in visited else "#ffffff"
         box = {"boxstyle": "round,pad=0.6", "facecolor": shade, "edgecolor": COLOURS[state], "linewidth": 1.5}
-        axis.text(x, y, state_name(state), ha="center", va="center", bbox=box, zorder=3)
+        axis.text(x, y, state_name(state), ha="center", va="center", color=ink(shade), bbox=box, zorder=3)
 
 
 def _draw_arrow(axis: Any, way: tuple[int, int], numbers: list[int]) -> None:

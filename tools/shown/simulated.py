@@ -75,7 +75,7 @@ def _keys(run: dict[str, Any]) -> list[Any]:
     """Return what the legend of a timeline explains: the states, and the marks that it has."""
     keys: list[Any] = [Patch(color=colour, label=state_name(state)) for state, colour in COLOURS.items()]
     if any(state == OFF for _, _, state in run["changes"]):
-        keys.append(Patch(color=OFF_COLOUR, label="no power"))
+        keys.append(Patch(color=OFF_COLOUR, label=run["states"][OFF]))
     for marker, colour, label, is_there in (("|", "black", "frame", run["frames"]), (">", START_COLOUR, "goes on", run["starts"])):
         if is_there:
             keys.append(Line2D([], [], marker=marker, linestyle="", color=colour, label=label))
