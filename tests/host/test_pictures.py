@@ -107,7 +107,8 @@ def test_no_legend_covers_what_is_drawn(drawn, name):
 def test_the_timeline_explains_each_of_its_marks(drawn):
     timeline = drawn(simulated.draw_history, history(Simulation("brownout", 1, record=True).run())).axes[0]
     assert legend_of(timeline)[-3:] == ["off", "frame", "goes on"]
-    timeline = drawn(simulated.draw_history, history(Simulation(load("greenhouse", ["cluster.deadline_ms=1"]), 1, record=True).run())).axes[0]
+    late = Simulation(load("greenhouse", ["cluster.deadline_ms=1"]), 1, record=True).run()
+    timeline = drawn(simulated.draw_history, history(late)).axes[0]
     assert legend_of(timeline)[-2:] == ["timed out", "frame"]
 
 
