@@ -313,6 +313,13 @@ def test_a_run_names_the_nodes_that_are_not_bootstrapped():
     assert "\n0 of 12 nodes Bootstrapped; nodes 0-2, 4-11 timed out; node 3 off\n" in done.stdout, done
 
 
+def test_a_run_with_many_nodes_that_are_not_bootstrapped_is_a_short_line():
+    events = f"events=[{{at_ms=50, kind='crash', nodes={list(range(0, 100, 2))}}}]"
+    settings = ("cluster.nodes=100", "cluster.deadline_ms=100", "cluster.power_on_ms=0", "cluster.start_up_ms=1000", events)
+    done = faction("simulate", "greenhouse", *[word for each in settings for word in ("--set", each)])
+    assert "\n0 of 100 nodes Bootstrapped; 50 nodes off; 50 nodes timed out\n" in done.stdout, done
+
+
 def test_the_table_of_a_sweep_names_its_field_in_full():
     done = faction("simulate", "greenhouse", "--sweep", "medium.topology=line,ring", "--runs", "5", width=80)
     assert "┃ medium.topology ┃" in done.stdout and "…" not in done.stdout, done

@@ -16,6 +16,8 @@ from ..simulator.scenario import Scenario
 from ..simulator.simulation import Simulation
 from .campaign import ways_missing
 
+MOST_RANGES = 12  # of ids in a line
+
 
 def summary(simulation: Simulation, result: dict[str, Any]) -> str:
     """Return what became of a run. result: its outcome."""
@@ -39,7 +41,15 @@ def _others(boards: list[SimulatedBoard]) -> str:
     for board in boards:
         if board.state != BOOTSTRAPPED:
             by_state.setdefault(_state(board), []).append(board.peer_id)
-    return "".join(f"; node{'s' if len(ids) > 1 else ''} {ranges(ids)} {state}" for state, ids in by_state.items())
+    return "".join(f"; {_nodes(ids)} {state}" for state, ids in by_state.items())
+
+
+def _nodes(ids: list[int]) -> str:
+    """Name nodes, or say how many there are if that is shorter."""
+    if len(ids) == 1:
+        return f"node {ids[0]}"
+    told = ranges(ids)
+    return f"nodes {told}" if told.count(",") < MOST_RANGES else f"{len(ids)} nodes"
 
 
 def _state(board: SimulatedBoard) -> str:
