@@ -156,5 +156,6 @@ def test_no_words_of_a_record_cover_others(drawn):
     messages = drawn(plots.draw_run, list(parse(RECORD, "run.journal"))).axes[-1]
     words = [text for text in messages.texts if text.get_text()]
     assert "local participation completed: bootstrapped" in [text.get_text() for text in words]
+    assert [text.get_text() for text in words].count("0 (north)") == 2  # above and below
     for one, other in combinations(words, 2):
         assert not one.get_window_extent().overlaps(other.get_window_extent()), (one, other)

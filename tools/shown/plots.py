@@ -79,11 +79,12 @@ def _draw_messages(axis: Any, runs: Sequence[RecordedRun]) -> None:
     places = {peer_id: x for x, peer_id in enumerate(all_peers(runs))}
     told = events(runs)
     axis.set_title(TOLD, loc="left")
-    axis.set(xlim=(-0.9, len(places) - 0.4), ylim=(len(told) + 0.5, -1.2))
+    axis.set(xlim=(-0.9, len(places) - 0.4), ylim=(len(told) + 1, -1.2))
     axis.axis("off")
     for peer_id, x in places.items():
         axis.plot([x, x], [-0.3, len(told)], color=LINE, linewidth=0.8, zorder=0)
-        axis.text(x, -0.5, names.get(peer_id, str(peer_id)), ha="center", va="bottom", weight="bold")
+        for y, side in ((-0.5, "bottom"), (len(told) + 0.2, "top")):  # a long record shows only one of its ends at a time
+            axis.text(x, y, names.get(peer_id, str(peer_id)), ha="center", va=side, weight="bold")
     for y, (seconds, run, step) in enumerate(told):
         axis.text(-0.85, y, f"{seconds:.2f} s", va="center", color=PATH)
         _draw_message(axis, y, places[run.config.peer_id], places, step)
@@ -101,4 +102,4 @@ def _draw_message(axis: Any, y: int, own: int, places: dict[int, int], step: Ste
         arrow = {"arrowstyle": "-|>", "color": COLOURS[step.state], "linewidth": width, "linestyle": dots}
         axis.annotate("", (own, y), (places[step.peer_id], y), arrowprops=arrow)
         if step.state >= BOOTSTRAPPED:
-            axis.text(own + 0.05, y + 0.1, state_name(step.state), color=COLOURS[step.state], weight="bold", va="top")
+            axis.text(own + 0.05, y + 0.14, state_name(step.state), color=COLOURS[step.state], weight="bold", va="top")
