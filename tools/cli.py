@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from importlib import import_module
 from io import TextIOWrapper
 from typing import NoReturn
@@ -50,7 +52,14 @@ class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong with the words of a command, as everything else that a user can do wrong."""
 
     def error(self, message: str) -> NoReturn:
-        raise CommandError(f"{self.prog}: {message}; run: {self.prog} --help")
+        raise CommandError(f"{self.prog}: {message}{_meant(message)}; run: {self.prog} --help")
+
+
+def _meant(message: str) -> str:
+    """Say which of the choices that a message of argparse lists may be meant."""
+    refused, _, choices = message.partition(" (choose from ")
+    close = get_close_matches(refused.rpartition(": ")[2].strip("'"), re.findall(r"[\w-]+", choices), 1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def parser(chosen: str | None = None) -> argparse.ArgumentParser:

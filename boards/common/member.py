@@ -273,7 +273,7 @@ class Loop:
             except KeyboardInterrupt:  # while the one before it was caught
                 self._pressed += 1
         if self._console.interrupts >= ENOUGH:
-            say("faction: ctrl-C, three times: the program has ended; ctrl-D starts it again")
+            say("faction: ctrl-C, three times: the program has ended; at the REPL ctrl-D starts it again")
 
     def _go(self):
         while not self._is_over:

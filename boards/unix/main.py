@@ -54,7 +54,7 @@ class Lossy:
 def open_transport(settings, rest):
     """Return the transport of a process, which wakes rest.
 
-    settings: the part "transports" of faction.json. Raises ValueError if it is wrong, OSError if a UDP port is taken, ImportError if this
+    settings: the part "transports" of faction.json. Raises ValueError if it is wrong, OSError if a port cannot be had, ImportError if this
     build of MicroPython has no termios.
     """
 

@@ -36,7 +36,8 @@ class UDP:
         port: the local UDP port. to: (address, port) pairs; every frame goes to all of them. The addresses are numeric. The
         socket joins each multicast group among them. Without pairs, frames go to everybody on the local network at the same
         port. bind: the local address; a Pico W receives nothing on "", so keep "0.0.0.0". pool: on CircuitPython a
-        socketpool.SocketPool. Raises OSError if the port is taken or the link is down. Allocates.
+        socketpool.SocketPool. Raises OSError if the link is down, or if a program has the port that does not share it. Two nodes
+        on one computer share a port, but only one of them gets what comes to its address: give each its own. Allocates.
         """
         is_micropython = _MICROPYTHON
         if pool is None:

@@ -3,6 +3,7 @@
 import functools
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -117,7 +118,10 @@ WRONG = {
     "replay of no file": ("replay", "faction replay: the following arguments are required: FILE"),
     "simulate a roster": ("simulate faction.toml", "faction.toml: is a roster, not a scenario; write --roster faction.toml"),
     "new over a roster": ("new", f"faction.toml: {EXISTS}"),
-    "new over a folder": ("new folder", f"folder: {EXISTS}"),
+    "new over a folder": ("new folder", "folder: is a folder; name a file"),
+    "new of JSON": ("new my.json", "my.json: an example is TOML, as JSON can have no comments; write my.toml"),
+    "a command that is misspelt": ("chek", "did you mean check?; run: faction --help"),
+    "a choice that is misspelt": ("new --kind esp23", "did you mean esp32?; run: faction new --help"),
     "new in no folder": ("new nowhere/faction.toml", "nowhere/faction.toml: does not exist"),
     "new below a file": ("new file/faction.toml", "file/faction.toml: needs a folder where there is a file"),
     "check of nothing": ("check nothing.toml", "nothing.toml: "),
@@ -172,6 +176,21 @@ def test_what_is_wrong_is_one_line(here, words, said):
     line = refused(faction(*words.split()))
     assert said in line and "; " in line, line  # what is wrong, and what to do
     assert (here / "file").read_text() == "a file"
+
+
+@pytest.mark.parametrize("name", ["two words", "it's", "größe"])
+def test_a_command_that_is_proposed_can_be_copied(here, name):
+    proposed = faction("new", f"{name}.toml").stdout.partition("run: ")[2]
+    assert faction(*shlex.split(proposed)[1:]).returncode == 0, proposed
+    missing = refused(faction("replay", name)).partition("; ")[2].rpartition(" writes it")[0]
+    assert shlex.split(missing) == ["faction", "probe", "--journal", name]
+
+
+@pytest.mark.parametrize("columns", [72, 80, 100])
+def test_a_help_fits_the_terminal(here, columns):
+    for name in cli.COMMANDS:
+        done = faction(name, "--help", width=columns)
+        assert max(map(len, done.stdout.splitlines())) <= columns, done.stdout
 
 
 READ_ONLY = Path("/sys")

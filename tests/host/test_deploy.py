@@ -19,6 +19,9 @@ from faction import BOOTSTRAPPED
 from faction_tools.dev import interpreters
 from faction_tools.dev.cluster import free_ports
 from faction_tools.fleet import build
+from faction_tools.fleet.entries import BoardEntry
+from faction_tools.fleet.found import Found
+from faction_tools.fleet.identity import age_of
 from faction_tools.fleet.roster import load
 
 require(NO_MICROPYTHON)
@@ -113,7 +116,7 @@ def test_deploy_then_only_what_changed(board, roster):
     assert f"copied 0 files, removed 0, {FILES} unchanged" in again.stdout, again.stderr
 
     changed = deploy(board.port, "north", roster(interval_ms=300))
-    assert f"copied 1 files, removed 0, {FILES - 1} unchanged" in changed.stdout, changed.stderr
+    assert f"copied 1 file, removed 0, {FILES - 1} unchanged" in changed.stdout, changed.stderr
     assert json.loads((board.flash / "faction.json").read_text())["interval_ms"] == 300
 
 
@@ -230,7 +233,37 @@ def test_a_circuitpython_drive(tmp_path, roster):
     names = {path.relative_to(drive).as_posix() for path in drive.rglob("*") if path.is_file()}
     assert {"code.py", "wiring.py", "lib/faction/machine.py", "faction.json"} <= names and not [n for n in names if n.endswith(".mpy")]
     again = deploy(drive, "stick", roster())
-    assert "copied 0 files" in again.stdout
+    assert "copied 0 files" in again.stdout and "made for" not in done.stdout + again.stdout
+
+
+OLD = "faction is made for {} and later; if its program does not start, flash that"
+
+
+def test_an_old_circuitpython_is_said(tmp_path, roster):
+    drive = tmp_path / "CIRCUITPY"
+    drive.mkdir()
+    (drive / "boot_out.txt").write_text(BOOT_OUT.replace("10.0.3", "9.2.1"))
+    done = deploy(drive, "stick", roster())
+    assert f"stick: runs CircuitPython 9.2.1, and {OLD.format('CircuitPython 10.0')}\n" in done.stdout and done.returncode == 0, done
+
+
+@pytest.mark.parametrize(
+    ("kind", "firmware", "oldest"),
+    [
+        ("esp32", "MicroPython 1.21.0", "MicroPython 1.22"),
+        ("esp32", "MicroPython 1.9.4", "MicroPython 1.22"),
+        ("rp2040", "MicroPython 1.22.0", ""),
+        ("rp2040", "MicroPython 1.100.0-preview", ""),
+        ("circuitpython", "CircuitPython 10.0.0-alpha.2", ""),
+        ("unix", "MicroPython 1.19.1", ""),
+        ("esp32", "", ""),
+        ("esp32", "Somebody's 0.1", ""),
+    ],
+)
+def test_only_a_firmware_that_is_too_old_is_said(kind, firmware, oldest):
+    board = BoardEntry(id=0, name="north", kind=kind)
+    said = age_of(board, Found("esp32", firmware=firmware))
+    assert said == (f"runs {firmware}, and {OLD.format(oldest)}" if oldest else "")
 
 
 def test_a_board_between_two_airs(tmp_path, roster):
@@ -277,7 +310,7 @@ def test_a_program_that_fails_shows_its_error_at_once(board, roster):
     start = time.monotonic()
     done = deploy(board.port, "north", path, "--wait", "300")
     assert time.monotonic() - start < 100
-    assert done.returncode == 2 and "copied 1 files" in done.stdout and len(done.stderr.splitlines()) == 1
+    assert done.returncode == 2 and "copied 1 file," in done.stdout and len(done.stderr.splitlines()) == 1
     assert "copied, but its program fails: OSError: 99; " in done.stderr and done.stderr.endswith("99; correct that, and run this again\n")
 
 

@@ -139,7 +139,7 @@ def is_at_repl(board):
     return bytes(board.said).rstrip(b"\r\n").endswith(b">>> ") or board.said.endswith(b">>> ")
 
 
-ENDED = b"faction: ctrl-C, three times: the program has ended; ctrl-D starts it again\r\n"
+ENDED = b"faction: ctrl-C, three times: the program has ended; at the REPL ctrl-D starts it again\r\n"
 
 
 def test_one_ctrl_c_or_two_do_not_end_a_member(tmp_path):

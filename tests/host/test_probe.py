@@ -316,7 +316,7 @@ def test_a_repl_without_a_node(tmp_path):
         wait(lambda: board.said.endswith(b">>> "))
         done = faction("probe", board.port)
         assert done.returncode == 3 and len(done.stdout.splitlines()) == 2, done.stdout
-        assert done.stdout.startswith(f"! {board.port}: at its REPL, and without a node (NameError"), done.stdout
+        assert done.stdout.startswith(f"! {board.port}: at its REPL, and without a node; press its reset button"), done.stdout
 
 
 def test_a_program_that_does_not_answer(tmp_path):

@@ -124,6 +124,7 @@ def test_the_view_at_any_command(tmp_path):
     assert before == "0 (north), after 0 commands: initial, own part not complete\n  heard: nobody\n  ready: nobody; required: 3\n"
     after = faction("replay", path, "--at", "3").stdout
     assert after == "0 (north), after 3 commands: collecting, own part complete\n  heard: 1\n  ready: 0, 1; required: 3\n"
+    assert "\n  heard: 1, 7\n  ready: 0, 1, 7; required: 3\n" in faction("replay", path, "--at", "4").stdout
     beyond = faction("replay", path, "--at", "5")
     assert beyond.returncode == 2 and beyond.stderr == "--at 5: the journal of 0 (north) has 4 commands; choose a number from 0 to 4\n"
 
@@ -143,6 +144,47 @@ def test_two_journals_merge_by_the_time_they_were_taken(tmp_path):
         " 0 (north)  0.40  0.20  0.90  bootstrapped 0.90 ",
         " 1 (south)        0.50        timed out 1.00    ",
     ]
+
+
+# What board 0 had said half a second before RECORD was taken.
+EARLIER = """\
+board 0 (north) at 1000.010
+journal 1 id=0 quorum=3 peers=0,1,7 dropped=0 lost=0 age_cs=100
+command 0 0 1 9
+command 20 1 1 17
+end 2
+"""
+
+
+def bare(text):
+    """Return a record as somebody copies it by hand: without the time."""
+    return text.split("\n", 1)[1]
+
+
+@pytest.mark.parametrize("texts", [(EARLIER, RECORD), (RECORD, EARLIER), (RECORD, RECORD), (bare(RECORD), bare(RECORD))])
+def test_a_run_that_is_in_two_files_is_shown_once(tmp_path, texts):
+    paths = [journal(tmp_path, text, str(number)) for number, text in enumerate(texts)]
+    alone = journal(tmp_path, texts[0] if EARLIER not in texts else RECORD)
+    assert faction("replay", *paths).stdout == faction("replay", alone).stdout
+
+
+CLONE = EARLIER.replace("1000.010", "1000.500").replace("age_cs=100", "age_cs=150")
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        (RECORD + CLONE,),  # two boards that are asked at the same time are two, whatever they say
+        (EARLIER.replace("1000.010", "900.000"), RECORD),
+        (EARLIER.replace("command 20 ", "command 30 "), RECORD),
+        (EARLIER.replace("north", "door"), RECORD),
+        (bare(EARLIER), RECORD),
+        (bare(EARLIER), bare(RECORD)),
+    ],
+)
+def test_two_runs_are_shown_as_two(tmp_path, texts):
+    done = faction("replay", *[journal(tmp_path, text, str(number)) for number, text in enumerate(texts)])
+    assert done.stdout.startswith("2 boards"), done.stdout + done.stderr
 
 
 def test_journals_that_nobody_stamped_say_so(tmp_path):

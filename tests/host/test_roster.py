@@ -53,6 +53,7 @@ ONCE = "has it, too; a board has it only once"
         ('quorum = "majority"', "quorum = 4", ":4: quorum: 4: must be from 1 to 3, the number of boards"),
         ('quorum = "majority"', "quorum = 0", ":4: quorum: 0: must be from 1 to 3, the number of boards"),
         ('quorum = "majority"', "quorom = 2", ":4: quorom: no such field; did you mean quorum?"),
+        ('quorum = "majority"', "channel = 6", ":4: channel: no such field here; did you mean transport.channel?"),
         (
             'quorum = "majority"',
             'quorum = "most"',
@@ -92,7 +93,11 @@ ONCE = "has it, too; a board has it only once"
         ),
         ("# hardware_id = ", 'hardware_id = "E6" # ', ':40: boards[0].hardware_id: "E6": must be pairs of the digits 0 to 9 and a to f'),
         ("[transport]", "[transports]", ":16: transports: must be a list of tables; write [[transports]]"),
-        ("interval_ms = 500", "interval_ms = = 500", ":5: column 15: invalid value; write a text in quotes"),
+        (
+            "interval_ms = 500",
+            "interval_ms = = 500",
+            ':5: column 15: invalid value; write a text in quotes, "like this", and true and false in small letters',
+        ),
         # Of the pace
         ("# start_after_ms = 2000", "start_after_ms = -1", ":8: start_after_ms: -1: must be 0 or more"),
         ("# start_after_ms = 2000", "start_after_ms = 134217729", ":8: start_after_ms: 134217729: must be 134217728 or less"),

@@ -309,6 +309,20 @@ def test_the_list_of_scenarios():
 def test_a_run_names_the_nodes_that_are_not_bootstrapped():
     done = faction("simulate", "split")
     assert done.returncode == 1 and "\n9 of 10 nodes Bootstrapped; node 5 timed out\n" in done.stdout, done
+    done = faction("simulate", "greenhouse", "--set", "cluster.deadline_ms=100", "--set", "events=[{at_ms=90, kind='crash', nodes=[3]}]")
+    assert "\n0 of 12 nodes Bootstrapped; nodes 0-2, 4-11 timed out; node 3 off\n" in done.stdout, done
+
+
+def test_a_run_with_many_nodes_that_are_not_bootstrapped_is_a_short_line():
+    events = f"events=[{{at_ms=50, kind='crash', nodes={list(range(0, 100, 2))}}}]"
+    settings = ("cluster.nodes=100", "cluster.deadline_ms=100", "cluster.power_on_ms=0", "cluster.start_up_ms=1000", events)
+    done = faction("simulate", "greenhouse", *[word for each in settings for word in ("--set", each)])
+    assert "\n0 of 100 nodes Bootstrapped; 50 nodes off; 50 nodes timed out\n" in done.stdout, done
+
+
+def test_the_table_of_a_sweep_names_its_field_in_full():
+    done = faction("simulate", "greenhouse", "--sweep", "medium.topology=line,ring", "--runs", "5", width=80)
+    assert "┃ medium.topology ┃" in done.stdout and "…" not in done.stdout, done
 
 
 def test_one_run_with_everything_that_it_leaves(tmp_path):

@@ -135,10 +135,11 @@ def test_the_page_shows_the_graph_who_told_whom_and_the_start(tmp_path):
 
     end = seen(100_000)
     assert end.count('class="board"') == 24 and end.count('class="start"') == 24 and end.count("▶") == 24 + 1  # and the button
-    relayed = re.findall(r'class="relayed" title="told by (\d+)"', end)
+    relayed = re.findall(r'class="relayed" title="told by (\d+)">◍', end)
     assert len(relayed) == sum(teller != peer for (_, peer), teller in history.tellers(run).items())
     assert len(re.findall(r'<path d="M [^"]*" fill="none" stroke="#', end)) == 11 + 11 + 6
     assert "&lt;b&gt;radio&lt;/b&gt;" in end and "RS-485" in end
+    assert re.findall(r'class="tick">(.*?)<', end) == [f"{second} s" for second in (0, 5, 10, 15, 20)]
     middle = seen(600)
     (said,) = re.findall(r'<p id="say">(.*?)</p>', middle)
     assert re.fullmatch(r"[\d.]+ s: node \d+ .*", said)

@@ -137,13 +137,33 @@ def faults(tmp_path, text, suffix="toml"):
     return [line[len(str(path)) :] for line in lines]
 
 
+QUOTES = 'write a text in quotes, "like this", and true and false in small letters'
+NEWLINE = "expected newline or end of document after a statement; write one field in a line, and a text in quotes"
+HEADERS = "write [name] above a table, and [[name]] above each table of a list"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("cluster = \n", ":1: column 11: invalid value; write a text in quotes"),
-        ("cluster = greenhouse\n", ":1: column 11: invalid value; write a text in quotes"),
+        ("cluster = \n", f":1: column 11: invalid value; {QUOTES}"),
+        ("cluster = greenhouse\n", f":1: column 11: invalid value; {QUOTES}"),
+        ("cluster = “greenhouse”\n", f":1: column 11: invalid value; {QUOTES}"),
+        ("a = True\n", f":1: column 5: invalid value; {QUOTES}"),
+        ("cluster: 'x'\n", ":1: column 8: expected '=' after a key in a key/value pair; write name = value"),
+        ('{"a": 1}', ":1: column 1: invalid statement; write name = value"),
+        ("a = 12ab", f":1: column 7: {NEWLINE}"),
+        ("[boards]\nid = 0\n[boards]\nid = 1\n", f":3: column 8: cannot declare ('boards',) twice; {HEADERS}"),
+        ("[boards]\nid = 0\n[[boards]]\nid = 1\n", f":3: column 9: cannot overwrite a value; {HEADERS}"),
+        ("[[boards]\n", f":1: column 9: expected ']]' at the end of an array declaration; {HEADERS}"),
+        (
+            "a = { b = 1, }",
+            ":1: column 14: invalid initial character for a key part; "
+            "write name = value between commas in { }, and no comma behind the last one",
+        ),
+        ("a = { b = 1 c = 2 }", ":1: column 13: unclosed inline table; write name = value between commas, and } behind the last one"),
+        ('a = "my\\prog.py"', ":1: column 10: unescaped '\\' in a string; write / for each \\ of a path"),
         ("\n\ncluster = 'x'\ncluster = 'y'\n", ":4: column 14: cannot overwrite a value; the field is there twice: delete one"),
-        ("a = 1\nb = [1, 2", ":2: at the end: unclosed array; correct it"),
+        ("a = 1\nb = [1, 2", ":2: at the end: unclosed array; write ] behind the last value"),
         (b"\xff\xfe\x00", ": is not a text in UTF-8; give another file, or save it as UTF-8"),
         (bytes(range(256)), ": is not a text in UTF-8; give another file, or save it as UTF-8"),
         ("a = " + "[" * 100_000, ": too many lists and tables within each other; give another file"),
@@ -249,6 +269,8 @@ def test_no_text_leads_to_anything_but_lines_about_it(tmp_path_factory, text, pl
     [
         ("medium.loss=3", "medium.loss=3: must be 1 or less"),
         ("medium.los=0.3", "medium.los=0.3: no such field; did you mean loss?"),
+        ("loss=0.3", "loss=0.3: no such field here; did you mean medium.loss?"),
+        ("deadline_ms=5", "deadline_ms=5: no such field here; did you mean cluster.deadline_ms?"),  # though limit_ms is there, too
         ("medium.x.y=1", "medium.x.y=1: medium.x: no such field; delete it, or choose from "),
         ("medium.loss", "medium.loss: names no field and value; write it as medium.loss=0.2"),
         ("=3", "=3: names no field and value; write it as medium.loss=0.2"),

@@ -165,6 +165,22 @@ def lines_of(survey, width, height=None):
     return captured.get().splitlines()
 
 
+def test_a_narrow_terminal_breaks_names_rather_than_states(waiting):
+    lines = lines_of(Survey(waiting), 56)
+    assert max(map(len, lines)) <= 56
+    assert sum(len(re.findall(r" (?:pinging|collecting) ", line)) for line in lines) == 60, lines
+
+
+def test_a_page_loses_nothing_on_a_narrow_terminal(waiting):
+    lines = lines_of(Survey(waiting[:1]), 40)
+    assert max(map(len, lines)) <= 40 and "…" not in "".join(lines), lines
+
+
+def test_one_board_that_gives_no_answer_is_not_called_some():
+    fault = Report("/dev/ttyUSB7", fault="/dev/ttyUSB7: no answer")
+    assert lines_of(Survey([fault]), 80)[-1].rstrip() == "no answer"
+
+
 @pytest.mark.parametrize("width", [80, 120, 220])
 def test_sixty_boards_fit_any_terminal(waiting, width):
     lines = lines_of(Survey(waiting), width)

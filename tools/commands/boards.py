@@ -26,7 +26,6 @@ an earlier version, whose console does not tell its hardware id. A board at its 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = WHAT_IT_DOES
     parser.add_argument("port", nargs="*", help="serial ports, and folders of CIRCUITPY drives (default: all on USB, all drives)")
     parser.add_argument("--roster", metavar="FILE", help=f"the roster with the names of the boards (default: {ROSTER}, if it is there)")

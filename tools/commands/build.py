@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     """Build, and show what was built."""
     if options.native and options.slice:
         raise CommandError(f"--native and --slice {options.slice} cannot work together: native code is of the whole package; leave out one")
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from ..fleet import build, roster
     from ..fleet.output import check_root
@@ -39,7 +39,8 @@ def run(options: argparse.Namespace) -> int:
     kinds = sorted(build.PROGRAMS if options.roster is None else {board.kind for board in roster.load(options.roster).boards})
     out = Path(options.out)
     check_root(out)
-    table = Table("board", "slice", "files", "bytes", title=f"built in {out}")
+    numbers = [Column(name, justify="right") for name in ("files", "bytes")]
+    table = Table("board", "slice", *numbers, title=f"built in {out}")
     tables = [table]
     with bar("building", len(kinds) + options.native * len(build.ARCHITECTURES)) as shown:
         for kind in kinds:
@@ -62,12 +63,18 @@ def _native(out: Path, advance: Callable[[int], object]) -> Table:
     from ..fleet.compile import PACKAGE, compile_package
     from ..fleet.output import filled
 
-    table = Table(Column("module", overflow="fold"), "bytecode", *build.ARCHITECTURES, title=f"native code, bytes, in {out / 'native'}")
+    numbers = [Column(name, justify="right") for name in ("bytecode", *build.ARCHITECTURES)]
+    table = Table(Column("module", overflow="fold"), *numbers, title=f"native code, bytes, in {out / 'native'}", box=None, pad_edge=False)
     with TemporaryDirectory() as plain, filled(out, "native") as fresh:
         columns = [compile_package(PACKAGE, plain)]
         for architecture in build.ARCHITECTURES:
             columns.append(build.native(architecture, fresh / architecture))
             advance(1)
         for row in zip(*columns):
-            table.add_row(row[0].relative_to(Path(plain, PACKAGE.name)).as_posix(), *[f"{path.stat().st_size:,}" for path in row])
+            table.add_row(_module(row[0]), *[f"{path.stat().st_size:,}" for path in row])
     return table
+
+
+def _module(path: Path) -> str:
+    """Return the last word of what a program imports: the package's own name for its __init__, as all words are different."""
+    return path.parent.name if path.stem == "__init__" else path.stem

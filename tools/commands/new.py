@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from shlex import quote
 
-from ..errors import named
+from ..errors import CommandError, named
 from . import ROSTER
 
 
@@ -22,6 +23,10 @@ def run(options: argparse.Namespace) -> int:
     from ..fleet.examples import EXAMPLE, EXAMPLES
 
     path = Path(options.roster)
+    if path.is_dir():
+        raise CommandError(f"{path}: is a folder; name a file")
+    if path.suffix.lower() == ".json":
+        raise CommandError(f"{path}: an example is TOML, as JSON can have no comments; write {path.with_suffix('.toml')}")
     with named(path), path.open("x", encoding="utf-8") as file:
         try:
             file.write(EXAMPLES.get(options.kind, EXAMPLE))
@@ -29,6 +34,6 @@ def run(options: argparse.Namespace) -> int:
         except OSError:
             path.unlink()
             raise
-    command = "faction check" if options.roster == ROSTER else f"faction check {path}"
+    command = "faction check" if options.roster == ROSTER else f"faction check {quote(str(path))}"
     print(f"{path}: written; edit it, then run: {command}")
     return 0

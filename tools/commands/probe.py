@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import nullcontext, suppress
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from ..errors import CommandError, named
@@ -125,7 +126,7 @@ def _save_records(watch: Watch, file: Path) -> int:
             print(report.fault or f"{report.port}: keeps no journal", file=sys.stderr)
     if kept:
         _write(file, "".join([_record(board) for board in kept]))
-    what = f"has the journals of {len(kept)} of {len(survey.reports)} boards; show them with faction replay {file}"
+    what = f"has the journals of {len(kept)} of {len(survey.reports)} boards; show them with faction replay {quote(str(file))}"
     if not kept:
         what = "not written; no board gave a journal"
     print(f"{file}: {what}", file=sys.stderr)

@@ -211,7 +211,7 @@ def _one(loaded: Scenario, options: argparse.Namespace) -> int:
     else:
         _print(summary(simulation, result))
         rate = f"{result['deliveries'] / seconds:,.0f} delivered frames a second"
-        print(f"{result['ended_ms'] / 1000:.1f} s simulated in {seconds:.1f} s, {rate}", file=sys.stderr)
+        print(f"{result['ended_ms'] / 1000:.1f} s simulated in {seconds:.2f} s, {rate}", file=sys.stderr)
     _write(simulation, options)
     if is_stopped:
         print(f"stopped by ctrl-C at {result['ended_ms'] / 1000:.1f} s of simulated time", file=sys.stderr)

@@ -144,7 +144,8 @@ def together(members: list[BoardProcess]) -> Iterator[str]:
     if punctual:
         verdicts = [member.changes[-1][0] for member in punctual]
         starts = [member.went_on for member in punctual if member.went_on is not None]
-        yield f"{len(punctual)} nodes: verdicts {spread(verdicts)} apart, common start {spread(starts)} apart"
+        who = f"{len(punctual)} node{'s' if len(punctual) > 1 else ''}"
+        yield f"{who}: verdicts {spread(verdicts)} apart, common start {spread(starts)} apart"
     for member in members:
         if member.started_late_ms:
             yield f"node {member.peer_id}: {standing(member)}"

@@ -109,7 +109,7 @@ def deploy(order: Order, progress: Progress, stop: Event) -> Outcome:
         identity.check(order.port, order.roster, order.board, found, order.replaces)
         target.look(found, asked(files, found))
         made = make(order.port, files, found, own)
-        for note in made.notes:
+        for note in filter(None, (identity.age_of(order.board, found), *made.notes)):
             progress.note(note)
         if order.is_dry:
             return Outcome(made)

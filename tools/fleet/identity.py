@@ -13,6 +13,19 @@ from .roster import Roster
 # sys.platform of each kind of board.
 _PLATFORMS = {"esp32": ("esp32",), "rp2040": ("rp2",), "circuitpython": ("circuitpython",), "unix": ("linux", "darwin", "win32", "folder")}
 
+# The oldest firmware that boards/README.md names, for boards. A process may have an older one.
+_OLDEST = {"MicroPython": (1, 22), "CircuitPython": (10, 0)}
+
+
+def age_of(board: BoardEntry, found: Found) -> str:
+    """Say that the firmware of a board is older than what faction is made for; an empty text if it is not, or does not say."""
+    name, _, version = found.firmware.partition(" ")
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    if board.kind == "unix" or name not in _OLDEST or not numbers or tuple(map(int, numbers.groups())) >= _OLDEST[name]:
+        return ""
+    oldest = ".".join(map(str, _OLDEST[name]))
+    return f"runs {found.firmware}, and faction is made for {name} {oldest} and later; if its program does not start, flash that"
+
 
 def check_place(port: str, board: BoardEntry) -> None:
     """Refuse a port for a board that is a drive, and a folder for one that has a serial port. Raises DeployError."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 
 from faction import Config
 from faction.journal import replay
@@ -23,6 +24,7 @@ _HEAD = re.compile(
 )
 _ENTRY = re.compile(r"(command|rejection) (\d{1,10}) (-?\d{1,20}) (-?\d{1,20}) (\d{1,10})$")
 _HEADING = re.compile(r"board (.*) at (\d{1,12}\.\d{1,9})$")
+SAME_S = 1.0  # two records of one run tell when it began to some hundredths of a second
 _ANSWER = '{"faction": "journal"'
 _AGAIN = "take the journal from the board again"
 
@@ -61,21 +63,35 @@ def heading(name: str, taken: float) -> str:
 
 
 def load(paths: Iterable[str]) -> list[RecordedRun]:
-    """Return the runs in files. Each is replayed once, as a check. Raises JournalError, and OSError."""
+    """Return the runs in files, each once. Each is replayed once, as a check. Raises JournalError, and OSError.
+
+    A board may have been asked several times. Of two records of one run, in two files, the one that goes on for longer is returned.
+    """
     runs: list[RecordedRun] = []
     for path in paths:
         in_file = list(parse(_read(path), path))
         if not in_file:
             raise JournalError(f"{path}: no journal in it; save one with faction probe --journal FILE, or copy one from a console")
-        runs += in_file
+        fresh = [run for run in in_file if not any(_is_told(run, other) for other in runs)]
+        runs = [run for run in runs if not any(_is_told(run, other) for other in fresh)] + fresh
     return runs
+
+
+def _is_told(run: RecordedRun, other: RecordedRun) -> bool:
+    """Tell whether another record is of the same run of the same board, and has all that this one has."""
+    ours, theirs = run.config, other.config
+    if (run.name, ours.peer_id, ours.quorum, tuple(ours.peers)) != (other.name, theirs.peer_id, theirs.quorum, tuple(theirs.peers)):
+        return False
+    if run.start is None or other.start is None:  # only a record that nobody stamped with the time can be the same
+        return run.start == other.start and (run.commands, run.rejections) == (other.commands, other.rejections)
+    return abs(run.start - other.start) < SAME_S and run.commands == other.commands[: len(run.commands)]
 
 
 def _read(path: str) -> str:
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError as error:
-        raise JournalError(f"{path}: does not exist; faction probe --journal {path} writes it") from error
+        raise JournalError(f"{path}: does not exist; faction probe --journal {quote(path)} writes it") from error
     if not content:
         raise JournalError(f"{path}: empty; save a journal with faction probe --journal FILE")
     if b"\0" in content:

@@ -178,8 +178,9 @@ class BoardLine:
             said: bytes = self._transport.exec(program)
         except TransportExecError as error:
             reason = error.error_output.strip().splitlines()[-1]
+            why = "" if reason.startswith("NameError") else f" ({reason})"  # a name of ours that is not there is what the words say
             raise LineError(
-                f"{self.port}: at its REPL, and without a node ({reason}); press its reset button, or install a node with faction deploy"
+                f"{self.port}: at its REPL, and without a node{why}; press its reset button, or install a node with faction deploy"
             ) from error
         return said
 

@@ -22,4 +22,5 @@ def _how_it_starts(order: Order) -> str:
 
 def summary(name: str, verb: str, made: Plan) -> str:
     """Return how many files a plan changes. verb: what is done with them, such as "copied"."""
-    return f"{name}: {verb} {len(made.copied)} files, removed {len(made.removed)}, {len(made.unchanged)} unchanged"
+    copied = len(made.copied)
+    return f"{name}: {verb} {copied} file{'s' if copied != 1 else ''}, removed {len(made.removed)}, {len(made.unchanged)} unchanged"

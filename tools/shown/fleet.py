@@ -20,12 +20,14 @@ def table(fleet: Fleet) -> Table:
     """Return a line for each board, in the order of the ids."""
     made = Table()
     made.add_column("id", justify="right")
-    for name in ("board", "kind", "airs", "hears directly"):
+    for name in ("board", "kind", "airs", "hears"):
         made.add_column(name, overflow="fold")
-    made.add_column("hops to the farthest", justify="right")
+    made.add_column("farthest", justify="right")
     for i in sorted(range(len(fleet.boards)), key=lambda each: fleet.boards[each].id):
         board = fleet.boards[i]
-        made.add_row(str(board.id), board.name, board.kind, "\n".join(fleet.airs[i]), _heard(fleet, i), str(fleet.farthest(i)))
+        hops = fleet.farthest(i)
+        away = f"{hops} hop{'s' if hops != 1 else ''}"
+        made.add_row(str(board.id), board.name, board.kind, "\n".join(fleet.airs[i]), _heard(fleet, i), away)
     return made
 
 

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from ..simulator.history import OFF
 from .airs import drawn
-from .palette import COLOURS, OFF_COLOUR
+from .palette import COLOURS, OFF_COLOUR, ink
 
 MARGIN = 0.08  # around the places, as a share of their extent
 POINTS = 12  # of a bent line
@@ -61,13 +61,18 @@ def draw_graph(axis: Any, run: dict[str, Any]) -> None:
     for air, lines in zip(airs, _lines(run)):
         for is_mutual, style in ((True, "-"), (False, "--")):
             chosen = [line for mutual, line in lines if mutual == is_mutual]
-            axis.add_collection(LineCollection(chosen, colors=air["colour"], linewidths=0.9, linestyles=style, zorder=1))
+            axis.add_collection(LineCollection(chosen, colors=air["colour"], linewidths=_width(len(lines)), linestyles=style, zorder=1))
     _draw_boards(axis, run)
     left, right, low, high = _extent(run)
     axis.set(xlim=(left, right), ylim=(low, high), aspect="equal")
     axis.axis("off")
-    handles = [Line2D([], [], color=air["colour"], label=air["name"]) for air in airs]
+    handles = [Line2D([], [], color=air["colour"], label=air["name"]) for air in airs] if len(airs) > 1 or not airs[0]["links"] else []
     axis.legend(handles=handles, title="who hears whom", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False)
+
+
+def _width(lines: int) -> float:
+    """Return the width of each of so many lines, in points: many wide ones are a stain."""
+    return max(0.15, min(0.9, 150 / max(lines, 1)))
 
 
 def _draw_boards(axis: Any, run: dict[str, Any]) -> None:
@@ -76,5 +81,5 @@ def _draw_boards(axis: Any, run: dict[str, Any]) -> None:
     size = max(8.0, min(150.0, 20_000 / len(run["ids"]) ** 1.4))
     axis.scatter([x for x, _ in run["places"]], [y for _, y in run["places"]], s=size, c=colours, zorder=2)
     if size > 40:
-        for (x, y), peer_id in zip(run["places"], run["ids"]):
-            axis.text(x, y, str(peer_id), ha="center", va="center", color="white", size=6, zorder=3)
+        for (x, y), peer_id, colour in zip(run["places"], run["ids"], colours):
+            axis.text(x, y, str(peer_id), ha="center", va="center", color=ink(colour), size=6, zorder=3)

@@ -73,10 +73,11 @@ def _view(run: RecordedRun, number: int) -> str:
     if not 0 <= number <= count:
         raise JournalError(f"--at {number}: the journal of {run.name} has {count} commands; choose a number from 0 to {count}")
     view = view_after(run, number)
+    heard = sorted({*view.pinging, *view.collecting} - {run.config.peer_id})  # who is ready was heard, too, as in faction probe
     part = "complete" if view.is_pinging_completed else "not complete"
     return (
         f"{run.name}, after {number} commands: {state_name(view.state)}, own part {part}\n"
-        f"  heard: {_ids(view.pinging)}\n  ready: {_ids(view.collecting)}; required: {view.required}"
+        f"  heard: {_ids(heard)}\n  ready: {_ids(view.collecting)}; required: {view.required}"
     )
 
 

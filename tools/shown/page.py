@@ -10,7 +10,7 @@ from faction import DEADLINE_EXPIRED, LOCAL_PARTICIPATION_COMPLETED, READY_OBSER
 
 from ..simulator.history import OFF
 from .airs import drawn
-from .palette import COLOURS, OFF_COLOUR, START_COLOUR
+from .palette import COLOURS, OFF_COLOUR, START_COLOUR, ink
 
 TEMPLATE = Path(__file__).parent / "page.html"
 CODES = {
@@ -23,6 +23,7 @@ CODES = {
 
 def page(run: dict[str, Any]) -> str:
     """Return the page of a run, as faction_tools.simulator.history tells it."""
-    colours = {"colours": {OFF: OFF_COLOUR, **COLOURS}, "startColour": START_COLOUR}
-    data = json.dumps({**run, "airs": drawn(run), "codes": CODES, **colours})
+    colours = {OFF: OFF_COLOUR, **COLOURS}
+    inks = {state: ink(colour) for state, colour in colours.items()}
+    data = json.dumps({**run, "airs": drawn(run), "codes": CODES, "colours": colours, "inks": inks, "startColour": START_COLOUR})
     return TEMPLATE.read_text(encoding="utf-8").replace("/*RUN*/null", data.replace("</", "<\\/"))

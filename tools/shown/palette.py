@@ -6,13 +6,18 @@ from faction import BOOTSTRAPPED, COLLECTING, INITIAL, PINGING, TIMED_OUT
 STYLES = {INITIAL: "dim", PINGING: "yellow", COLLECTING: "cyan", BOOTSTRAPPED: "bold green", TIMED_OUT: "bold red"}
 # The character of a timeline.
 BARS = {INITIAL: "·", PINGING: "─", COLLECTING: "═", BOOTSTRAPPED: "█", TIMED_OUT: "×"}
-# A colour of pictures and pages.
-COLOURS = {INITIAL: "#9aa0a6", PINGING: "#e9c46a", COLLECTING: "#4aa3df", BOOTSTRAPPED: "#2a9d8f", TIMED_OUT: "#d1495b"}
+# A colour of pictures and pages. People who are colour-blind tell them apart, too: a test computes what they see.
+COLOURS = {INITIAL: "#9aa0a6", PINGING: "#e9c46a", COLLECTING: "#4aa3df", BOOTSTRAPPED: "#1b7f6b", TIMED_OUT: "#c8553d"}
 OFF_COLOUR = "#dddddd"  # of a board without power
 START_COLOUR = "#5f0f40"  # of the common start
-AIR_COLOURS = ("#7d8597", "#c8553d", "#6a4c93", "#588157", "#b08900")  # of the airs of a simulated run, in their order
-WAY_COLOURS = {
-    "told by the node itself": "#a7d8c9",
-    "told by another, whose id stands there": "#f4b183",
-}  # of how a node learned of a readiness
-OWN_COLOUR = "#eeeeee"  # of what a node knows of itself
+AIR_COLOURS = ("#7d8597", "#b5482f", "#7b2cbf", "#2b2d42", "#e0b400")  # of the airs of a simulated run, in their order
+UNKNOWN_COLOUR = "#ffffff"  # of a readiness that a node does not count
+WAY_COLOURS = ("#a7d8c9", "#f4b183")  # of one that it has learned of from the node itself, and from another
+OWN_COLOUR = "#8a8f94"  # of its own
+
+
+def ink(colour: str) -> str:
+    """Return the colour of words on a colour, each written as #rrggbb: black or white, whichever is easier to read there."""
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    luminance = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2  # WCAG 2, of sRGB
+    return "#000000" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "#ffffff"

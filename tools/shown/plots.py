@@ -15,11 +15,15 @@ from ..journals.files import RecordedRun
 from ..journals.steps import Step, all_peers, events
 from .figure import save, stack
 from .mermaid import arrows, path_of
-from .palette import COLOURS
+from .palette import COLOURS, ink
 
 PLACES = {INITIAL: (0, 0), PINGING: (2, 0), COLLECTING: (4, 0), BOOTSTRAPPED: (6, 1.4), TIMED_OUT: (6, -1.4)}
 BENDS = {(INITIAL, COLLECTING): 0.35, (INITIAL, BOOTSTRAPPED): -0.3, (INITIAL, TIMED_OUT): 0.3}
 INCHES_AN_EVENT = 0.22
+TOLD = (
+    "who told whom: thin, that it is there; thick, that it is ready; dotted, that this holds no longer; "
+    "the colour is the state of who was told"
+)
 PATH, NO_PATH, LINE = "#222222", "#cccccc", "#bbbbbb"  # colours of what is no state
 
 
@@ -43,9 +47,9 @@ def _draw_states(axis: Any, run: RecordedRun) -> None:
     for way in arrows():
         _draw_arrow(axis, way, ways.get(way, []))
     for state, (x, y) in PLACES.items():
-        shade = COLOURS[state] if state in visited else "white"
+        shade = COLOURS[state] if state in visited else "#ffffff"
         box = {"boxstyle": "round,pad=0.6", "facecolor": shade, "edgecolor": COLOURS[state], "linewidth": 1.5}
-        axis.text(x, y, state_name(state), ha="center", va="center", bbox=box, zorder=3)
+        axis.text(x, y, state_name(state), ha="center", va="center", color=ink(shade), bbox=box, zorder=3)
 
 
 def _draw_arrow(axis: Any, way: tuple[int, int], numbers: list[int]) -> None:
@@ -74,12 +78,13 @@ def _draw_messages(axis: Any, runs: Sequence[RecordedRun]) -> None:
     names = {run.config.peer_id: run.name for run in runs}
     places = {peer_id: x for x, peer_id in enumerate(all_peers(runs))}
     told = events(runs)
-    axis.set_title("who told whom: thin, that it is there; thick, that it is ready; dotted, that this holds no longer", loc="left")
-    axis.set(xlim=(-0.9, len(places) - 0.4), ylim=(len(told) + 0.5, -1.2))
+    axis.set_title(TOLD, loc="left")
+    axis.set(xlim=(-0.9, len(places) - 0.4), ylim=(len(told) + 1, -1.2))
     axis.axis("off")
     for peer_id, x in places.items():
         axis.plot([x, x], [-0.3, len(told)], color=LINE, linewidth=0.8, zorder=0)
-        axis.text(x, -0.5, names.get(peer_id, str(peer_id)), ha="center", va="bottom", weight="bold")
+        for y, side in ((-0.5, "bottom"), (len(told) + 0.2, "top")):  # a long record shows only one of its ends at a time
+            axis.text(x, y, names.get(peer_id, str(peer_id)), ha="center", va=side, weight="bold")
     for y, (seconds, run, step) in enumerate(told):
         axis.text(-0.85, y, f"{seconds:.2f} s", va="center", color=PATH)
         _draw_message(axis, y, places[run.config.peer_id], places, step)
@@ -89,11 +94,12 @@ def _draw_message(axis: Any, y: int, own: int, places: dict[int, int], step: Ste
     """Draw a command: an arrow from the peer that it is about, or words where it is about none."""
     if step.peer_id == NO_PEER:
         box = {"facecolor": "white", "edgecolor": PATH, "pad": 1.5}
-        axis.text(own, y, step.words, ha="center", va="center", bbox=box)
+        words = f"{step.words}: {state_name(step.state)}" if step.state >= BOOTSTRAPPED else step.words
+        axis.text(own, y, words, ha="center", va="center", bbox=box)
     else:
         dots = ":" if step.command == WITHDRAWAL_OBSERVED else "-"
         width = 2 if step.command == READY_OBSERVED else 0.9
         arrow = {"arrowstyle": "-|>", "color": COLOURS[step.state], "linewidth": width, "linestyle": dots}
         axis.annotate("", (own, y), (places[step.peer_id], y), arrowprops=arrow)
-    if step.state >= BOOTSTRAPPED:
-        axis.text(own + 0.05, y + 0.1, state_name(step.state), color=COLOURS[step.state], weight="bold", va="top")
+        if step.state >= BOOTSTRAPPED:
+            axis.text(own + 0.05, y + 0.14, state_name(step.state), color=COLOURS[step.state], weight="bold", va="top")

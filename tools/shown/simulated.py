@@ -10,29 +10,32 @@ from typing import Any
 from matplotlib.colors import ListedColormap
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from faction import BOOTSTRAPPED, COLLECTING
 from faction.names import state_name
 from faction.wire import READY
 
 from ..simulator.campaign import Campaign
-from ..simulator.history import DIRECT, RELAYED, convergence, tellers
+from ..simulator.history import DIRECT, OFF, RELAYED, convergence, tellers
 from .campaign import SURE
 from .figure import mosaic, save, stack
 from .graph import draw_graph, height_of
-from .palette import COLOURS, OFF_COLOUR, OWN_COLOUR, START_COLOUR, WAY_COLOURS
+from .palette import COLOURS, OFF_COLOUR, OWN_COLOUR, START_COLOUR, UNKNOWN_COLOUR, WAY_COLOURS
 
 WIDTH = 10  # inches
 QUANTILES = {"median": 0.5, "99th percentile": 0.99}  # of a sweep
 ARROW = "An arrow: no upper bound, because the runs are too few or some never get there"
 MOST_NAMED = 40  # nodes of which each is named, and each teller
+WIDEST = 4.2  # inches of a square that shows each node and each other
+SECONDS = "time, s"
 LEGEND: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "frameon": False}
 
 
 def draw_history(run: dict[str, Any], path: Path) -> None:
     """Draw a simulated run: what every node did, how many were ready when, who hears whom, and who learned what through whom."""
     count = len(run["ids"])
-    side = max(3.0, min(8.0, 0.2 * count))
+    side = max(3.0, min(WIDEST, 0.2 * count))
     rows = [
         (["timeline"], max(2.5, 0.2 * count)),
         (["convergence"], 2.2),
@@ -43,7 +46,7 @@ def draw_history(run: dict[str, Any], path: Path) -> None:
     _draw_timeline(axes["timeline"], run)
     _draw_convergence(axes["convergence"], run)
     draw_graph(axes["graph"], run)
-    _draw_heard(figure, axes["heard"], run)
+    _draw_heard(axes["heard"], run)
     _draw_through(axes["through"], run)
     figure.suptitle(f"{run['title']}, seed {run['seed']}")
     save(figure, path)
@@ -61,14 +64,22 @@ def _draw_timeline(axis: Any, run: dict[str, Any]) -> None:
     for ready, colour in ((0, "white"), (READY, "black")):
         marks = [(at / 1000, index) for at, index, flags, _ in run["frames"] if flags & READY == ready]
         axis.scatter([at for at, _ in marks], [index for _, index in marks], marker="|", s=30, color=colour, linewidth=0.8)
-    axis.scatter(
-        [at / 1000 for at, _ in run["starts"]], [index for _, index in run["starts"]], marker=">", s=22, color=START_COLOUR, zorder=3
-    )
-    axis.set(yticks=range(len(run["ids"])), yticklabels=run["ids"], xlabel="s", ylabel="node", xlim=(0, _end(run)))
+    starts = [at / 1000 for at, _ in run["starts"]], [index for _, index in run["starts"]]
+    axis.scatter(*starts, marker=">", s=30, color=START_COLOUR, edgecolors="white", linewidths=0.6, zorder=3)
+    axis.set(yticks=range(len(run["ids"])), yticklabels=run["ids"], xlabel=SECONDS, ylabel="node", xlim=(0, _end(run)))
     axis.set_ylim(len(run["ids"]) - 0.5, -0.5)
-    handles: list[Any] = [Patch(color=colour, label=state_name(state)) for state, colour in COLOURS.items()]
-    start = Line2D([], [], marker=">", linestyle="", color=START_COLOUR, label="goes on, together with the others")
-    axis.legend(handles=[*handles, start], ncols=6, **LEGEND)
+    axis.legend(handles=_keys(run), ncols=8, columnspacing=1.2, **LEGEND)
+
+
+def _keys(run: dict[str, Any]) -> list[Any]:
+    """Return what the legend of a timeline explains: the states, and the marks that it has."""
+    keys: list[Any] = [Patch(color=colour, label=state_name(state)) for state, colour in COLOURS.items()]
+    if any(state == OFF for _, _, state in run["changes"]):
+        keys.append(Patch(color=OFF_COLOUR, label=run["states"][OFF]))
+    for marker, colour, label, is_there in (("|", "black", "frame", run["frames"]), (">", START_COLOUR, "goes on", run["starts"])):
+        if is_there:
+            keys.append(Line2D([], [], marker=marker, linestyle="", color=colour, label=label))
+    return keys
 
 
 def _end(run: dict[str, Any]) -> float:
@@ -83,11 +94,11 @@ def _draw_convergence(axis: Any, run: dict[str, Any]) -> None:
         axis.step([at / 1000 for at, _ in points], [number for _, number in points], where="post", label=name, color=colour)
     if run["starts"]:
         axis.axvline(min(run["starts"])[0] / 1000, color=START_COLOUR, linestyle="--", linewidth=1, label="the common start")
-    axis.set(xlabel="s", ylabel="nodes", xlim=(0, _end(run)), ylim=(0, len(run["ids"]) * 1.05))
-    axis.legend(loc="lower right", frameon=False)
+    axis.set(xlabel=SECONDS, ylabel="nodes", xlim=(0, _end(run)), ylim=(0, len(run["ids"]) * 1.05))
+    axis.legend(ncols=3, **LEGEND)
 
 
-def _draw_heard(figure: Any, axis: Any, run: dict[str, Any]) -> None:
+def _draw_heard(axis: Any, run: dict[str, Any]) -> None:
     """Draw how many frames of each sender have reached each receiver, on all airs."""
     heard = [[0] * len(run["ids"]) for _ in run["ids"]]
     for air in run["airs"]:
@@ -95,7 +106,8 @@ def _draw_heard(figure: Any, axis: Any, run: dict[str, Any]) -> None:
             heard[receiver][sender] += frames
     shown = axis.imshow(heard, cmap="Greens")
     axis.set(xlabel="sender", ylabel="receiver", title="frames that arrived")
-    figure.colorbar(shown, ax=axis)
+    beside = axis.inset_axes([1.04, 0, 0.06, 1])  # as high as the squares, whatever room there is
+    axis.figure.colorbar(shown, cax=beside, ticks=MaxNLocator(integer=True))
 
 
 def _draw_through(axis: Any, run: dict[str, Any]) -> None:
@@ -108,9 +120,13 @@ def _draw_through(axis: Any, run: dict[str, Any]) -> None:
             axis.text(peers.index(peer_id), index, str(teller), ha="center", va="center", size=5)
     for index, peer_id in enumerate(run["ids"]):
         cells[index][peers.index(peer_id)] = RELAYED + 1
-    axis.imshow(cells, cmap=ListedColormap(["white", *WAY_COLOURS.values(), OWN_COLOUR]), vmin=0, vmax=RELAYED + 1)
+    colours = [UNKNOWN_COLOUR, *WAY_COLOURS, OWN_COLOUR]
+    axis.imshow(cells, cmap=ListedColormap(colours), vmin=0, vmax=RELAYED + 1)
     axis.set(xlabel="whose readiness", ylabel="who counts it")
-    axis.legend(handles=[Patch(color=colour, label=name) for name, colour in WAY_COLOURS.items()], ncols=2, **LEGEND)
+    told = {DIRECT: "the node itself", RELAYED: "another, named there" if len(run["ids"]) <= MOST_NAMED else "another", 0: "nobody"}
+    there = {way for row in cells for way in row}
+    keys = [Patch(facecolor=colours[way], edgecolor="#999999", label=words) for way, words in told.items() if way in there]
+    axis.legend(handles=keys, title="told by", ncols=3, columnspacing=1.2, **LEGEND)
 
 
 def draw_sweep(name: str, campaigns: Sequence[tuple[Any, Campaign]], path: Path) -> None:
@@ -123,9 +139,11 @@ def draw_sweep(name: str, campaigns: Sequence[tuple[Any, Campaign]], path: Path)
     for position, (label, share) in enumerate(QUANTILES.items()):
         _draw_quantile(axis, label, [_interval(campaign, share) for campaign in done], top, 0.06 * position)
     axis.set_xticks(range(len(done)), [str(value) for value, _ in campaigns])
-    axis.set_title(f"{runs:,} runs or more for each value. Bars: {SURE} certain not below, {SURE} certain not above\n{ARROW}")
+    without = any(campaign.at_most("ready_ms", share) is None for campaign in done for share in QUANTILES.values())
+    bars = f"{runs:,} runs or more for each value. Bars: {SURE} certain not below, {SURE} certain not above"
+    figure.suptitle(f"{bars}\n{ARROW}" if without else bars)
     axis.set(xlabel=name, ylabel="until the last is Bootstrapped, s", ylim=(0, top))
-    axis.legend(frameon=False)
+    axis.legend(ncols=len(QUANTILES), **LEGEND)
     save(figure, path)
 
 

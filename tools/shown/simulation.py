@@ -10,13 +10,13 @@ from rich.table import Table
 from faction import BOOTSTRAPPED
 from faction.names import state_name
 
-from ..serial.report import first_few
+from ..serial.report import ranges
 from ..simulator.board import SimulatedBoard
 from ..simulator.scenario import Scenario
 from ..simulator.simulation import Simulation
 from .campaign import ways_missing
 
-MOST_NAMED = 12  # nodes that are not Bootstrapped
+MOST_RANGES = 12  # of ids in a line
 
 
 def summary(simulation: Simulation, result: dict[str, Any]) -> str:
@@ -30,15 +30,26 @@ def summary(simulation: Simulation, result: dict[str, Any]) -> str:
         f"{simulation.scenario.title}, seed {simulation.seed}\n"
         f"{result['bootstrapped']} of {len(simulation.boards)} nodes Bootstrapped{ready}{_others(simulation.boards)}\n"
         f"{together}"
-        f"{result['frames']} frames sent, {result['frames_of_a_node']} by the busiest node, {result['deliveries']} delivered, "
-        f"{result['lost']} lost{air}{ways}"
+        f"{result['frames']:,} frames sent, {result['frames_of_a_node']:,} by the busiest node, {result['deliveries']:,} delivered, "
+        f"{result['lost']:,} lost{air}{ways}"
     )
 
 
 def _others(boards: list[SimulatedBoard]) -> str:
-    """Name the first nodes that are not Bootstrapped: "; node 3 timed out, node 7 off"."""
-    words = [f"node {board.peer_id} {_state(board)}" for board in boards if board.state != BOOTSTRAPPED]
-    return "; " + first_few(words, MOST_NAMED) if words else ""
+    """Name the nodes that are not Bootstrapped, by what became of them: "; nodes 0-2, 5 timed out; node 7 off"."""
+    by_state: dict[str, list[int]] = {}
+    for board in boards:
+        if board.state != BOOTSTRAPPED:
+            by_state.setdefault(_state(board), []).append(board.peer_id)
+    return "".join(f"; {_nodes(ids)} {state}" for state, ids in by_state.items())
+
+
+def _nodes(ids: list[int]) -> str:
+    """Name nodes, or say how many there are if that is shorter."""
+    if len(ids) == 1:
+        return f"node {ids[0]}"
+    told = ranges(ids)
+    return f"nodes {told}" if told.count(",") < MOST_RANGES else f"{len(ids)} nodes"
 
 
 def _state(board: SimulatedBoard) -> str:

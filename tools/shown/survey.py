@@ -21,6 +21,7 @@ from .hearing import heading, hearing, marks, text_of
 from .palette import STYLES
 
 HARMLESS = ("one_way", "settings", "unreadable")  # kinds of findings
+_NARROW = 56  # characters; on less there is no room for a whole state beside the rest
 _FRAME = 6  # lines of a table that are not boards, with what stands around it
 VERDICTS = {
     ALL_BOOTSTRAPPED: "all bootstrapped",
@@ -74,6 +75,8 @@ def _below(survey: Survey) -> Iterator[RenderableType]:
 
 def _verdict(survey: Survey) -> str:
     text = VERDICTS[survey.exit_code]
+    if survey.exit_code == NO_ANSWER and not survey.boards:
+        return "no answer"
     if survey.exit_code == NOT_YET:
         waited = sorted({peer for board in survey.boards for peer in _waited_for(board)})
         text += f"; waiting for {', '.join([name for _, name in waited])}" if waited else ""
@@ -122,7 +125,9 @@ def time_of(board: Report) -> str:
 
 
 def _peers(board: Report) -> Table:
-    table = Table("peer", "", "last frame", "told by others", "restarts")
+    table = Table()
+    for name in ("peer", "", "last frame", "told by others", "restarts"):
+        table.add_column(name, overflow="fold")
     for peer_id, name, heard, ready, age_cs, restarts, said_cs in board.peers.values():
         age = f"{age_cs / 100:.1f} s ago" if age_cs >= 0 else ""
         said = f"{said_cs / 100:.1f} s ago" if said_cs >= 0 and not 0 <= age_cs <= said_cs else ""
@@ -148,7 +153,7 @@ def matrix(survey: Survey, console: Console, options: ConsoleOptions, room: int 
 
     room: how many lines there are; None: as many as it takes.
     """
-    wide = _table(survey, survey.boards, is_wide=True)
+    wide = _table(survey, survey.boards, options.max_width, is_wide=True)
     if Measurement.get(console, options.update(max_width=sys.maxsize), wide).maximum <= options.max_width:
         is_wide, under = True, []
     else:
@@ -157,7 +162,7 @@ def matrix(survey: Survey, console: Console, options: ConsoleOptions, room: int 
     if room is not None and len(boards) + _FRAME + len(under) > room:
         under = []
         boards = _noteworthy(survey, max(1, room - _FRAME - 1))
-    yield _table(survey, boards, is_wide)
+    yield _table(survey, boards, options.max_width, is_wide)
     if len(boards) < len(survey.boards):
         shown = {id(board) for board in boards}
         rest = [board for board in survey.boards if id(board) not in shown]
@@ -178,11 +183,12 @@ def _states(boards: Iterable[Report]) -> str:
     return ", ".join([f"{states[state]} {state_name(state)}" for state in sorted(states)])
 
 
-def _table(survey: Survey, boards: Sequence[Report], is_wide: bool) -> Table:
+def _table(survey: Survey, boards: Sequence[Report], width: int, is_wide: bool) -> Table:
     """Return the table of some boards. is_wide: with a character for each peer; otherwise with how many are heard, and little else."""
     table = Table(box=HEAVY_HEAD if is_wide else None, title=heading(survey) if is_wide else None, title_justify="left", pad_edge=is_wide)
     for name in ("board", "port", "state", "hears", "ready", "time"):
-        table.add_column(name, justify="right" if name == "time" else "left", overflow="fold")
+        is_whole = name == "state" and width >= _NARROW  # a long name breaks rather than a state
+        table.add_column(name, justify="right" if name == "time" else "left", overflow="fold", no_wrap=is_whole)
     rows = {id(board): text_of(row) for board, row in zip(survey.boards, marks(survey))} if is_wide else {}
     for board in boards:
         probe = board.answers["probe"]

@@ -83,7 +83,10 @@ def faults_of(invalid: ValidationError, data: Any, model: type[BaseModel]) -> It
             known = _fields(model, loc[:-1])
             meant = close(str(steps[-1]), known)
             is_safe = not may_be_secret(steps) or meant in SECRETS  # otherwise a secret could be shown as the value of another field
-            if not meant and len(steps) > 1 and str(steps[-1]) in model.model_fields:
+            inner = _table_with(str(steps[-1]), model) if len(steps) == 1 else ""
+            if inner:
+                yield Fault(steps, f"no such field here; did you mean {inner}.{steps[-1]}?")
+            elif not meant and len(steps) > 1 and str(steps[-1]) in model.model_fields:
                 yield Fault(steps, "is a field of the whole file; move it above the first table, which begins with [")
             else:
                 yield Fault(steps, unknown(str(steps[-1]), known, table), instead=meant if is_safe else "")
@@ -168,6 +171,11 @@ def _meant(word: str, known: Sequence[str]) -> str:
 def close(word: str, known: Sequence[str]) -> str:
     """Return the one of the known words that is most like a word; an empty text if none is like it."""
     return (get_close_matches(word, known, 1) or [""])[0]
+
+
+def _table_with(name: str, model: type[BaseModel]) -> str:
+    """Return the first table of a file that has a field of this name; an empty text if there is none."""
+    return next((table for table in model.model_fields if name in _fields(model, [table])), "")
 
 
 def _fields(model: type[BaseModel], loc: Sequence[str | int]) -> list[str]:

@@ -146,11 +146,21 @@ def _parse(path: Path, text: str, error: type[FileError]) -> dict[str, Any]:
     raise error(f"{path}{told}")
 
 
-# What to do about what tomllib finds wrong, where "correct it" is too little.
+# What to do about what tomllib finds wrong, by how its message begins, where "correct it" is too little.
+_HEADERS = "write [name] above a table, and [[name]] above each table of a list"
 _REMEDIES = {
-    "Invalid value": "write a text in quotes",
+    "Invalid value": 'write a text in quotes, "like this", and true and false in small letters',
     "Cannot overwrite a value": "the field is there twice: delete one",
     "Illegal character '\\n'": "close the text in this line with its quotes",
+    "Expected '=' after a key": "write name = value",
+    "Invalid statement": "write name = value",
+    "Expected newline": "write one field in a line, and a text in quotes",
+    "Invalid initial character for a key part": "write name = value between commas in { }, and no comma behind the last one",
+    "Unclosed inline table": "write name = value between commas, and } behind the last one",
+    "Unclosed array": "write ] behind the last value",
+    "Unescaped '\\": "write / for each \\ of a path",
+    "Invalid hex value": "write / for each \\ of a path",
+    "Expected ']": _HEADERS,
 }
 
 
@@ -160,7 +170,10 @@ def _syntax(message: str, text: str) -> str:
     if not found:
         return f": {_small(message.partition(':')[0])}; correct it"
     place = f"{found[2]}: column {found[3]}" if found[2] else f"{len(text.splitlines())}: at the end"
-    return f":{place}: {_small(found[1])}; {_REMEDIES.get(found[1], 'correct it')}"
+    if found[2] and text.splitlines()[int(found[2]) - 1].lstrip().startswith("["):
+        return f":{place}: {_small(found[1])}; {_HEADERS}"
+    remedy = next((remedy for begin, remedy in _REMEDIES.items() if found[1].startswith(begin)), "correct it")
+    return f":{place}: {_small(found[1])}; {remedy}"
 
 
 def _small(message: str) -> str:
