@@ -16,7 +16,7 @@ from test_deploy_keeps import BOARD, BOOT_OUT, HEAD
 
 from faction_tools import cli
 from faction_tools.dev.cluster import free_ports
-from faction_tools.serial import repl
+from faction_tools.serial import port, repl
 
 require(NO_MICROPYTHON)
 
@@ -33,7 +33,7 @@ FOR_WHO_ANSWERS = {"PROMPT_S": 0.1}
 
 def shorten(monkeypatch, limits):
     for name, seconds in limits.items():
-        monkeypatch.setattr(repl, name, seconds)
+        monkeypatch.setattr(port if name == "PATIENCE_S" else repl, name, seconds)
 
 
 def roster(folder, kind, transport="udp"):

@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 from threading import Event
 from typing import Any
 
-from ..serial.line import LineError
-from ..serial.repl import ProgramError, Repl, Stopped
+from ..serial.port import LineError, Stopped
+from ..serial.repl import ProgramError, Repl
 from .found import CONFIGURATION, HIDES, NEW, OWN, WRITTEN, DeployError, Found, digest
 from .plan import Plan
 from .words import FirstWords
