@@ -13,7 +13,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import CommandError, named
+from ..errors import CommandError
+from ..files import replaced
 from . import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -284,8 +285,8 @@ def _write(simulation: Simulation, options: argparse.Namespace) -> None:
 def _write_file(path: str, write: Callable[[Path], object]) -> None:
     from ..shown.progress import busy
 
-    with named(path), busy(f"writing {path}"):
-        write(Path(path))
+    with replaced(path) as fresh, busy(f"writing {path}"):
+        write(fresh)
     print(f"{path}: written", file=sys.stderr)
 
 

@@ -9,12 +9,12 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from faction import Config
 from faction.journal import replay
 
 from ..errors import CommandError
+from ..files import content
 
 _NUMBER = r"(\d{1,10})"
 _HEAD = re.compile(
@@ -24,6 +24,8 @@ _HEAD = re.compile(
 _ENTRY = re.compile(r"(command|rejection) (\d{1,10}) (-?\d{1,20}) (-?\d{1,20}) (\d{1,10})$")
 _HEADING = re.compile(r"board (.*) at (\d{1,12}\.\d{1,9})$")
 _ANSWER = '{"faction": "journal"'
+LARGEST = 100_000_000  # bytes of a file
+_SHORTER = "take the lines of the journals out of it: grep -E '^(board|journal|command|rejection|end) '"
 _AGAIN = "take the journal from the board again"
 
 
@@ -73,15 +75,15 @@ def load(paths: Iterable[str]) -> list[RecordedRun]:
 
 def _read(path: str) -> str:
     try:
-        content = Path(path).read_bytes()
+        found = content(path, LARGEST, _SHORTER)
     except FileNotFoundError as error:
         raise JournalError(f"{path}: does not exist; faction probe --journal {path} writes it") from error
-    if not content:
+    if not found:
         raise JournalError(f"{path}: empty; save a journal with faction probe --journal FILE")
-    if b"\0" in content:
-        line = content[: content.index(b"\0")].count(b"\n") + 1
+    if b"\0" in found:
+        line = found[: found.index(b"\0")].count(b"\n") + 1
         raise JournalError(f"{path}:{line}: a byte of 0: this is not a text file; name a file that faction probe --journal has written")
-    return content.decode(errors="replace")
+    return found.decode(errors="replace")
 
 
 def parse(text: str, path: str) -> Iterator[RecordedRun]:
