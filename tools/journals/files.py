@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from faction import Config
 from faction.journal import replay
 
-from ..errors import CommandError
+from ..errors import CommandError, printable
 from ..files import content
 
 _NUMBER = r"(\d{1,10})"
@@ -90,7 +90,9 @@ def parse(text: str, path: str) -> Iterator[RecordedRun]:
     """Iterate the runs in a text. Other lines are skipped: prompts, echoes, what an application prints. Raises JournalError."""
     lines = _lines(text)
     heading = None
+    latest = ""
     for number, line in lines:
+        latest = line or latest
         heading = _HEADING.search(line) or heading
         head = _HEAD.search(line)
         if head:
@@ -99,6 +101,10 @@ def parse(text: str, path: str) -> Iterator[RecordedRun]:
             _fill(run, lines)
             _check(run)
             yield run
+        elif heading and line and line[:7] == "journal"[: len(line)]:
+            raise JournalError(f"{path}:{number}: the head of this journal is damaged, or of another version; {_AGAIN}")
+    if latest.startswith("board ") and (heading or not text.endswith("\n")):
+        raise JournalError(f"{path}: cut off: there is no journal behind {latest!r}; {_AGAIN}")
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -130,7 +136,7 @@ def _begin(head: re.Match[str], heading: re.Match[str] | None, place: str) -> Re
     except ValueError as error:
         raise JournalError(f"{place}: {error}; {_AGAIN}") from error
     start = float(heading[2]) - int(age_cs) / 100 if heading and age_cs else None
-    return RecordedRun(place, heading[1] if heading else peer_id, config, int(dropped), int(folded or 0), start)
+    return RecordedRun(place, printable(heading[1]) if heading else peer_id, config, int(dropped), int(folded or 0), start)
 
 
 def _fill(run: RecordedRun, lines: Iterator[tuple[int, str]]) -> None:
