@@ -103,6 +103,9 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
+    for word in words:
+        if word.splitlines() not in ([word], []):
+            raise CommandError(f"{word!r}: has a line break; rename the file, or leave that out")
     chosen = next((word for word in words if not word.startswith("-")), None)
     made = parser(chosen)
     try:

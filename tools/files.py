@@ -42,9 +42,9 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
         with named(path):
-            yield target
+            yield Path(path)  # its suffix says what is to be drawn
         return
-    fresh = target.with_name(f".{target.name.lstrip('.')}.new-{os.getpid()}{target.suffix}")  # the suffix says what is to be drawn
+    fresh = target.with_name(f".{target.name.lstrip('.')}.new-{os.getpid()}{Path(path).suffix}")
     try:
         if target.exists() and not os.access(target, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))

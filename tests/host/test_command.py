@@ -175,6 +175,12 @@ def test_what_is_wrong_is_one_line(here, words, said):
     assert (here / "file").read_text() == "a file"
 
 
+@pytest.mark.parametrize("word", ["a\nb", "a\r", "\n"])
+def test_a_name_with_a_line_break_is_one_line(here, word):
+    for words in (("check", word), ("deploy", word, "north"), ("simulate", "greenhouse", "--page", word)):
+        assert refused(faction(*words)) == f"{word!r}: has a line break; rename the file, or leave that out"
+
+
 READ_ONLY = Path("/sys")
 
 

@@ -209,6 +209,10 @@ FAULTS = {
         "import os\ndef _full(folder):\n    raise MemoryError('memory allocation failed, allocating 4096 bytes')\nos.ilistdir = _full",
         "the board says MemoryError: memory allocation failed, allocating 4096 bytes: its memory is full; press its reset button",
     ),
+    "a line that spoils what is sent": (
+        "import os\ndef _spoilt(folder):\n    raise SyntaxError('invalid syntax')\nos.ilistdir = _spoilt",
+        "the board says SyntaxError: invalid syntax: the line spoils what is sent; use a shorter cable, and run this again",
+    ),
     "no rename": (
         "import os\ndef _rename(old, new):\n    raise OSError(5)\nos.rename = _rename",
         "the board says OSError: [Errno 5] EIO: reset it and run this again",

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 ROSTER_SHARE = 0.99  # of --roster alone: the starts that the deadline is for
 RUNS = 1000  # of --confidence alone; more if the share needs more
 MOST_RUNS = 100_000  # that nobody has asked for
+MOST_WANTED = 10_000_000  # runs: their outcomes are kept in memory
+MOST_JOBS = 256
+MOST_SEED = 2**62
 WORKERS_OF_DASK = 64  # about: they may come and go
 RUNS_OF_A_VALUE = 300  # of --sweep alone: one more than an upper bound of the 99th percentile takes
 PICTURES = (".svg", ".png")
@@ -58,15 +61,17 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--roster", metavar="FILE", help=f"run the boards of a roster; alone: which deadline {ROSTER_SHARE:.0%}% of all starts meet"
     )
     parser.add_argument("--write", action="store_true", help="write the deadline that is found into the roster; its comments stay")
-    parser.add_argument("--seed", type=_whole("--seed", 0), metavar="N", help="the seed of the run, or of the first of many (default: 1)")
+    parser.add_argument(
+        "--seed", type=_whole("--seed", 0, MOST_SEED), metavar="N", help="the seed of the run, or of the first of many (default: 1)"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change the scenario: medium.loss=0.2")
     parser.add_argument("--picture", metavar="FILE", help="draw the run, or the sweep: .svg or .png")
     parser.add_argument("--page", metavar="FILE", help="write a page that steps through the run: .html")
     parser.add_argument("--journal", metavar="FILE", help="save the record of every node in a new file, for faction replay")
-    parser.add_argument("--runs", type=_whole("--runs", 1), metavar="N", help="run N seeds, and show the distribution")
+    parser.add_argument("--runs", type=_whole("--runs", 1, MOST_WANTED), metavar="N", help="run N seeds, and show the distribution")
     parser.add_argument("--sweep", metavar="FIELD=VALUE,VALUE,...", help=f"run many seeds for each value of a field ({RUNS_OF_A_VALUE})")
     parser.add_argument("--confidence", type=_share, metavar="SHARE", help=CONFIDENCE)
-    parser.add_argument("--jobs", type=_whole("--jobs", 1), metavar="N", help="how many processes (default: one for each core)")
+    parser.add_argument("--jobs", type=_whole("--jobs", 1, MOST_JOBS), metavar="N", help="how many processes (default: one for each core)")
     parser.add_argument("--dask", metavar="ADDRESS", help="run on the Dask cluster of this scheduler")
     parser.add_argument(
         "--json", action="store_true", help="for programs: the outcome of each run, an object on a line; a deadline goes to standard error"
@@ -102,16 +107,17 @@ def _load(options: argparse.Namespace, changes: list[str]) -> Scenario:
 # The options
 
 
-def _whole(option: str, least: int) -> Callable[[str], int]:
-    """Return what reads a whole number of at least so much."""
+def _whole(option: str, least: int, most: int) -> Callable[[str], int]:
+    """Return what reads a whole number from the least to the greatest one."""
 
     def read(text: str) -> int:
         try:
             number = int(text)
         except ValueError:
             number = least - 1
-        if number < least:
-            raise CommandError(f"{option} {text}: not a whole number of at least {least}; write, for example, {option} {max(least, 4)}")
+        if not least <= number <= most:
+            limits = f"of at least {least}" if number < least else f"up to {most:,}"
+            raise CommandError(f"{option} {text[:60]}: not a whole number {limits}; write, for example, {option} {max(least, 4)}")
         return number
 
     return read
