@@ -8,13 +8,15 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from importlib import import_module
 from io import TextIOWrapper
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from faction import __version__
 
@@ -40,7 +42,7 @@ exit codes:
   2    something is wrong with what was asked for, or could not be done;
        probe: a board timed out, or boards are in conflict
   3    probe, boards: a board gives no answer
-  130  ended by ctrl-C
+  130  ended by ctrl-C, by kill, or because its terminal has gone
   141  the program that read the output has closed it
 """
 # The extra of the package that brings a library.
@@ -53,6 +55,10 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise CommandError(f"{self.prog}: {message}{_meant(message)}; run: {self.prog} --help")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print the help or the version. argparse would hide that it cannot be written."""
+        (file or sys.stdout).write(message)
 
 
 def _meant(message: str) -> str:
@@ -86,7 +92,8 @@ def main(words: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     _make_output_safe()
     try:
-        code = _run(words)
+        with _ended_like_ctrl_c():
+            code = _run(words)
         sys.stdout.flush()  # here, so that what goes wrong with it is told like everything else
         return code
     except CommandError as error:
@@ -105,6 +112,9 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
+    for word in words:
+        if word.splitlines() not in ([word], []):
+            raise CommandError(f"{word!r}: has a line break; rename the file, or leave that out")
     chosen = next((word for word in words if not word.startswith("-")), None)
     made = parser(chosen)
     try:
@@ -118,6 +128,21 @@ def _run(words: Sequence[str]) -> int:
         made.print_help()
         return 0
     return int(options.run(options))
+
+
+@contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Let kill, and the end of the terminal, do what ctrl-C does: they would leave half of the work, and boards without a program."""
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    is_main = threading.current_thread() is threading.main_thread()  # no other may set a handler
+    ours = [number for number in numbers if is_main and signal.getsignal(number) is signal.SIG_DFL]  # nohup has set another
+    for number in ours:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _make_output_safe() -> None:

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 class CommandError(Exception):
     """A command cannot do what it was asked for. The text is what the user reads: what is wrong, the value, what to do."""
 
+    def __str__(self) -> str:
+        return printable(super().__str__(), "\n")  # it may quote a board, or a file
+
 
 # What to do about an error of the system with a file or a folder, by its number.
 _REMEDIES = {
@@ -44,3 +47,8 @@ def named(path: str | os.PathLike[str]) -> Iterator[None]:
         if error.filename is None and error.errno is not None:
             error.filename = os.fspath(path)
         raise
+
+
+def printable(text: str, *others: str) -> str:
+    """Return a text without what would move the cursor of a terminal, or change its colours; others: characters that may stay."""
+    return "".join([character if character.isprintable() or character in others else "?" for character in text])

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,12 @@ def test_a_help_fits_the_terminal(here, columns):
         assert max(map(len, done.stdout.splitlines())) <= columns, done.stdout
 
 
+@pytest.mark.parametrize("word", ["a\nb", "a\r", "\n"])
+def test_a_name_with_a_line_break_is_one_line(here, word):
+    for words in (("check", word), ("deploy", word, "north"), ("simulate", "greenhouse", "--page", word)):
+        assert refused(faction(*words)) == f"{word!r}: has a line break; rename the file, or leave that out"
+
+
 READ_ONLY = Path("/sys")
 
 
@@ -211,6 +218,14 @@ def test_a_place_that_takes_no_files(here, words):
 def test_a_full_disk_behind_standard_output(here, words):
     with open("/dev/full", "w") as full:
         done = subprocess.run([*FACTION, *words], stdout=full, stderr=subprocess.PIPE, text=True, env=BUFFERED)
+    assert done.returncode == 2
+    assert done.stderr == "standard output: no space left on the disk; free some space or choose another place\n"
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("check", "--help")])
+def test_a_full_disk_behind_the_help(here, words):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*FACTION, *words], stdout=full, stderr=subprocess.PIPE, text=True, env={**BUFFERED, "PYTHONUNBUFFERED": "1"})
     assert done.returncode == 2
     assert done.stderr == "standard output: no space left on the disk; free some space or choose another place\n"
 
@@ -265,6 +280,57 @@ def test_ctrl_c_is_one_line(here, words):
     said, complained = child.communicate(timeout=120)
     assert child.returncode == 130, said + complained
     assert "Traceback" not in complained and complained.splitlines()[-1].startswith("stopped by ctrl-C"), complained
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_build_that_is_killed_leaves_nothing_half_made(here, name):
+    started = time.monotonic()
+    child = subprocess.Popen([*FACTION, "build", "--native"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not is_at_work(here, started):
+        time.sleep(0.01)
+    child.send_signal(getattr(signal, name))
+    said, complained = child.communicate(timeout=120)
+    assert (child.returncode, said, complained) == (130, "", "stopped by ctrl-C\n")
+    assert not list(here.rglob(".faction-new*"))
+
+
+def test_nohup_goes_on_when_its_terminal_ends(here):
+    ignoring = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
+    child = subprocess.Popen([*FACTION, "build"], stdout=subprocess.DEVNULL, preexec_fn=ignoring)
+    started = time.monotonic()
+    while not is_at_work(here, started):
+        time.sleep(0.01)
+    child.send_signal(signal.SIGHUP)
+    assert child.wait(120) == 0
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 130), ("SIGKILL", -9)])
+def test_no_worker_outlives_a_simulation_that_is_killed(here, name, code):
+    words = ["simulate", "greenhouse", "--runs", "1000000", "--jobs", "3"]
+    child = subprocess.Popen([*FACTION, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    limit = time.monotonic() + 60
+    while len(processes(child.pid)) < 4:
+        assert time.monotonic() < limit and child.poll() is None
+        time.sleep(0.05)
+    os.killpg(child.pid, signal.SIGTERM) if name == "SIGTERM" else child.kill()
+    assert child.wait(60) == code
+    if name == "SIGTERM":
+        assert child.stderr.read().startswith("stopped by ctrl-C after ")
+    while processes(child.pid):
+        assert time.monotonic() < limit, "a worker is left"
+        time.sleep(0.05)
+    child.stderr.close()
+
+
+def processes(session):
+    """Return the processes of a session that are not zombies."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, _, of, *_ = stat.read_text().rpartition(")")[2].split()
+            if int(of) == session and state != "Z":
+                found.append(stat.parent.name)
+    return found
 
 
 def test_dask_without_distributed(here):

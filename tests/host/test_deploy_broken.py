@@ -16,7 +16,7 @@ from test_deploy_keeps import BOARD, BOOT_OUT, HEAD
 
 from faction_tools import cli
 from faction_tools.dev.cluster import free_ports
-from faction_tools.serial import repl
+from faction_tools.serial import port, repl
 
 require(NO_MICROPYTHON)
 
@@ -33,7 +33,7 @@ FOR_WHO_ANSWERS = {"PROMPT_S": 0.1}
 
 def shorten(monkeypatch, limits):
     for name, seconds in limits.items():
-        monkeypatch.setattr(repl, name, seconds)
+        monkeypatch.setattr(port if name == "PATIENCE_S" else repl, name, seconds)
 
 
 def roster(folder, kind, transport="udp"):
@@ -208,6 +208,10 @@ FAULTS = {
     "no memory": (
         "import os\ndef _full(folder):\n    raise MemoryError('memory allocation failed, allocating 4096 bytes')\nos.ilistdir = _full",
         "the board says MemoryError: memory allocation failed, allocating 4096 bytes: its memory is full; press its reset button",
+    ),
+    "a line that spoils what is sent": (
+        "import os\ndef _spoilt(folder):\n    raise SyntaxError('invalid syntax')\nos.ilistdir = _spoilt",
+        "the board says SyntaxError: invalid syntax: the line spoils what is sent; use a shorter cable, and run this again",
     ),
     "no rename": (
         "import os\ndef _rename(old, new):\n    raise OSError(5)\nos.rename = _rename",

@@ -41,13 +41,14 @@ TYPES_UP = {
 # The rooms of the tools, and what each may import of the others.
 ROOMS = {
     "errors": set(),
-    "toml": {"errors"},
+    "files": {"errors"},
+    "toml": {"errors", "files"},
     "serial": {"errors"},
-    "fleet": {"errors", "toml", "serial"},
-    "journals": {"errors"},
+    "fleet": {"errors", "files", "toml", "serial"},
+    "journals": {"errors", "files"},
     "simulator": {"errors", "toml", "fleet", "journals"},
     "shown": {"errors", "fleet", "serial", "journals", "simulator"},
-    "commands": {"errors", "toml", "fleet", "serial", "journals", "simulator", "shown"},
+    "commands": {"errors", "files", "toml", "fleet", "serial", "journals", "simulator", "shown"},
     "cli": {"errors", "commands"},
 }
 TYPE_GUARDS = ("_FOR_TYPE_CHECKERS", "TYPE_CHECKING")

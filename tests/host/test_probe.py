@@ -23,8 +23,10 @@ from emulated import NAMES, Board, Bridge, Port, ports, pour, powered, settings_
 from needs import NO_MICROPYTHON, needs_microbit, require
 
 from faction import BOOTSTRAPPED, COLLECTING, TIMED_OUT, __version__
+from faction_tools import cli
 from faction_tools.dev import microbit
 from faction_tools.serial import line, survey
+from faction_tools.serial import port as usb
 
 require(NO_MICROPYTHON)
 
@@ -419,14 +421,14 @@ def test_a_port_of_somebody_else():
     child = os.fork()
     if child == 0:
         os.setuid(65534)
-        os._exit(0 if "you may not open it; run sudo usermod -aG dialout $USER" in line.explain(port) else 1)
+        os._exit(0 if "you may not open it; run sudo usermod -aG dialout $USER" in usb.explain(port) else 1)
     assert os.waitpid(child, 0)[1] == 0
     os.close(host)
     os.close(device)
 
 
 def test_no_port_at_all():
-    if line.found():
+    if usb.found():
         pytest.skip("there are boards on this computer")
     done = faction("probe")
     assert done.returncode == 3 and done.stderr.startswith("no serial port on USB found; use a data cable"), done.stderr
@@ -470,14 +472,77 @@ def test_a_prompt_without_a_repl_behind_it_is_no_longer_waited_for_than_a_person
     assert done.stdout.startswith(f"! {other.port}: the board went away during its answer (could not enter raw repl)"), done.stdout
 
 
+FLOODS = {
+    "prompts": (b">>> ", "the board went away during its answer ("),
+    "an answer without an end": (b'{"faction": "probe" ', "no answer, but it prints '"),
+    "a number without an end": (b'{"faction": "probe", "id": ' + b"9" * 5000 + b"}\n", "no answer, but it prints '"),
+    "a deep answer": (b'{"faction": "probe", "x": ' + b"[" * 3000 + b"\n", "no answer, but it prints '"),
+}
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_a_line_that_prints_without_end_is_not_heard_for_ever(monkeypatch, capsys, name):
+    monkeypatch.setattr(line, "LONGEST_S", 1)
+    flood, said = FLOODS[name]
+    with Flood(flood) as other:
+        begin = time.monotonic()
+        assert cli.main(["probe", other.port]) == 3
+        assert time.monotonic() - begin < 30
+    shown = capsys.readouterr()
+    assert shown.out.startswith(f"! {other.port}: {said}") and len(shown.out.splitlines()) == 2 and not shown.err, shown
+
+
+def test_ctrl_c_ends_the_wait_for_a_repl_at_once():
+    with Flood(b">>> ") as other, started("probe", "--timeout", "60", other.port) as asking:
+        wait(lambda: other.sent > 5000)
+        time.sleep(1)
+        asking.send_signal(signal.SIGINT)
+        assert asking.wait(5) == 130
+
+
+class Flood(Port):
+    """Something that prints the same without end, and reads what it is told. ``sent``: how many bytes."""
+
+    def __init__(self, words):
+        super().__init__()
+        self.sent = 0
+        self._words = words
+
+    def turn(self):
+        pour(self.host, self._words)
+        self.sent += len(self._words)
+        with suppress(BlockingIOError):
+            os.read(self.host, 4096)
+        time.sleep(0.001)
+
+
 class Prompt(Port):
     """A computer that answers everything with a prompt."""
 
     def turn(self):
         if select.select([self.host], [], [], 0.05)[0]:
+            said = b""
             with suppress(BlockingIOError):
-                os.read(self.host, 4096)
-            pour(self.host, b"\r\n>>> ")
+                said = os.read(self.host, 4096)
+            pour(self.host, self.answer(said))
+
+    def answer(self, said):
+        return b"\r\n>>> "
+
+
+class HalfPaste(Prompt):
+    """One whose REPL breaks off in the head of a raw paste."""
+
+    def answer(self, said):
+        return b"R\x01\x10" if said.endswith(b"\x05A\x01") else b"raw REPL; CTRL-B to exit\r\n>"
+
+
+def test_a_repl_that_breaks_off_in_its_head_is_told_in_one_line():
+    with HalfPaste() as other:
+        done = faction("probe", other.port, "--timeout", "1")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 3 and len(lines) == 2 and not done.stderr, done
+    assert lines[0] == f"! {other.port}: the board went away during its answer (its answer is damaged); plug it in and run this again"
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """The reads of a serial port on which a REPL answers: they take what has come at once, and lose nothing of it."""
 
 import os
+import select
 import threading
 import time
 import tty
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 import serial
@@ -13,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_deploy_broken import Fake
 
+from faction_tools.serial import port as serial_port
 from faction_tools.serial import repl
+from faction_tools.serial.line import BoardLine
 
 ENDING = b"\x04>"
 
@@ -24,15 +27,15 @@ def line():
     far, near = os.openpty()
     tty.setraw(near)
     try:
-        with serial.Serial(os.ttyname(near), timeout=repl.GLANCE_S) as opened:
-            yield far, repl._Port(opened)
+        with serial.Serial(os.ttyname(near), timeout=serial_port.GLANCE_S) as opened:
+            yield far, serial_port.Port(opened)
     finally:
         os.close(far)
         os.close(near)
 
 
 def until(port, ending=ENDING):
-    return port.read_until(ending, patience=5, longest=10)
+    return port.read_until(ending, longest=10)
 
 
 def test_what_is_behind_an_ending_stays_for_the_next_read():
@@ -65,10 +68,10 @@ def test_it_reads_what_a_read_of_single_bytes_would(parts, size):
 
 
 def test_a_wait_ends_when_nothing_comes_and_keeps_what_came(monkeypatch):
-    monkeypatch.setattr(repl, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(serial_port, "PATIENCE_S", 0.1)
     with line() as (far, port):
         os.write(far, b"half")
-        assert port.read_until(ENDING, patience=0.1, longest=60) == b"half"
+        assert port.read_until(ENDING, longest=60) == b"half"
         os.write(far, b"R")
         assert port.read(2) == b"R"
 
@@ -84,7 +87,7 @@ def test_a_line_that_never_falls_silent_is_not_heard_for_ever():
 
         thread = threading.Thread(target=chatter)
         thread.start()
-        heard = port.read_until(ENDING, patience=60, longest=0.3)
+        heard = port.read_until(ENDING, longest=0.3)
         ended.set()
         thread.join(60)
     assert heard.startswith(b"noise noise ")
@@ -98,7 +101,7 @@ def test_every_wait_ends_when_the_work_is_to_end(read):
         timer = threading.Timer(0.1, stop.set)
         timer.start()
         began = time.monotonic()
-        with pytest.raises(repl.Stopped):
+        with pytest.raises(serial_port.Stopped):
             read(port)
         assert time.monotonic() - began < 4  # the patience is longer
         timer.join(60)
@@ -107,11 +110,11 @@ def test_every_wait_ends_when_the_work_is_to_end(read):
 def test_a_line_that_is_gone_says_what_the_system_says():
     far, near = os.openpty()
     tty.setraw(near)
-    with serial.Serial(os.ttyname(near), timeout=repl.GLANCE_S) as opened:
+    with serial.Serial(os.ttyname(near), timeout=serial_port.GLANCE_S) as opened:
         os.close(near)
         os.close(far)
         with pytest.raises(OSError) as error:
-            until(repl._Port(opened))
+            until(serial_port.Port(opened))
     assert error.value.errno is not None
 
 
@@ -128,7 +131,35 @@ def test_a_board_that_was_let_go_at_its_door_starts_its_program_again():
         return b"", b"\r\n>>> " if b"\x02" in said else b""
 
     with Fake(board) as fake:
-        with pytest.raises(repl.Stopped):
+        with pytest.raises(serial_port.Stopped):
             repl.Repl(fake.port, stop)
         wait(lambda: heard.endswith(b"\x04"))
     assert heard.endswith(b"\x01\x03\r\x02\x04")
+
+
+def test_a_line_that_takes_nothing_is_given_up(monkeypatch):
+    """A USB port whose board stands still takes no more after some bytes."""
+    monkeypatch.setattr(serial_port, "WRITE_S", 0.2)
+    far, near = os.openpty()
+    tty.setraw(near)
+    os.set_blocking(near, False)
+    ended = threading.Event()
+
+    def fill():  # so that it stays full, whoever opens it
+        while not ended.wait(0.001):
+            with suppress(BlockingIOError):
+                while True:
+                    os.write(near, b"x")
+
+    thread = threading.Thread(target=fill)
+    thread.start()
+    try:
+        wait(lambda: not select.select([], [near], [], 0)[1])
+        for ask in (lambda port: repl.Repl(port, threading.Event()), lambda port: BoardLine(port, 1, threading.Event()).ask("probe")):
+            with pytest.raises(serial_port.LineError, match=r"the line takes nothing any more\); plug it in and run this again"):
+                ask(os.ttyname(near))
+    finally:
+        ended.set()
+        thread.join()
+        os.close(far)
+        os.close(near)

@@ -213,7 +213,7 @@ def test_a_screen_that_somebody_copied_is_read(tmp_path):
         ("lost=0", "lost=3", "2: lost=3: commands are missing, so it cannot be replayed; on the board, call Journal.follow(node), or "),
         ("quorum=3", "quorum=4", "2: quorum 4: must be an int, 1 to 3; take the journal from the board again"),
         ("peers=0,1,7", "peers=1,7", "2: peer_id 0: 0 times in peers, must be once; take the journal from the board again"),
-        ("journal 1", "journal 2", " no journal in it; save one with faction probe --journal FILE, or copy one from a console"),
+        ("journal 1", "journal 2", "2: the head of this journal is damaged, or of another version; take the journal from the board again"),
     ],
 )
 def test_a_damaged_journal_is_named(tmp_path, old, new, said):
@@ -243,6 +243,21 @@ def test_a_file_that_is_no_journal_is_named(tmp_path, content, said):
         path.write_bytes(content)
     done = faction("replay", path)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", said.format(path=path) + "\n")
+
+
+@pytest.mark.parametrize("cut", range(len(RECORD), len(RECORD + OTHER) - 1))
+def test_a_file_that_is_cut_off_is_never_taken_for_a_whole_one(cut):
+    text = (RECORD + OTHER)[:cut]
+    if cut - len(RECORD) <= len("board "):  # so little may be the begin of anything that a console prints
+        assert len(list(files.parse(text, "file"))) == 1
+        return
+    with pytest.raises(files.JournalError, match=r"cut off: |the head of this journal is damaged, or of another version; "):
+        list(files.parse(text, "file"))
+
+
+def test_a_name_moves_no_cursor(tmp_path):
+    done = faction("replay", journal(tmp_path, RECORD.replace("north", "\x1b[2J") + OTHER))
+    assert done.returncode == 0 and "0 (?[2J)" in done.stdout and "\x1b" not in done.stdout
 
 
 def test_a_folder_is_named(tmp_path):

@@ -36,6 +36,13 @@ COLOUR = re.compile("#[0-9a-f]{6}")
         ("--runs many", "--runs many: not a whole number of at least 1"),
         ("--jobs 0 --runs 2", "--jobs 0: not a whole number of at least 1"),
         ("--seed -1", "--seed -1: not a whole number of at least 0"),
+        (f"--seed {10**30}", f"--seed {10**30}: not a whole number up to 4,611,686,018,427,387,904"),
+        (f"--runs {10**20}", f"--runs {10**20}: not a whole number up to 10,000,000"),
+        ("--runs 2 --jobs 100000", "--jobs 100000: not a whole number up to 256"),
+        ("--set cluster.power_on_ms=1e308", "cluster.power_on_ms=1e308: must be 1000000000000 or less"),
+        ("--set cluster.start_up_ms={normal=[1,1e308]}", "cluster.start_up_ms.normal[1]: 1e+308: must be 1000000000000 or less"),
+        ("--set medium.delay_ms={exponential=[-5,1]}", "medium.delay_ms.exponential[0]: -5: must be 0 or more"),
+        ("--set limit_ms=1e308", "limit_ms=1e308: must be 1000000000000 or less"),
         ("--confidence 1.5", "--confidence 1.5: not a share between 0 and 1; write, for example, --confidence 0.999"),
         ("--confidence nan", "--confidence nan: not a share between 0 and 1"),
         ("--confidence high", "--confidence high: not a share between 0 and 1"),
@@ -306,3 +313,11 @@ def test_the_last_chunks_are_small_and_nothing_is_left_out(runs, nodes, workers)
     sizes = [len(chunk) for chunk in chunks]
     assert sizes == sorted(sizes, reverse=True) and sizes[0] <= campaign.CHUNK
     assert len(sizes) >= min(runs, campaign.CHUNKS * workers) and sizes[-min(runs, workers) :] == [1] * min(runs, workers)
+
+
+def test_the_table_of_a_sweep_cuts_no_word_in_a_narrow_terminal():
+    words = "simulate greenhouse --set cluster.nodes=2 --sweep cluster.start_up_ms=1000,2000 --runs 3"
+    done = faction(*words.split(), width=60)
+    assert done.returncode == 0 and "…" not in done.stdout and "sweep of cluster.start_up_ms" in done.stdout, done.stdout
+    for word in ("value", "median,", "99th,", "frames", "100.0%"):
+        assert word in done.stdout, done.stdout

@@ -167,6 +167,8 @@ HEADERS = "write [name] above a table, and [[name]] above each table of a list"
         (b"\xff\xfe\x00", ": is not a text in UTF-8; give another file, or save it as UTF-8"),
         (bytes(range(256)), ": is not a text in UTF-8; give another file, or save it as UTF-8"),
         ("a = " + "[" * 100_000, ": too many lists and tables within each other; give another file"),
+        ("[" + ".".join("a" * 1000) + "]", ": too many lists and tables within each other; give another file"),
+        ("a" + ".a" * 60 + " = 1", ": too many lists and tables within each other; give another file"),
         ("a = " + "9" * 5000, ": exceeds the limit (4300 digits) for integer string conversion; correct it"),
     ],
 )

@@ -36,7 +36,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Ask all boards at the same time, and show what they are."""
     from ..fleet import plugged, roster
-    from ..serial.together import ended_like_ctrl_c
     from ..shown.progress import busy
 
     known = roster.load(options.roster or ROSTER) if options.roster or Path(ROSTER).exists() else None
@@ -44,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     if not places:
         print(NO_PORT, file=sys.stderr)
         return NO_ANSWER
-    with ended_like_ctrl_c(), busy(f"asking {len(places)} board{'s' if len(places) > 1 else ''}"):
+    with busy(f"asking {len(places)} board{'s' if len(places) > 1 else ''}"):
         found = plugged.look(places, known, Event(), options.interrupt)
     code = NO_ANSWER if any(board.fault for board in found) else 0
     _show(found, known, code, options.json)

@@ -68,10 +68,9 @@ def _run_all(options: argparse.Namespace) -> int:
 def _work(order: Order, shown: _Shown) -> Outcome:
     """Deploy in a thread. Ctrl-C asks it to end: so it never cuts off what the board is doing."""
     from ..fleet.deploy import Stopped, deploy
-    from ..serial.together import ended_like_ctrl_c
 
     stop = Event()
-    with ended_like_ctrl_c(), ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool:
         future = pool.submit(deploy, order, shown, stop)
         try:
             return _result(future, stop)

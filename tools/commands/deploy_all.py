@@ -28,14 +28,13 @@ MOST = 16  # boards that are deployed at the same time: on one USB bus more of t
 def run_all(options: argparse.Namespace, seconds: float) -> int:
     """Deploy every board that has a place in the roster. Return the exit code: 0 only if all boards that are here are done."""
     from ..fleet import matching, plugged, roster
-    from ..serial.together import ended_like_ctrl_c
     from ..shown.progress import busy
 
     checked = roster.load(options.roster)
     places = options.all or plugged.places()
     if not places:
         raise CommandError(NO_PORT)
-    with ended_like_ctrl_c(), busy(f"asking {len(places)} board{'s' if len(places) > 1 else ''} who they are"):
+    with busy(f"asking {len(places)} board{'s' if len(places) > 1 else ''} who they are"):
         found = plugged.look(places, checked, Event(), interrupts=True)
     matched = matching.match(checked, found, _ask())
     for line in matched.refused:
@@ -110,10 +109,10 @@ class _Fleet:
 
     def deploy(self) -> None:
         """Deploy all of them. What fails is said, and the others go on. Raises KeyboardInterrupt after ctrl-C."""
-        from ..serial.together import ended_like_ctrl_c, together
+        from ..serial.together import together
         from ..shown.progress import rows
 
-        with ended_like_ctrl_c(), rows() as make_row:
+        with rows() as make_row:
             together(lambda order: self._one(order, make_row), self.orders, self._stop, MOST)
 
     def _one(self, order: Order, make_row: Callable[[str], Row]) -> None:

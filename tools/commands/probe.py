@@ -37,9 +37,10 @@ def run(options: argparse.Namespace) -> int:
     """Ask, show, and save the records if that is wanted. Return the exit code of the survey."""
     pause = None if options.watch is None else _pause(options.watch)
     timeout = _seconds("--timeout", options.timeout, 0.1, 3_600)
-    from ..serial import line, survey
+    from ..serial import survey
+    from ..serial.port import found
 
-    ports = options.port or line.found()
+    ports = options.port or found()
     if not ports:
         print(NO_PORT, file=sys.stderr)
         return NO_ANSWER

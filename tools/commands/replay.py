@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import CommandError, named
+from ..errors import CommandError
+from ..files import replaced
 
 if TYPE_CHECKING:
     from ..journals.files import RecordedRun
@@ -35,8 +36,8 @@ def run(options: argparse.Namespace) -> int:
     console = terminal() if sys.stdout.isatty() else terminal(width=WIDE)
     console.print(*_parts(runs, options.at), highlight=False)
     if options.diagram:
-        with named(options.diagram):
-            _draw(runs, Path(options.diagram))
+        with replaced(options.diagram) as fresh:
+            _draw(runs, fresh)
         print(f"{options.diagram}: written", file=sys.stderr)
     return 0
 

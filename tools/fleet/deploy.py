@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Protocol
 
-from ..serial.repl import Stopped
+from ..serial.port import Stopped
 from . import application, build, identity
 from .drive import Drive
 from .entries import BoardEntry

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ..serial.report import printable
+from ..errors import printable
 from .entries import BoardEntry
 from .plugged import Plugged
 from .roster import Roster

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from ..errors import CommandError
+from ..files import replaced
 from .found import digest
 
 RECORD = ".faction-files.json"  # {path in the folder: [the SHA-256 of each content that may be there]}
@@ -95,6 +96,8 @@ class _Filling:
         _save(self._root / RECORD, {**{key: known for key, known in self._record.items() if key not in gone}, **new})
         for stale in self._folder.glob(f"{_FRESH}*"):  # of a run that was cut short
             shutil.rmtree(stale, ignore_errors=True)
+        for half in self._root.glob(f"{RECORD}.new*"):
+            half.unlink()
 
     def _refuse(self, names: set[str]) -> None:
         """Raise CommandError if something is in the way that is not ours."""
@@ -142,9 +145,5 @@ def _load(path: Path) -> dict[str, list[str]]:
 
 def _save(path: Path, record: dict[str, list[str]]) -> None:
     """Write a record. The old one is there until the new one is whole."""
-    fresh = path.with_name(path.name + ".new")
-    try:
+    with replaced(path) as fresh:
         fresh.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
-        os.replace(fresh, path)
-    finally:
-        fresh.unlink(missing_ok=True)

@@ -10,10 +10,10 @@ from threading import Event
 from typing import Any
 
 from ..errors import CommandError
-from ..serial import line
+from ..serial import port as usb
 from ..serial.answers import check
-from ..serial.line import BoardLine, LineError
-from ..serial.repl import Stopped
+from ..serial.line import BoardLine
+from ..serial.port import LineError, Stopped
 from ..serial.together import together
 from .drive import Drive
 from .drives import mounted
@@ -71,8 +71,8 @@ def places() -> list[str]:
     """Return where boards may be plugged in: the ports on USB, and the drives of CircuitPython boards in place of their ports."""
     drives = mounted()
     numbers = {_number_of(drive) for drive in drives}
-    usb = line.usb_numbers()
-    return [*[port for port in line.found() if usb.get(port) not in numbers], *map(str, drives)]
+    known = usb.usb_numbers()
+    return [*[port for port in usb.found() if known.get(port) not in numbers], *map(str, drives)]
 
 
 def _number_of(drive: Path) -> str | None:
@@ -87,7 +87,7 @@ def look(where: Sequence[str], roster: Roster | None, stop: Event, interrupts: b
     A board whose console answers is not interrupted. interrupts: one of an earlier version is, as its console does not tell its
     hardware id. What was interrupted starts again. Raises KeyboardInterrupt after ctrl-C.
     """
-    numbers = line.usb_numbers()
+    numbers = usb.usb_numbers()
     asked = list(dict.fromkeys(where))
     return _without_doubles(together(lambda place: _of_place(place, roster, stop, interrupts, numbers.get(place, "")), asked, stop))
 
@@ -148,6 +148,8 @@ def _of_answers(port: str, probe: dict[str, Any], config: dict[str, Any]) -> Plu
 
 def _at_repl(port: str, stop: Event, is_at_repl: bool) -> Plugged:
     """Interrupt the program of a board, ask, and start it again, unless it sat at its REPL before. Raises CommandError, Stopped."""
+    if stop.is_set():  # its program is not interrupted for nothing
+        raise Stopped
     board = SerialBoard(port, stop)
     try:
         found = board.identify()

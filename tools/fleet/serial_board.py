@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 from threading import Event
 from typing import Any
 
-from ..serial.line import LineError
-from ..serial.repl import ProgramError, Repl, Stopped
+from ..serial.port import LineError, Stopped
+from ..serial.repl import ProgramError, Repl
 from .found import CONFIGURATION, HIDES, NEW, OWN, WRITTEN, DeployError, Found, digest
 from .plan import Plan
 from .words import FirstWords
@@ -147,7 +147,8 @@ _REMEDIES = (
     (r"\b30\b|EROFS", "its files can only be read; erase the flash and flash MicroPython again"),
     (r"\b17\b|EEXIST", "a file is there by now that was not there before; run this again"),
     (r"MemoryError", "its memory is full; press its reset button, and run this again at once"),
-    (r"ImportError|AttributeError|NameError", "its firmware lacks what faction needs; flash MicroPython 1.22 or later"),
+    (r"SyntaxError|IndentationError|NameError", "the line spoils what is sent; use a shorter cable, and run this again"),
+    (r"ImportError|AttributeError", "its firmware lacks what faction needs; flash MicroPython 1.22 or later"),
 )
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Table
 
 from ..errors import named
+from ..files import replaced
 from ..toml.strict import parse_toml
 from .roster import RosterError
 
@@ -40,14 +39,14 @@ def write_deadline(path: Path, deadline_ms: int) -> None:
 
 def _write(path: Path, put: Callable[[Any], None], unfit: str) -> None:
     """Change a roster in its file. put changes its content; unfit: what is said if it does not fit. Raises as write_hardware_ids does."""
-    target = Path(os.path.realpath(path))  # a link stays a link
     with named(path):
-        old = target.read_bytes()
+        old = path.read_bytes()
         try:
             new = _changed(old.removeprefix(_MARK).decode(), put, path.suffix == ".json")
         except (TOMLKitError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise RosterError(f"{path}: {unfit}; {_BY_HAND}") from error
-        _replace(target, (_MARK if old.startswith(_MARK) else b"") + new.encode())
+    with replaced(path) as fresh:
+        fresh.write_bytes((_MARK if old.startswith(_MARK) else b"") + new.encode())
 
 
 def _changed(text: str, put: Callable[[Any], None], is_json: bool) -> str:
@@ -94,19 +93,3 @@ def _indent(text: str) -> int | str | None:
     """Return how a JSON text is indented, as json.dumps takes it; None: it is on one line."""
     found = re.match(r"\{\n([ \t]+)", text)
     return found[1] if found else None
-
-
-def _replace(target: Path, content: bytes) -> None:
-    """Put a new content in the place of the old one, at once. Raises OSError."""
-    fresh = target.with_name(f".{target.name}.new-{os.getpid()}")
-    try:
-        with fresh.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        shutil.copymode(target, fresh)
-        os.replace(fresh, target)
-    except BaseException:
-        with suppress(OSError):
-            fresh.unlink()
-        raise

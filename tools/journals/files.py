@@ -9,13 +9,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from shlex import quote
 
 from faction import Config
 from faction.journal import replay
 
-from ..errors import CommandError
+from ..errors import CommandError, printable
+from ..files import content
 
 _NUMBER = r"(\d{1,10})"
 _HEAD = re.compile(
@@ -26,6 +26,8 @@ _ENTRY = re.compile(r"(command|rejection) (\d{1,10}) (-?\d{1,20}) (-?\d{1,20}) (
 _HEADING = re.compile(r"board (.*) at (\d{1,12}\.\d{1,9})$")
 SAME_S = 1.0  # two records of one run tell when it began to some hundredths of a second
 _ANSWER = '{"faction": "journal"'
+LARGEST = 100_000_000  # bytes of a file
+_SHORTER = "take the lines of the journals out of it: grep -E '^(board|journal|command|rejection|end) '"
 _AGAIN = "take the journal from the board again"
 
 
@@ -89,22 +91,24 @@ def _is_told(run: RecordedRun, other: RecordedRun) -> bool:
 
 def _read(path: str) -> str:
     try:
-        content = Path(path).read_bytes()
+        found = content(path, LARGEST, _SHORTER)
     except FileNotFoundError as error:
         raise JournalError(f"{path}: does not exist; faction probe --journal {quote(path)} writes it") from error
-    if not content:
+    if not found:
         raise JournalError(f"{path}: empty; save a journal with faction probe --journal FILE")
-    if b"\0" in content:
-        line = content[: content.index(b"\0")].count(b"\n") + 1
+    if b"\0" in found:
+        line = found[: found.index(b"\0")].count(b"\n") + 1
         raise JournalError(f"{path}:{line}: a byte of 0: this is not a text file; name a file that faction probe --journal has written")
-    return content.decode(errors="replace")
+    return found.decode(errors="replace")
 
 
 def parse(text: str, path: str) -> Iterator[RecordedRun]:
     """Iterate the runs in a text. Other lines are skipped: prompts, echoes, what an application prints. Raises JournalError."""
     lines = _lines(text)
     heading = None
+    latest = ""
     for number, line in lines:
+        latest = line or latest
         heading = _HEADING.search(line) or heading
         head = _HEAD.search(line)
         if head:
@@ -113,6 +117,10 @@ def parse(text: str, path: str) -> Iterator[RecordedRun]:
             _fill(run, lines)
             _check(run)
             yield run
+        elif heading and line and line[:7] == "journal"[: len(line)]:
+            raise JournalError(f"{path}:{number}: the head of this journal is damaged, or of another version; {_AGAIN}")
+    if latest.startswith("board ") and (heading or not text.endswith("\n")):
+        raise JournalError(f"{path}: cut off: there is no journal behind {latest!r}; {_AGAIN}")
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -144,7 +152,7 @@ def _begin(head: re.Match[str], heading: re.Match[str] | None, place: str) -> Re
     except ValueError as error:
         raise JournalError(f"{place}: {error}; {_AGAIN}") from error
     start = float(heading[2]) - int(age_cs) / 100 if heading and age_cs else None
-    return RecordedRun(place, heading[1] if heading else peer_id, config, int(dropped), int(folded or 0), start)
+    return RecordedRun(place, printable(heading[1]) if heading else peer_id, config, int(dropped), int(folded or 0), start)
 
 
 def _fill(run: RecordedRun, lines: Iterator[tuple[int, str]]) -> None:

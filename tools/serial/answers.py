@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from faction import INITIAL, TIMED_OUT, __version__
 
-from .line import LineError
+from .port import LineError
 
 
 class Probe(BaseModel):

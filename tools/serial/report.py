@@ -7,17 +7,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ..errors import printable
+
 FEW = 8  # a line names so many boards at most, as a rule
 
 
 def board_name(peer_id: int, name: str | None) -> str:
     """Return a board's id, and its name if it has one: "0 (north)"."""
     return str(peer_id) if name is None else f"{peer_id} ({printable(name)})"
-
-
-def printable(text: str) -> str:
-    """Return a text of a board without what would move the cursor of a terminal, or change its colours."""
-    return "".join([character if character.isprintable() else "?" for character in text])
 
 
 def ranges(ids: Iterable[int]) -> str:

@@ -12,7 +12,8 @@ from faction.names import state_name
 
 from .answers import check
 from .findings import CONFLICTS, findings
-from .line import BoardLine, LineError
+from .line import BoardLine
+from .port import LineError
 from .report import Report
 from .together import together
 
@@ -101,7 +102,8 @@ class Watch:
             report.stands_still = line.is_at_repl or self._stands_still(line, report.answers["probe"])
         except LineError as error:
             report.fault = str(error)
-            if not self._stop.is_set():
+            asked = self._lines.get(port)
+            if asked and (asked.is_at_repl or not self._stop.is_set()):  # at a REPL the rest of a stopped answer would still come
                 self._drop(port)
         return report
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from threading import Event
 from typing import TypeVar
 
@@ -32,15 +30,3 @@ def together(work: Callable[[Item], Result], items: Sequence[Item], stop: Event,
     if is_interrupted:
         raise KeyboardInterrupt
     return [future.result() for future in futures]
-
-
-@contextmanager
-def ended_like_ctrl_c() -> Iterator[None]:
-    """Let the end of the terminal, and kill, do what ctrl-C does: otherwise they would leave the board without its program."""
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = [(number, signal.signal(number, signal.default_int_handler)) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)

@@ -131,8 +131,8 @@ def sweep_table(name: str, campaigns: Iterable[tuple[Any, Campaign]]) -> Table:
     known = share(bounds.most_cases(0, runs), up=True)
     caption = f"≤: at most, {SURE} certain{few}. 0 failures in {runs:,} runs: {known} of all at most ({SURE} certain)"
     table = Table(title=f"sweep of {name}", title_justify="left", caption=caption, caption_justify="left")
-    for column in (name, "all", "some", "none", "median, s", "99th, s", "frames each"):
-        table.add_column(column, justify="right", overflow="fold")
+    for column in ("value", "all", "some", "none", "median, s", "99th, s", "frames each"):
+        table.add_column(column, justify="right", overflow="fold", min_width=max(map(len, column.split())))
     for value, campaign in done:
         table.add_row(str(value), *_sweep_row(campaign))
     return table

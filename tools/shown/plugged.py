@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..errors import printable
 from ..fleet.plugged import Plugged
 from ..fleet.roster import Roster
-from ..serial.report import printable
 
 ANSWERS = "answers: an earlier version of faction answers, so it was not interrupted; with --interrupt it is, and tells all of itself"
 

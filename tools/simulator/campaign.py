@@ -7,13 +7,13 @@ import math
 import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 from ..errors import CommandError
@@ -40,15 +40,17 @@ def outcomes(scenario: Scenario, seeds: Sequence[int]) -> list[dict[str, Any]]:
 
 
 def _begin_worker(is_stopped: Callable[[], bool]) -> None:
-    """Leave ctrl-C to the parent alone, which tells the workers to stop."""
+    """Leave ctrl-C, and what does the same, to the parent alone, which tells the workers to stop. A worker ends with its parent."""
     global _is_stopped
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     _is_stopped = is_stopped
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """End this worker once its parent has been killed, and so could not tell it to stop: otherwise it would wait for work for ever."""
+    """End this worker when its parent has been killed, and can tell it nothing any more."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

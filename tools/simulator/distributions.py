@@ -12,11 +12,15 @@ from pydantic import BaseModel, Discriminator, Field, Tag, field_validator
 
 from ..toml.strict import Strict
 
+MOST = 1e12  # 30 years in milliseconds
+Number = Annotated[float, Field(ge=0, le=MOST)]
+Pair = Annotated[list[Number], Field(min_length=2, max_length=2)]
+
 
 class Uniform(Strict):
     """Any value between a least and a greatest one. All are equally likely."""
 
-    uniform: Annotated[list[float], Field(min_length=2, max_length=2)]
+    uniform: Pair
 
     @field_validator("uniform")
     @classmethod
@@ -34,7 +38,7 @@ class Uniform(Strict):
 class Normal(Strict):
     """A mean and a standard deviation; never below 0. It adds twelve uniform numbers, so that no computer rounds differently."""
 
-    normal: Annotated[list[float], Field(min_length=2, max_length=2)]
+    normal: Pair
 
     def draw(self, random: Callable[[], float]) -> float:
         """Return a value: see draw below."""
@@ -48,7 +52,7 @@ class Exponential(Strict):
     The method is von Neumann's: it only compares uniform numbers, so that no computer rounds differently.
     """
 
-    exponential: Annotated[list[float], Field(min_length=2, max_length=2)]
+    exponential: Pair
 
     def draw(self, random: Callable[[], float]) -> float:
         """Return a value: see draw below."""
@@ -68,7 +72,6 @@ class Exponential(Strict):
             whole += 1
 
 
-Number = Annotated[float, Field(ge=0)]
 _TAGS = {"uniform": "<uniform>", "normal": "<normal>", "exponential": "<exponential>"}  # in brackets, because they are no fields
 
 

@@ -15,7 +15,7 @@ from ..fleet.fields import Quorum
 from ..fleet.roster import quorum_count
 from ..toml.faults import Fault, Faults
 from ..toml.strict import FileError, Strict, load_as
-from .distributions import Distribution, Number, Uniform
+from .distributions import MOST, Distribution, Number, Uniform
 
 LEAST_WITH_KEY = 82  # bytes of a frame with one statement, a challenge, four quotes and a tag
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -126,7 +126,7 @@ class NodeSettings(Strict):
     quorum: Optional[Annotated[int, Field(ge=1)]] = None
     power_on_ms: Optional[Distribution] = None
     start_up_ms: Optional[Distribution] = None
-    drift_ppm: Optional[float] = None
+    drift_ppm: Optional[Annotated[float, Field(ge=-MOST, le=MOST)]] = None
 
 
 class EventSettings(Strict):
@@ -160,8 +160,8 @@ class IntruderSettings(Strict):
     ``forges``  whether it makes frames of its own
     """
 
-    every_ms: Annotated[float, Field(gt=0)] = 50.0
-    behind_ms: Optional[Annotated[float, Field(gt=0)]] = None
+    every_ms: Annotated[float, Field(ge=0.1, le=MOST)] = 50.0
+    behind_ms: Optional[Annotated[float, Field(gt=0, le=MOST)]] = None
     replays: bool = True
     kind: Literal["all", "old_asking"] = "all"
     forges: bool = True

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import CommandError, explain
+from ..files import content
 from .faults import Fault, faults_of, may_be_secret
 from .places import Steps, lines_of
 
@@ -47,6 +48,8 @@ class FileError(CommandError, ValueError):
 
 
 Model = TypeVar("Model", bound=Strict)
+LARGEST = 1_000_000  # bytes of a file: some thousand boards
+DEEPEST = 50  # lists and tables within each other
 _ROUNDS = 4  # a misspelt field may have a wrong value, and agree with nothing: three rounds of faults
 
 
@@ -107,7 +110,10 @@ def _validated(model: type[Model], data: dict[str, Any], folder: Path) -> tuple[
 
 def _read(path: Path, error: type[FileError], absent: str) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark, which TOML does not allow
+        text = content(path, LARGEST, "give another file").decode(
+            "utf-8-sig"
+        )  # some editors begin a file with a mark, which TOML does not allow
+        return "\n".join(re.split("\r\n?", text))  # as Python reads a text
     except FileNotFoundError as missing:
         raise error(f"{path}: does not exist; {absent}") from missing
     except OSError as unreadable:
@@ -134,6 +140,8 @@ def _parse(path: Path, text: str, error: type[FileError]) -> dict[str, Any]:
     """Return the content of a text; raise error with the line at which it ends to be TOML or JSON."""
     try:
         data = json.loads(text, object_pairs_hook=_once) if _is_json(path) else parse_toml(text)
+        if _is_deep(data):
+            raise RecursionError
         if isinstance(data, dict):
             return data
         told = ": must be an object, in { }; correct it"
@@ -144,6 +152,14 @@ def _parse(path: Path, text: str, error: type[FileError]) -> dict[str, Any]:
     except ValueError as wrong:
         told = _syntax(str(wrong), text)
     raise error(f"{path}{told}")
+
+
+def _is_deep(data: Any) -> bool:
+    """Tell whether there are so many lists and tables within each other that what looks at them would end."""
+    level = [data]
+    for _ in range(DEEPEST):
+        level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each if isinstance(each, list) else ())]
+    return bool(level)
 
 
 # What to do about what tomllib finds wrong, by how its message begins, where "correct it" is too little.
