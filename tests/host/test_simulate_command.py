@@ -6,7 +6,6 @@ import re
 import shlex
 import signal
 import subprocess
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -176,21 +175,6 @@ def test_ctrl_c_during_a_sweep_ends_all_of_it():
     text = "\n".join(left)
     assert code == 130 and "sweep of medium.loss" in text and "of 150,000 runs" in text, text
     assert time.monotonic() - begin < 30
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
-def test_no_worker_outlives_a_command_that_is_killed(sent):
-    words = ("simulate", "greenhouse", "--runs", "1000000", "--jobs", "3")
-    with subprocess.Popen([*FACTION, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as command:
-        children = Path(f"/proc/{command.pid}/task/{command.pid}/children")
-        until = time.monotonic() + 60
-        while len(children.read_text().split()) < 3 and time.monotonic() < until:
-            time.sleep(0.05)
-        workers = children.read_text().split()
-        command.send_signal(sent)
-        command.communicate(timeout=60)  # it comes to the end of the output only when nobody has that open any more
-    assert len(workers) >= 3 and not [pid for pid in workers if Path(f"/proc/{pid}/exe").exists()]
 
 
 def test_ctrl_c_before_the_first_run_is_done_is_one_line():
