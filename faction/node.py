@@ -247,6 +247,7 @@ class Node:
         self._secret = mix(self._secret)
         self.nonce = stir(stir(self._secret, self._draw(_MAX_MS)), self._secret) or 1
         self.peers.begin(self.nonce, stir(self.nonce, self._random))
+        self.peers.now -= self.now > 0  # what waits in the transport was sent before this run, and must not count: see _act
         self.remaining_ms = self.deadline_ms
         self.has_started = False
         self.started_late_ms = 0
@@ -444,22 +445,23 @@ class Node:
     def _act(self) -> None:
         """Do what is due, send one frame at most, and plan what comes next."""
         times = self._times
-        if self.now >= times[_EXPIRE]:
+        self.peers.now = now = self.now  # from the first poll of a run on
+        if now >= times[_EXPIRE]:
             times[_EXPIRE] = self.peers.expire()
         if self.machine.is_concluded and not self._flags & _CLOSED:
             self._close()
-        wants: int = self.now >= times[_ANSWER]
-        if self.now >= times[_AGAIN]:
+        wants: int = now >= times[_ANSWER]
+        if now >= times[_AGAIN]:
             wants = self._says_again() or wants
-        if self.now >= times[_SPEAK]:
+        if now >= times[_SPEAK]:
             times[_SPEAK] = _FAR
-            wants = wants or self._flags & _CLOSED or self._consistent < _ENOUGH or self.now - times[_SENT] >= self.interval_ms << _SLOWEST
+            wants = wants or self._flags & _CLOSED or self._consistent < _ENOUGH or now - times[_SENT] >= self.interval_ms << _SLOWEST
         if wants and not self._send():
-            times[_ANSWER] = self.now  # there is no credit, so it stays due
-        if self.now >= times[_TURN]:
-            is_hurried = self._flags & _HURRIED or self.peers.is_any(_READY)
-            self._begin_turn(self.interval_ms if is_hurried else min(self._turn_ms << 1, self.interval_ms << _SLOWEST))
-        if self.now >= times[_START] and self.machine.state == _BOOTSTRAPPED:
+            times[_ANSWER] = now  # there is no credit, so it stays due
+        if now >= times[_TURN]:
+            ms = min(self._turn_ms << 1, self.interval_ms << _SLOWEST)
+            self._begin_turn(self.interval_ms if self._flags & _HURRIED or self.peers.is_any(_READY) else ms)
+        if now >= times[_START] and self.machine.state == _BOOTSTRAPPED:
             self.has_started = True
         self._due = _FAR
         for i in range(_START if self.has_started or self.machine.state != _BOOTSTRAPPED else _PLANNED):

@@ -261,6 +261,35 @@ def test_a_late_arrival_gets_in_after_a_time_out_and_a_restart():
     assert cluster.bootstrapped()
 
 
+def test_what_waits_in_the_transport_at_a_restart_does_not_count():
+    cluster = Cluster(2)
+    node = cluster.nodes[0]
+    cluster.run(INTERVAL_MS)
+    cluster.complete(1)
+    cluster.off.add(1)  # its readiness waits at the other one, and it loses its power
+    cluster.ms += 3600000
+    node.restart()
+    node.complete()
+    assert node.machine.state == COLLECTING and node.missing() == ([1], [])
+    cluster.run(4 * INTERVAL_MS)
+    assert node.machine.state == COLLECTING
+    cluster.reboot(1)
+    cluster.complete(1)
+    cluster.run(INTERVAL_MS)
+    assert cluster.bootstrapped()
+
+
+def test_what_comes_after_a_restart_counts():
+    cluster = Cluster(2)
+    cluster.run(INTERVAL_MS)
+    for node in cluster.nodes:
+        node.restart()
+    cluster.run(STEP_MS)
+    cluster.complete()
+    cluster.run(STEP_MS)
+    assert cluster.bootstrapped()
+
+
 def test_a_restart_forgets_the_run_but_not_the_counters():
     cluster = Cluster(2, deadline_ms=5000)
     node = cluster.nodes[0]

@@ -241,6 +241,7 @@ MUTANTS = (
     ),
     Mutant("one made from an older statement", "peers.py", "or said >= known:", "or said:"),
     Mutant("an older statement replaces a later one", "peers.py", "if said > known and self.now", "if said != _NEVER and self.now"),
+    Mutant("restart that counts what waits in the transport", "node.py", "        self.peers.now -= self.now > 0", "        pass"),
     Mutant("restart that keeps statements", "peers.py", "            self.said[i] = self.heard[i] = _NEVER\n", "            pass\n"),
     Mutant(
         "what is proved once is proved for ever",
@@ -327,8 +328,8 @@ MUTANTS = (
     Mutant(
         "a start before the verdict",
         "node.py",
-        "if self.now >= times[_START] and self.machine.state == _BOOTSTRAPPED:",
-        "if self.now >= times[_START]:",
+        "if now >= times[_START] and self.machine.state == _BOOTSTRAPPED:",
+        "if now >= times[_START]:",
     ),
     Mutant("a start that each finds for itself", "node.py", "        times[_START] = at\n", ""),
     Mutant(
