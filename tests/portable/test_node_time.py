@@ -245,6 +245,20 @@ def test_a_readiness_is_withdrawn_when_its_owner_times_out():
     assert [node.machine.state for node in cluster.nodes] == [TIMED_OUT] + [COLLECTING] * 3
 
 
+def test_a_member_without_power_is_waited_for_however_long_its_presence_is():
+    cluster = Cluster(3, deadline_ms=10000000, presence_ms=600000)  # longer than the oldest age that a frame can tell
+    cluster.run(2 * INTERVAL_MS)
+    cluster.complete(2)
+    cluster.run(2 * INTERVAL_MS)
+    cluster.off.add(2)
+    cluster.run(590000, step_ms=250)
+    assert all(node.machine.collecting.has(2) for node in cluster.nodes[:2])
+    cluster.run(40000, step_ms=250)
+    assert not any(node.machine.collecting.has(2) for node in cluster.nodes[:2])
+    cluster.complete(0, 1)
+    assert not any(node.machine.is_concluded for node in cluster.nodes)
+
+
 def test_a_late_arrival_gets_in_after_a_time_out_and_a_restart():
     cluster = Cluster(3, deadline_ms=2000)
     cluster.off.add(2)
