@@ -463,10 +463,11 @@ class Node:
             self._begin_turn(self.interval_ms if self._flags & _HURRIED or self.peers.is_any(_READY) else ms)
         if now >= times[_START] and self.machine.state == _BOOTSTRAPPED:
             self.has_started = True
-        self._due = _FAR
+        ms = _FAR  # until when nothing is due; with one name more, all of them would take heap
         for i in range(_START if self.has_started or self.machine.state != _BOOTSTRAPPED else _PLANNED):
-            if times[i] < self._due:
-                self._due = times[i]
+            if times[i] < ms:
+                ms = times[i]
+        self._due = ms  # only now, as ctrl-C may come at any time
 
     def _says_again(self) -> bool:
         """Plan the next farewell, if there is one. Tell whether to speak now."""
@@ -511,19 +512,19 @@ class Node:
         times = self._times
         now = self.now
         interval_ms = self.interval_ms
-        self._flags |= _CLOSED
         times[_SPEAK] = times[_TURN] = times[_EXPIRE] = _FAR
         times[_AGAIN] = now + (self._draw(interval_ms) >> 3)
         self._farewells = _FAREWELLS
         if self.machine.state != _BOOTSTRAPPED:
             self.peers.marks[self.peers.own] = 0
-            return
-        if times[_START] == _FAR:
-            times[_START] = now + self.start_after_ms
-        elif times[_START] < now:
-            self.started_late_ms = now - times[_START]
-        # Perhaps nobody hears our farewell. So we tell the start once more, two intervals before it.
-        times[_SPEAK] = times[_START] - 2 * interval_ms + (self._draw(interval_ms) >> 2)
+        else:
+            if times[_START] == _FAR:
+                times[_START] = now + self.start_after_ms
+            elif times[_START] < now:
+                self.started_late_ms = now - times[_START]
+            # Perhaps nobody hears our farewell. So we tell the start once more, two intervals before it.
+            times[_SPEAK] = times[_START] - 2 * interval_ms + (self._draw(interval_ms) >> 2)
+        self._flags |= _CLOSED
 
     def _send(self) -> bool:
         """Send a frame with all that we know, if the budget allows it."""

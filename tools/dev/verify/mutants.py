@@ -265,8 +265,14 @@ MUTANTS = (
     Mutant(
         "a challenge that is never renewed",
         "key.py",
-        "self._usable[index] = self._debts[index] = self._unproved[index] = 0\n        self._is_used_up = ",
-        "self._debts[index] = self._unproved[index] = 0\n        ",
+        "        self._is_used_up = self._is_proved = True\n        self._usable[index] = ",
+        "        self._is_proved = True\n        ",
+    ),
+    Mutant(
+        "a challenge that is shown before it is made",
+        "key.py",
+        "        self._challenge = mix(self._challenge) or",
+        "        self._is_used_up = False\n        self._challenge = mix(self._challenge) or",
     ),
     Mutant("one word of a quote is compared", "key.py", " and get(inbox, at + 4) == quotes[i + 1]:", ":"),
     Mutant("a quote of before the acceptance is believed", "key.py", "self._usable[index] = self._debts[index]", "self._debts[index]"),
