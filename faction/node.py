@@ -241,7 +241,8 @@ class Node:
     def restart(self) -> None:
         """Begin a new run. All that was observed is forgotten, and the time to the deadline begins again.
 
-        Call ``complete`` again in the new run. The counters go on. Allocates nothing.
+        Call ``complete`` again in the new run. The counters go on. A readiness in a frame that waits in the transport, or
+        comes before the next poll, does not count. Allocates nothing.
         """
         self.machine.reset()
         self._secret = mix(self._secret)
