@@ -241,8 +241,8 @@ class Node:
     def restart(self) -> None:
         """Begin a new run. All that was observed is forgotten, and the time to the deadline begins again.
 
-        Call ``complete`` again in the new run. The counters go on. What a frame says that waits in the transport, or comes
-        before the next poll, does not count in it. Allocates nothing.
+        Call ``complete`` again in the new run. The counters go on. A readiness in a frame that waits in the transport, or
+        comes before the next poll, does not count. Allocates nothing.
         """
         self.machine.reset()
         self._secret = mix(self._secret)
@@ -377,14 +377,14 @@ class Node:
         wire = self.wire
         times = self._times
         interval_ms = self.interval_ms
+        if self.peers.now == self.now:  # it did not wait since before our run: see restart
+            self._flags &= ~_ALONE
         if flags & _BEGAN:
             _count(self.counters, RESTART)
         if flags & _CLONED:
             self._report(SAME_ID, self.config.peer_id)
-        if self.peers.now == self.now:  # it did not wait since before our run: see restart
-            self._flags &= ~_ALONE
-            if wire.start and self._hear_start(self.now - _START_ZERO + wire.start):
-                flags |= _NEWS
+        if wire.start and self._hear_start(self.now - _START_ZERO + wire.start):
+            flags |= _NEWS
         if not flags & (_NEWS | _LACKS):
             self._consistent += 1
         elif self._turn_ms > interval_ms:

@@ -242,6 +242,7 @@ MUTANTS = (
     Mutant("one made from an older statement", "peers.py", "or said >= known:", "or said:"),
     Mutant("an older statement replaces a later one", "peers.py", "if said > known and self.now", "if said != _NEVER and self.now"),
     Mutant("restart that counts what waits in the transport", "node.py", "        self.peers.now -= self.now > 0", "        pass"),
+    Mutant("restart that takes what waits for a contact", "node.py", "        if self.peers.now == self.now:  #", "        if True:  #"),
     Mutant("a statement too old to be told gets younger", "peers.py", "if age >= run_age:  #", "if age > run_age:  #"),
     Mutant("restart that keeps statements", "peers.py", "            self.said[i] = self.heard[i] = _NEVER\n", "            pass\n"),
     Mutant(
