@@ -147,8 +147,8 @@ class ProvenPeers(Peers):
         if index == self.own or not is_quoted:
             self._remember(index, get(self.wire.inbox, at))
             return _SAME_ID if is_quoted else _UNPROVEN
-        self._usable[index] = self._debts[index] = self._unproved[index] = 0
         self._is_used_up = True
+        self._usable[index] = self._debts[index] = self._unproved[index] = 0
         if self.wire.flags & _ASKING:  # most likely it lacks our quote
             self.found = _LACKS
         return _BEACON
@@ -216,7 +216,6 @@ class ProvenPeers(Peers):
 
     def _renew(self) -> None:
         """Make a new challenge. None comes again in a run."""
-        self._is_used_up = False
         self._challenge = mix(self._challenge) or _word(self._digest(self.own, self.nonce, self._chance), 0) or 1
         quotes = self._quotes
         for i in range(2 * _KEPT - 1, 1, -1):
@@ -226,6 +225,7 @@ class ProvenPeers(Peers):
         quotes[1] = _word(digest, 4)
         for i in range(len(self.marks)):
             self._usable[i] = min(self._usable[i] + 1, _KEPT)
+        self._is_used_up = False  # only now, as a digest may raise MemoryError, and ctrl-C may come at any time
 
     def _pay(self, due: int) -> None:
         """Quote peers, in turn, as long as there is room. due: whom a quote is owed; 0: anybody who was heard."""

@@ -243,12 +243,14 @@ class Node:
     def restart(self) -> None:
         """Begin a new run. All that was observed is forgotten, and the time to the deadline begins again.
 
-        Call ``complete`` again in the new run. The counters go on. Allocates nothing.
+        Call ``complete`` again in the new run. The counters go on. A readiness in a frame that waits in the transport, or
+        comes before the next poll, does not count. Allocates nothing.
         """
         self.machine.reset()
         self._secret = mix(self._secret)
         self.nonce = stir(stir(self._secret, self._draw(_MAX_MS)), self._secret) or 1
         self.peers.begin(self.nonce, stir(self.nonce, self._random))
+        self.peers.now -= self.now > 0  # what waits in the transport was sent before this run, and must not count: see _act
         self.remaining_ms = self.deadline_ms
         self.has_started = False
         self.started_late_ms = 0
@@ -377,7 +379,8 @@ class Node:
         wire = self.wire
         times = self._times
         interval_ms = self.interval_ms
-        self._flags &= ~_ALONE
+        if self.peers.now == self.now:  # it did not wait since before our run: see restart
+            self._flags &= ~_ALONE
         if flags & _BEGAN:
             _count(self.counters, RESTART)
         if flags & _CLONED:
@@ -446,27 +449,29 @@ class Node:
     def _act(self) -> None:
         """Do what is due, send one frame at most, and plan what comes next."""
         times = self._times
-        if self.now >= times[_EXPIRE]:
+        self.peers.now = now = self.now  # from the first poll of a run on
+        if now >= times[_EXPIRE]:
             times[_EXPIRE] = self.peers.expire()
         if self.machine.is_concluded and not self._flags & _CLOSED:
             self._close()
-        wants: int = self.now >= times[_ANSWER]
-        if self.now >= times[_AGAIN]:
+        wants: int = now >= times[_ANSWER]
+        if now >= times[_AGAIN]:
             wants = self._says_again() or wants
-        if self.now >= times[_SPEAK]:
+        if now >= times[_SPEAK]:
             times[_SPEAK] = _FAR
-            wants = wants or self._flags & _CLOSED or self._consistent < _ENOUGH or self.now - times[_SENT] >= self.interval_ms << _SLOWEST
+            wants = wants or self._flags & _CLOSED or self._consistent < _ENOUGH or now - times[_SENT] >= self.interval_ms << _SLOWEST
         if wants and not self._send():
-            times[_ANSWER] = self.now  # there is no credit, so it stays due
-        if self.now >= times[_TURN]:
-            is_hurried = self._flags & _HURRIED or self.peers.is_any(_READY)
-            self._begin_turn(self.interval_ms if is_hurried else min(self._turn_ms << 1, self.interval_ms << _SLOWEST))
-        if self.now >= times[_START] and self.machine.state == _BOOTSTRAPPED:
+            times[_ANSWER] = now  # there is no credit, so it stays due
+        if now >= times[_TURN]:
+            ms = min(self._turn_ms << 1, self.interval_ms << _SLOWEST)
+            self._begin_turn(self.interval_ms if self._flags & _HURRIED or self.peers.is_any(_READY) else ms)
+        if now >= times[_START] and self.machine.state == _BOOTSTRAPPED:
             self.has_started = True
-        self._due = _FAR
+        ms = _FAR  # until when nothing is due; with one name more, all of them would take heap
         for i in range(_START if self.has_started or self.machine.state != _BOOTSTRAPPED else _PLANNED):
-            if times[i] < self._due:
-                self._due = times[i]
+            if times[i] < ms:
+                ms = times[i]
+        self._due = ms  # only now, as ctrl-C may come at any time
 
     def _says_again(self) -> bool:
         """Plan the next farewell, if there is one. Tell whether to speak now."""
@@ -511,19 +516,19 @@ class Node:
         times = self._times
         now = self.now
         interval_ms = self.interval_ms
-        self._flags |= _CLOSED
         times[_SPEAK] = times[_TURN] = times[_EXPIRE] = _FAR
         times[_AGAIN] = now + (self._draw(interval_ms) >> 3)
         self._farewells = _FAREWELLS
         if self.machine.state != _BOOTSTRAPPED:
             self.peers.marks[self.peers.own] = 0
-            return
-        if times[_START] == _FAR:
-            times[_START] = now + self.start_after_ms
-        elif times[_START] < now:
-            self.started_late_ms = now - times[_START]
-        # Perhaps nobody hears our farewell. So we tell the start once more, two intervals before it.
-        times[_SPEAK] = times[_START] - 2 * interval_ms + (self._draw(interval_ms) >> 2)
+        else:
+            if times[_START] == _FAR:
+                times[_START] = now + self.start_after_ms
+            elif times[_START] < now:
+                self.started_late_ms = now - times[_START]
+            # Perhaps nobody hears our farewell. So we tell the start once more, two intervals before it.
+            times[_SPEAK] = times[_START] - 2 * interval_ms + (self._draw(interval_ms) >> 2)
+        self._flags |= _CLOSED
 
     def _send(self) -> bool:
         """Send a frame with all that we know, if the budget allows it."""

@@ -206,7 +206,7 @@ class Peers:
             length -= 2
             age = inbox[length + 1] | (inbox[length] ^ 0x80) << 8  # without READY it is above all ages
             index -= 1
-            if age > run_age:  # the sender does not count this peer
+            if age >= run_age:  # the sender does not count this peer; or just so, which _read finds out
                 if self.marks[index] & _READY:
                     age = -1
                 else:
@@ -230,7 +230,7 @@ class Peers:
         word = wire.inbox[word] << 8 | wire.inbox[word + 1]
         said = _NEVER if word & _NO_AGE == _NO_AGE else self.now - ((word & _NO_AGE) << wire.unit)
         # The age of the run is rounded down. So the run looks younger than it is, and what it seems to count it does count.
-        start = _NEVER if wire.run_age == _NO_AGE else self.now - (wire.run_age << wire.unit)
+        start = self.now - (wire.run_age << wire.unit)
         known = self.said[index]
         if not word >> 15 or said < start:  # the sender does not count this peer: can we help?
             if self.marks[index] & _READY and known >= start and self.now - known <= self.presence_ms:

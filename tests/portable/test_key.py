@@ -133,6 +133,35 @@ def test_a_cluster_with_a_key_boots():
         assert cluster.bootstrapped(), quotes
 
 
+class Poor(Key):
+    """A key with no memory for the digest of a number: it raises MemoryError once."""
+
+    lacking = 0
+
+    def digest(self, view):
+        self.lacking -= 1
+        if self.lacking == 0:
+            raise MemoryError
+        return super().digest(view)
+
+
+def test_a_digest_without_memory_shuts_nobody_out():
+    for lacking in range(1, 16):
+        cluster = Cluster(2, seal=Key(SECRET))
+        seal = Poor(SECRET)
+        seal.lacking = lacking
+        node = cluster.nodes[0] = cluster.make(0, (0, 1), cluster.air.ports[0], seal=seal)
+        for _ in range(12 * INTERVAL_MS // STEP_MS):
+            try:
+                cluster.run(STEP_MS)
+                if cluster.ms > 2 * INTERVAL_MS:
+                    node.complete()
+                    cluster.complete(1)
+            except MemoryError:
+                pass
+        assert cluster.bootstrapped() and seal.lacking < 0, lacking
+
+
 def test_with_a_key_the_last_completion_reaches_all_in_one_delivery():
     cluster = Cluster(5, seal=Key(SECRET))
     cluster.run(3 * INTERVAL_MS)

@@ -244,6 +244,20 @@ def test_a_readiness_is_withdrawn_when_its_owner_times_out():
     assert [node.machine.state for node in cluster.nodes] == [TIMED_OUT] + [COLLECTING] * 3
 
 
+def test_a_member_without_power_is_waited_for_however_long_its_presence_is():
+    cluster = Cluster(3, deadline_ms=10000000, presence_ms=600000)  # longer than the oldest age that a frame can tell
+    cluster.run(2 * INTERVAL_MS)
+    cluster.complete(2)
+    cluster.run(2 * INTERVAL_MS)
+    cluster.off.add(2)
+    cluster.run(590000, step_ms=250)
+    assert all(node.machine.collecting.has(2) for node in cluster.nodes[:2])
+    cluster.run(40000, step_ms=250)
+    assert not any(node.machine.collecting.has(2) for node in cluster.nodes[:2])
+    cluster.complete(0, 1)
+    assert not any(node.machine.is_concluded for node in cluster.nodes)
+
+
 def test_a_late_arrival_gets_in_after_a_time_out_and_a_restart():
     cluster = Cluster(3, deadline_ms=2000)
     cluster.off.add(2)
@@ -257,6 +271,52 @@ def test_a_late_arrival_gets_in_after_a_time_out_and_a_restart():
             node.restart()
     cluster.complete()
     cluster.run(2 * INTERVAL_MS)
+    assert cluster.bootstrapped()
+
+
+def test_what_waits_in_the_transport_at_a_restart_does_not_count():
+    cluster = Cluster(2)
+    node = cluster.nodes[0]
+    cluster.run(INTERVAL_MS)
+    cluster.complete(1)
+    cluster.off.add(1)  # its readiness waits at the other one, and it loses its power
+    cluster.ms += 3600000
+    node.restart()
+    node.complete()
+    assert node.machine.state == COLLECTING and node.missing() == ([1], [])
+    cluster.run(4 * INTERVAL_MS)
+    assert node.machine.state == COLLECTING
+    cluster.reboot(1)
+    cluster.complete(1)
+    cluster.run(INTERVAL_MS)
+    assert cluster.bootstrapped()
+
+
+def test_what_waits_in_the_transport_at_a_restart_is_no_contact():
+    cluster = Cluster(3, quorum=2, deadline_ms=5000, deadline_from_contact=True)
+    node = cluster.nodes[0]
+    cluster.run(INTERVAL_MS)
+    cluster.complete(1, 2)  # they are Bootstrapped, and one says so
+    cluster.nodes[2].poll()
+    cluster.off.update((1, 2))
+    cluster.ms += 3600000
+    node.restart()
+    cluster.run(10000)
+    assert node.remaining_ms == 5000 and node.counters[BEACON] > 0
+    for index in (1, 2):
+        cluster.reboot(index)
+    cluster.run(INTERVAL_MS)
+    assert node.remaining_ms < 5000
+
+
+def test_what_comes_after_a_restart_counts():
+    cluster = Cluster(2)
+    cluster.run(INTERVAL_MS)
+    for node in cluster.nodes:
+        node.restart()
+    cluster.run(STEP_MS)
+    cluster.complete()
+    cluster.run(STEP_MS)
     assert cluster.bootstrapped()
 
 

@@ -159,6 +159,19 @@ def test_what_is_not_known_is_no_statement():
     assert member.says(2) == (True, 0) and member.counts(2)
 
 
+def test_a_readiness_too_old_to_be_told_does_not_get_younger():
+    members = [Member(0), Member(1)]
+    for member in members:
+        member.hear(speaker(2).frame(READY))
+    for _ in range(10):
+        for member in members:
+            member.wait((NO_AGE >> 2) * UNIT_MS)
+        members[0].hear(members[1].frame())
+        members[1].hear(members[0].frame())
+    for member in members:
+        assert member.says(2) == (True, 10 * (NO_AGE >> 2) * UNIT_MS)
+
+
 def test_a_member_s_own_word_replaces_all_that_was_said_of_it():
     member = Member()
     member.hear(speaker(1).frame(statements={2: (0, True)}))
@@ -691,11 +704,15 @@ def test_a_sender_that_knows_lacks_nothing():
         assert bool(brought & LACKS) == lacks, age
 
 
-def test_a_sender_whose_run_is_as_old_as_can_be_said_could_count_all():
-    member = Member()
-    member.hear(speaker(2).frame(ASKING | READY))
-    member.wait(0x0FFFFFFF)
-    assert member.hear(speaker(1).frame(ASKING, run_age=NO_AGE)) & LACKS
+def test_a_sender_whose_run_is_as_old_as_can_be_said_could_count_all_that_can_be_said():
+    for age, brings in ((NO_AGE - 1, LACKS), (NO_AGE + 1, SEEKS)):
+        for ready in (False, True):  # the sender may know of a readiness from before its run
+            member = Member()
+            member.hear(speaker(2).frame(ASKING | READY))
+            member.wait(age * UNIT_MS)
+            member.hear(speaker(3).frame(ASKING))
+            statements = {0: (0, True), 2: (NO_AGE, ready), 3: (0, False)}
+            assert member.hear(speaker(1).frame(ASKING, statements, run_age=NO_AGE)) & (LACKS | SEEKS) == brings, age
 
 
 def test_a_sender_lacks_our_own_readiness():

@@ -241,6 +241,9 @@ MUTANTS = (
     ),
     Mutant("one made from an older statement", "peers.py", "or said >= known:", "or said:"),
     Mutant("an older statement replaces a later one", "peers.py", "if said > known and self.now", "if said != _NEVER and self.now"),
+    Mutant("restart that counts what waits in the transport", "node.py", "        self.peers.now -= self.now > 0", "        pass"),
+    Mutant("restart that takes what waits for a contact", "node.py", "        if self.peers.now == self.now:  #", "        if True:  #"),
+    Mutant("a statement too old to be told gets younger", "peers.py", "if age >= run_age:  #", "if age > run_age:  #"),
     Mutant("restart that keeps statements", "peers.py", "            self.said[i] = self.heard[i] = _NEVER\n", "            pass\n"),
     Mutant(
         "what is proved once is proved for ever",
@@ -263,8 +266,14 @@ MUTANTS = (
     Mutant(
         "a challenge that is never renewed",
         "key.py",
-        "self._usable[index] = self._debts[index] = self._unproved[index] = 0\n        self._is_used_up = ",
-        "self._debts[index] = self._unproved[index] = 0\n        ",
+        "        self._is_used_up = self._is_proved = True\n        self._usable[index] = ",
+        "        self._is_proved = True\n        ",
+    ),
+    Mutant(
+        "a challenge that is shown before it is made",
+        "key.py",
+        "        self._challenge = mix(self._challenge) or",
+        "        self._is_used_up = False\n        self._challenge = mix(self._challenge) or",
     ),
     Mutant("one word of a quote is compared", "key.py", " and get(inbox, at + 4) == quotes[i + 1]:", ":"),
     Mutant("a quote of before the acceptance is believed", "key.py", "self._usable[index] = self._debts[index]", "self._debts[index]"),
@@ -327,8 +336,8 @@ MUTANTS = (
     Mutant(
         "a start before the verdict",
         "node.py",
-        "if self.now >= times[_START] and self.machine.state == _BOOTSTRAPPED:",
-        "if self.now >= times[_START]:",
+        "if now >= times[_START] and self.machine.state == _BOOTSTRAPPED:",
+        "if now >= times[_START]:",
     ),
     Mutant("a start that each finds for itself", "node.py", "        times[_START] = at\n", ""),
     Mutant(
