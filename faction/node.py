@@ -104,6 +104,7 @@ _HURRIED = const(0x08)  # somebody who has concluded was heard in this turn
 _COUNTERS = const(15)
 _RAISED = const(-16)  # a length that no transport returns: it raised OSError
 _DRAIN = const(64)  # frames that one poll takes at most, so that a flood cannot hold it
+_BACKLOG = const(1024)  # the same of the first poll behind a restart: all that have waited since before it
 _MAX_MS = const(0x3FFFFFFF)
 _MAX_CS = const(0x1FFFFFFF)  # one bit less than a small int has, so that sums stay small ints
 _MAX_STEP_MS = const(0x0FFFFFFF)  # the longest time between two polls that counts: three days
@@ -287,7 +288,7 @@ class Node:
                 if self._flags & _ALONE and self.deadline_from_contact:
                     ms = 0
             self._ticks = ticks
-        ticks = _DRAIN
+        ticks = _DRAIN if self.peers.now == self.now else _BACKLOG
         try:
             while ticks and self._receive():
                 ticks -= 1

@@ -4,6 +4,7 @@ from airs import INTERVAL_MS, STEP_MS, Cluster, Lone, Watcher
 from faction import ACCEPTED, BOOTSTRAPPED, COLLECTING, CONCLUDED_TIMED_OUT, INITIAL, PINGING, REJECTED, TIMED_OUT
 from faction.clock import Clock, system_clock
 from faction.node import SENT, SLOW, STALE
+from faction.transports.loopback import Hub
 from faction.wire import ASKING, BEACON, MALFORMED, READY
 from firmware import need_clock
 from frames import Speaker
@@ -290,6 +291,23 @@ def test_what_waits_in_the_transport_at_a_restart_does_not_count():
     cluster.complete(1)
     cluster.run(INTERVAL_MS)
     assert cluster.bootstrapped()
+
+
+def test_a_readiness_behind_a_hundred_waiting_frames_does_not_count_either():
+    cluster = Cluster(2)
+    port = Hub(128).join()
+    node = cluster.nodes[0] = cluster.make(0, (0, 1), port)
+    cluster.run(INTERVAL_MS)
+    cluster.complete(1)
+    for _ in range(100):
+        port.put(b"noise", 5)
+    frame = cluster.nodes[1].wire.outbox
+    port.put(frame, len(frame))
+    cluster.ms += 3600000
+    node.restart()
+    node.complete()
+    cluster.run(INTERVAL_MS)
+    assert node.counters[BEACON] == 1 and node.machine.state == COLLECTING and node.missing() == ([1], [])
 
 
 def test_what_waits_in_the_transport_at_a_restart_is_no_contact():

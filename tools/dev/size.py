@@ -22,7 +22,7 @@ HEAP = (
     ("machine, 64 contiguous peers", 512, 320, "import faction", _MACHINE % "range(64)"),
     ("machine, 1,000 contiguous peers", 768, 560, "import faction", _MACHINE % "range(1000)"),
     ("machine, 1,000 sparse peers", 9216, 8640, "import faction", _MACHINE % "range(0, 7000, 7)"),
-    ("import faction.node", 14496, 12288, "import faction", "import faction.node"),
+    ("import faction.node", 14528, 12288, "import faction", "import faction.node"),
     ("import faction.console", None, None, "import faction.node", "import faction.console"),
     ("node, 20 peers", 2560, 2048, "import faction.node", _NODE % 20),
     ("node, 200 peers", 7680, 6144, "import faction.node", _NODE % 200),
