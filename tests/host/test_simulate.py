@@ -322,7 +322,7 @@ def test_a_run_with_many_nodes_that_are_not_bootstrapped_is_a_short_line():
 
 def test_the_table_of_a_sweep_names_its_field_in_full():
     done = faction("simulate", "greenhouse", "--sweep", "medium.topology=line,ring", "--runs", "5", width=80)
-    assert "┃ medium.topology ┃" in done.stdout and "…" not in done.stdout, done
+    assert done.stdout.startswith("sweep of medium.topology ") and "…" not in done.stdout, done
 
 
 def test_one_run_with_everything_that_it_leaves(tmp_path):

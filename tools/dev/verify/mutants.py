@@ -266,8 +266,8 @@ MUTANTS = (
     Mutant(
         "a challenge that is never renewed",
         "key.py",
-        "        self._is_used_up = self._is_proved = True\n        self._usable[index] = ",
-        "        self._is_proved = True\n        ",
+        "        self._is_used_up = True\n        self._usable[index] = ",
+        "        ",
     ),
     Mutant(
         "a challenge that is shown before it is made",
