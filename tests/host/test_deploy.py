@@ -323,6 +323,7 @@ def test_the_core_starts_nothing(board, roster):
 
 def test_the_package_is_copied_by_hand_as_the_readme_says(board):
     interpreters.compile_all()
+    board.wait_until_up()  # ctrl-C would end a process that has no REPL yet
     mpremote = [sys.executable, "-m", "mpremote", "connect", f"port:{board.port}", "resume"]
     commands = [line.partition("#")[0].split() for line in (ROOT / "boards/README.md").read_text().splitlines()]
     commands = [words[1:] for words in commands if words[:2] == ["mpremote", "fs"]]
@@ -337,6 +338,7 @@ def test_the_package_is_copied_by_hand_as_the_readme_says(board):
 
 def test_mip_installs_the_package(tmp_path, board):
     build.release(tmp_path / "dist")
+    board.wait_until_up()
     mpremote = [sys.executable, "-m", "mpremote", "connect", f"port:{board.port}", "resume"]
     install = [*mpremote, "mip", "install", "--target", str(board.flash / "lib"), str(tmp_path / "dist/mip/package.json")]
     done = subprocess.run(install, capture_output=True, text=True, timeout=60)

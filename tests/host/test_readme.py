@@ -135,6 +135,7 @@ def test_the_copy_by_hand_works_on_a_new_board(tmp_path):
     assert len(lines) == 3
     interpreters.compile_all()  # what make mpy does
     with emulated.Board(tmp_path) as board:
+        board.wait_until_up()  # ctrl-C would end a process that has no REPL yet
         for line in lines[1:]:
             words = [sys.executable, "-m", "mpremote", "connect", f"port:{board.port}", "resume", *line.split()[1:]]
             done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120)

