@@ -49,6 +49,7 @@ class Board:
     ``pull_after``      the cable is pulled after so many of them; None: it stays
     ``bytes_to_host``   how many bytes the board has sent over this cable
     ``pull_at``         the cable is pulled after so many of them; None: it stays
+    ``call_after``      (bytes, function): once the host has sent so many bytes, the cable calls it, and waits for its end
     ``pace``            how many bytes a second go to the board, as over a real line; None: all at once
     """
 
@@ -66,7 +67,7 @@ class Board:
                 "EMULATED_ISIG": str(termios.ISIG),
             }
         self.said = bytearray()
-        self.pace = None
+        self.pace = self.call_after = None
         self._lock = threading.Lock()
         self._starting = threading.Lock()  # so that no process runs that kill does not know yet
         self._host = self._keep = None
@@ -193,6 +194,9 @@ class Board:
             data = data[: max(0, self.pull_after - self.bytes_to_board)]
         pour(self._device, data)
         self.bytes_to_board += len(data)
+        if self.call_after is not None and self.bytes_to_board >= self.call_after[0]:
+            (_, call), self.call_after = self.call_after, None
+            call()
         if self.pull_after is not None and self.bytes_to_board >= self.pull_after:
             self._pull()
 

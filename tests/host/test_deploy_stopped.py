@@ -66,8 +66,12 @@ def test_ctrl_c_leaves_the_old_program_running(desk, share, name):
     before, greeted = files(board), greetings(board)
     sent = board.bytes_to_board + int(share * 40_000)  # of 45,000 that a whole one takes
     child = started(words)
-    wait(lambda: board.bytes_to_board >= sent or child.poll() is not None)
-    child.send_signal(getattr(signal, name))
+
+    def stop():
+        child.send_signal(getattr(signal, name))
+        time.sleep(0.5)  # it must not be done before it notices
+
+    board.call_after = sent, stop
     out, err = child.communicate(timeout=60)
     assert (child.returncode, err) == (130, "stopped by ctrl-C\n"), (out, err)
     wait(lambda: greetings(board) > greeted)
