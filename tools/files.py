@@ -48,6 +48,7 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         if target.exists() and not os.access(target, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        fresh.touch()  # so that a place that takes no files is told of before the work
         yield fresh
         with fresh.open("rb") as file:
             os.fsync(file.fileno())

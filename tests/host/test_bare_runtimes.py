@@ -58,7 +58,7 @@ NO_WIFI = ("asyncio", "hashlib", "select", "socket")
 @pytest.mark.parametrize(
     ("modules", "least", "reasons"),
     [
-        (("test_node", "test_bridge", "test_espnow", "test_console_memory"), 42, {"this runtime has no os.urandom"}),
+        (("test_node", "test_bridge", "test_espnow"), 40, {"this runtime has no os.urandom"}),
         (("test_config", "test_node_time"), 46, {"this runtime has no time", "no ticks that wrap here"}),
         (("test_uart", "test_transports", "test_wait"), 30, {"this runtime has no time", "no socket module", "no asyncio"}),
     ],

@@ -1,7 +1,9 @@
 """What is drawn can be read: by people who are colour-blind, and without words that cover others."""
 
 import json
+from functools import cache
 from itertools import combinations
+from pathlib import Path
 
 import numpy
 import pytest
@@ -74,21 +76,28 @@ def test_the_words_of_a_page_are_in_these_colours():
     assert all(run["inks"][state] == palette.ink(colour) for state, colour in run["colours"].items())
 
 
-@pytest.fixture
-def drawn(monkeypatch, tmp_path):
+@pytest.fixture(scope="module")
+def drawn():
     """Return a function that draws something, and returns its figure, laid out."""
     figures = []
-    for module in (plots, simulated):
-        monkeypatch.setattr(module, "save", lambda figure, path: figures.append(figure))
 
     def draw(how, *what):
-        how(*what, tmp_path / "a.svg")
+        how(*what, Path("a.svg"))
         figures[-1].canvas.draw()
         return figures[-1]
 
-    yield draw
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (plots, simulated):
+            patch.setattr(module, "save", lambda figure, path: figures.append(figure))
+        yield draw
     for figure in figures:
         pyplot.close(figure)
+
+
+@pytest.fixture(scope="module")
+def scene(drawn):
+    """Return a function that returns the figure of a shipped scenario, which is drawn once."""
+    return cache(lambda name: drawn(simulated.draw_history, history(Simulation(name, 1, record=True).run())))
 
 
 def legend_of(axis):
@@ -96,33 +105,30 @@ def legend_of(axis):
 
 
 @pytest.mark.parametrize("name", ["brownout", "swarm", "tunnel"])
-def test_no_legend_covers_what_is_drawn(drawn, name):
-    figure = drawn(simulated.draw_history, history(Simulation(name, 1, record=True).run()))
-    legends = [(axis, axis.get_legend()) for axis in figure.axes if axis.get_legend()]
+def test_no_legend_covers_what_is_drawn(scene, name):
+    legends = [(axis, axis.get_legend()) for axis in scene(name).axes if axis.get_legend()]
     assert len(legends) == 4
     for axis, legend in legends:
         assert legend.get_window_extent().y0 >= axis.get_window_extent().y1 - 1
 
 
-def test_the_timeline_explains_each_of_its_marks(drawn):
-    timeline = drawn(simulated.draw_history, history(Simulation("brownout", 1, record=True).run())).axes[0]
-    assert legend_of(timeline)[-3:] == ["off", "frame", "goes on"]
+def test_the_timeline_explains_each_of_its_marks(drawn, scene):
+    assert legend_of(scene("brownout").axes[0])[-3:] == ["off", "frame", "goes on"]
     late = Simulation(load("greenhouse", ["cluster.deadline_ms=1"]), 1, record=True).run()
     timeline = drawn(simulated.draw_history, history(late)).axes[0]
     assert legend_of(timeline)[-2:] == ["timed out", "frame"]
 
 
-def test_the_scale_of_the_frames_is_as_high_as_the_squares(drawn):
-    figure = drawn(simulated.draw_history, history(Simulation("swarm", 1, record=True).run()))
+def test_the_scale_of_the_frames_is_as_high_as_the_squares(scene):
+    figure = scene("swarm")
     (squares,) = [axis for axis in figure.axes if axis.get_title() == "frames that arrived"]
     (scale,) = squares.child_axes
     assert scale.get_window_extent().height == pytest.approx(squares.get_window_extent().height, rel=0.01)
     assert max(axis.get_window_extent().height for axis in (squares, scale)) < 6 * figure.dpi  # and no room is left empty for it
 
 
-def test_who_told_is_promised_only_where_it_stands(drawn):
-    small, large = (drawn(simulated.draw_history, history(Simulation(name, 1, record=True).run())) for name in ("tunnel", "swarm"))
-    assert [legend_of(figure.axes[4]) for figure in (small, large)] == [
+def test_who_told_is_promised_only_where_it_stands(scene):
+    assert [legend_of(scene(name).axes[4]) for name in ("tunnel", "swarm")] == [
         ["the node itself", "another, named there"],
         ["the node itself", "another", "nobody"],
     ]
