@@ -138,21 +138,21 @@ def go(number, stretches, seal=None):
     return interrupter.passed
 
 
-def test_a_node_goes_on_after_ctrl_c_at_any_branch():
+def at_any_branch(work, least, step, *more):
+    """Do some work again and again, each time with ctrl-C at another one of its branches. least: there are more than so many."""
     stretches = []
-    branches = go(0, stretches)
-    assert branches > 1000
-    for number in range(1, branches, STEP):
-        go(number, stretches)
+    branches = work(0, stretches, *more)
+    assert branches > least
+    for number in range(1, branches, step):
+        work(number, stretches, *more)
+
+
+def test_a_node_goes_on_after_ctrl_c_at_any_branch():
+    at_any_branch(go, 1000, STEP)
 
 
 def test_it_does_so_under_a_key():
-    seal = Key(bytes(16))
-    stretches = []
-    branches = go(0, stretches, seal)
-    assert branches > 1000
-    for number in range(1, branches, STEP_KEY):
-        go(number, stretches, seal)
+    at_any_branch(go, 1000, STEP_KEY, Key(bytes(16)))
 
 
 def by_hand(number, stretches):
@@ -176,8 +176,4 @@ def by_hand(number, stretches):
 
 
 def test_a_node_that_is_polled_by_hand_goes_on_too():
-    stretches = []
-    branches = by_hand(0, stretches)
-    assert branches > 300
-    for number in range(1, branches, STEP):
-        by_hand(number, stretches)
+    at_any_branch(by_hand, 300, STEP)
