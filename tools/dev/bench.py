@@ -17,12 +17,12 @@ from typing import Any, Protocol
 
 from faction import READY_OBSERVED, Config, Faction
 
+from ..fleet import build
 from . import convergence, figures
 from .figures import Figure, from_rounds
 from .interpreters import PACKAGE, compile_package, micropython
 
 TRIES = 5  # of the measurement on MicroPython
-NATIVE = ("-march=x64", "-X", "emit=native")  # options of the compiler: native code for a desktop
 _DEVICE = Path(__file__).parent / "device"
 _FiguresOf = Callable[[dict[str, list[float]], dict[str, list[float]]], list[Figure]]
 _EVENTS = 300  # of each library in a round
@@ -217,7 +217,7 @@ def on_micropython(source: str | Path, rounds: int, tries: int) -> list[Figure]:
         if platform.machine() != "x86_64":
             print(f"native code: not measured on {platform.machine()}; use a computer of the kind x86_64", file=sys.stderr)
             return found
-        compile_package(source, folder, *NATIVE)
+        build.native("x64", folder, source)
         return found + _measured(folder, rounds, tries, in_native_code)
 
 

@@ -105,9 +105,9 @@ def _minified(source: str, name: str) -> str:
     return text
 
 
-def native(architecture: str, folder: Path) -> list[Path]:
+def native(architecture: str, folder: str | Path, source: str | Path = PACKAGE) -> list[Path]:
     """Compile the package to native code in folder/faction, and return the paths of its .mpy files. Raises as compile_package does."""
-    return compile_package(PACKAGE, folder, f"-march={architecture}", "-X", "emit=native")
+    return compile_package(source, folder, f"-march={architecture}", "-X", "emit=native")
 
 
 def write(files: dict[str, bytes], root: Path, part: str = "") -> None:

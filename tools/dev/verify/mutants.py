@@ -290,7 +290,7 @@ MUTANTS = (
         "        elif wire.sequence <= self._sequences[index]:\n",
         "        elif wire.sequence <= self._sequences[index] and not self._returns(index, 0x10):\n",
     ),
-    Mutant("a tag is not verified", "key.py", "        return wrong == 0\n", "        return bits >= 0\n"),
+    Mutant("a tag is not verified", "key.py", "        return wrong == 0\n", "        return wrong >= 0\n"),
     Mutant("readiness is claimed too early", "node.py", "wire.flags = self.peers.marks[self.peers.own]", "wire.flags = _READY"),
     Mutant("a node that timed out claims readiness", "node.py", "            self.peers.marks[self.peers.own] = 0\n", "            pass\n"),
     Mutant(
