@@ -14,6 +14,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from ..errors import CommandError, named
+from ..files import replaced
 from . import NO_ANSWER
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ def _save_records(watch: Watch, file: Path) -> int:
         if report not in kept:
             print(report.fault or f"{report.port}: keeps no journal", file=sys.stderr)
     if kept:
-        _write(file, "".join([_record(board) for board in kept]))
+        with replaced(file) as fresh:  # all of it or nothing
+            fresh.write_text("".join([_record(board) for board in kept]), encoding="utf-8")
     what = f"has the journals of {len(kept)} of {len(survey.reports)} boards; show them with faction replay {quote(str(file))}"
     if not kept:
         what = "not written; no board gave a journal"
@@ -138,13 +140,3 @@ def _record(board: Report) -> str:
     from ..journals.files import heading
 
     return heading(board.name, board.taken) + "\n".join(board.answers["journal"]["lines"]) + "\n"
-
-
-def _write(file: Path, text: str) -> None:
-    """Write all of it or nothing. Raises OSError."""
-    try:
-        with named(file):
-            file.write_text(text, encoding="utf-8")
-    except OSError:
-        os.truncate(file, 0)  # half a record is of no use; the boards still have all of them
-        raise
