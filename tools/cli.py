@@ -8,11 +8,9 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
 from io import TextIOWrapper
@@ -20,6 +18,7 @@ from typing import Any, NoReturn
 
 from faction import __version__
 
+from . import interrupts
 from .commands import FAILED, INTERRUPTED
 from .errors import CommandError, explain
 
@@ -92,7 +91,7 @@ def main(words: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     _make_output_safe()
     try:
-        with _ended_like_ctrl_c():
+        with interrupts.raised():
             code = _run(words)
         sys.stdout.flush()  # here, so that what goes wrong with it is told like everything else
         return code
@@ -128,21 +127,6 @@ def _run(words: Sequence[str]) -> int:
         made.print_help()
         return 0
     return int(options.run(options))
-
-
-@contextmanager
-def _ended_like_ctrl_c() -> Iterator[None]:
-    """Let kill, and the end of the terminal, do what ctrl-C does: they would leave half of the work, and boards without a program."""
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    is_main = threading.current_thread() is threading.main_thread()  # no other may set a handler
-    ours = [number for number in numbers if is_main and signal.getsignal(number) is signal.SIG_DFL]  # nohup has set another
-    for number in ours:
-        signal.signal(number, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
 
 
 def _make_output_safe() -> None:

@@ -307,10 +307,23 @@ def test_nohup_goes_on_when_its_terminal_ends(here):
     assert child.wait(120) == 0
 
 
+MANY_RUNS = ["simulate", "greenhouse", "--runs", "1000000", "--jobs", "3"]
+
+
+@pytest.mark.parametrize("fork", [1, 2, 3])
+def test_ctrl_c_while_the_workers_start(here, fork):
+    script = (
+        "import os, signal, sys\nforks = []\ndef interrupt():\n    forks.append(1)\n"
+        f"    if len(forks) == {fork}:\n        os.killpg(0, signal.SIGINT)\n"
+        "from faction_tools.cli import main\nos.register_at_fork(after_in_parent=interrupt)\nsys.exit(main())"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *MANY_RUNS], capture_output=True, text=True, timeout=60, start_new_session=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "stopped by ctrl-C after 0 of 1,000,000 runs\n")
+
+
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 130), ("SIGKILL", -9)])
 def test_no_worker_outlives_a_simulation_that_is_killed(here, name, code):
-    words = ["simulate", "greenhouse", "--runs", "1000000", "--jobs", "3"]
-    child = subprocess.Popen([*FACTION, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    child = subprocess.Popen([*FACTION, *MANY_RUNS], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
     limit = time.monotonic() + 60
     while len(processes(child.pid)) < 4:
         assert time.monotonic() < limit and child.poll() is None
@@ -318,7 +331,8 @@ def test_no_worker_outlives_a_simulation_that_is_killed(here, name, code):
     os.killpg(child.pid, signal.SIGTERM) if name == "SIGTERM" else child.kill()
     assert child.wait(60) == code
     if name == "SIGTERM":
-        assert child.stderr.read().startswith("stopped by ctrl-C after ")
+        complained = child.stderr.read()
+        assert complained.startswith("stopped by ctrl-C after ") and complained.count("\n") == 1, complained
     while processes(child.pid):
         assert time.monotonic() < limit, "a worker is left"
         time.sleep(0.05)

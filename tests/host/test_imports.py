@@ -42,14 +42,15 @@ TYPES_UP = {
 ROOMS = {
     "errors": set(),
     "files": {"errors"},
+    "interrupts": set(),
     "toml": {"errors", "files"},
     "serial": {"errors"},
     "fleet": {"errors", "files", "toml", "serial"},
     "journals": {"errors", "files"},
-    "simulator": {"errors", "toml", "fleet", "journals"},
+    "simulator": {"errors", "interrupts", "toml", "fleet", "journals"},
     "shown": {"errors", "fleet", "serial", "journals", "simulator"},
-    "commands": {"errors", "files", "toml", "fleet", "serial", "journals", "simulator", "shown"},
-    "cli": {"errors", "commands"},
+    "commands": {"errors", "files", "interrupts", "toml", "fleet", "serial", "journals", "simulator", "shown"},
+    "cli": {"errors", "interrupts", "commands"},
 }
 TYPE_GUARDS = ("_FOR_TYPE_CHECKERS", "TYPE_CHECKING")
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CommandError
 from ..files import replaced
+from ..interrupts import noted
 from . import INTERRUPTED
 from .simulate_options import RUNS_OF_A_VALUE, add, check, runs_for
 
@@ -97,37 +98,22 @@ def _run_one(loaded: Scenario, options: argparse.Namespace) -> tuple[Simulation,
 
     is_recorded = bool(options.picture or options.page or options.journal)
     begin = time.perf_counter()
-    with bar("preparing", loaded.cluster.nodes) as shown, _noted_interrupts() as interrupts:
+    stop = Event()  # at ctrl-C a run ends between two events
+    with bar("preparing", loaded.cluster.nodes) as shown, noted(stop.set):
         simulation = Simulation(loaded, options.seed, record=is_recorded)
-        simulation.run(lambda: _show_progress(simulation, shown, interrupts))
-    return simulation, time.perf_counter() - begin, bool(interrupts)
+        simulation.run(lambda: _show_progress(simulation, shown, stop))
+    return simulation, time.perf_counter() - begin, stop.is_set()
 
 
-@contextmanager
-def _noted_interrupts() -> Iterator[list[int]]:
-    """Give a list to which the first ctrl-C adds an item, so that a run ends between two events. The second ctrl-C ends the program."""
-    interrupts: list[int] = []
-
-    def note(number: int, frame: object) -> None:
-        interrupts.append(number)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    previous = signal.signal(signal.SIGINT, note)
-    try:
-        yield interrupts
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-def _show_progress(simulation: Simulation, shown: Bar, interrupts: Sequence[int]) -> bool:
-    """Show how much time has been simulated, and how many nodes have a verdict. Tell whether there was an interrupt.
+def _show_progress(simulation: Simulation, shown: Bar, stop: Event) -> bool:
+    """Show how much time has been simulated, and how many nodes have a verdict. Tell whether the run is to stop.
 
     As a rule all nodes get their verdict in the last moment. So the bar shows how many they count as ready on their way there.
     """
     if shown.is_due:
         concluded = sum(board.is_concluded for board in simulation.boards)
         shown.show(concluded, f"{simulation.now / 1e6:.1f} s simulated, nodes concluded:", simulation.progress)
-    return bool(interrupts)
+    return stop.is_set()
 
 
 def _print(text: str) -> None:

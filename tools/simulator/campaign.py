@@ -17,6 +17,7 @@ from threading import Thread
 from typing import Any
 
 from ..errors import CommandError
+from ..interrupts import ENDING, noted
 from . import bounds
 from .outcome import outcome
 from .scenario import Scenario
@@ -42,9 +43,8 @@ def outcomes(scenario: Scenario, seeds: Sequence[int]) -> list[dict[str, Any]]:
 def _begin_worker(is_stopped: Callable[[], bool]) -> None:
     """Leave ctrl-C, and what does the same, to the parent alone, which tells the workers to stop. A worker ends with its parent."""
     global _is_stopped
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
     _is_stopped = is_stopped
     Thread(target=_end_with_parent, daemon=True).start()
 
@@ -188,26 +188,28 @@ def run(
     workers = workers or cores()
     chunks = _chunks(range(first_seed, first_seed + runs), scenario.cluster.nodes, workers)
     waiting: set[Future[list[dict[str, Any]]]] = set()
-    ended: SimpleQueue[Future[list[dict[str, Any]]]] = SimpleQueue()
+    ended: SimpleQueue[Future[list[dict[str, Any]]] | None] = SimpleQueue()
 
     def submit(seeds: range) -> None:
         future = executor.submit(outcomes, scenario, seeds)
         waiting.add(future)
         future.add_done_callback(ended.put)
 
-    try:
+    # KeyboardInterrupt would leave a pool whose workers have begun with none to end them.
+    with noted(lambda: ended.put(None)):
         for seeds in islice(chunks, workers * (AHEAD + 1)):
             submit(seeds)
         while waiting:
             future = ended.get()
+            if future is None:
+                break
             waiting.remove(future)
             for seeds in islice(chunks, 1):
                 submit(seeds)
             campaign.outcomes += future.result()
             advance(len(future.result()))
-    except KeyboardInterrupt:
-        for future in waiting:
-            future.cancel()
+    for future in waiting:
+        future.cancel()
     campaign.outcomes.sort(key=lambda each: int(each["seed"]))  # workers finish in any order
     return campaign
 
