@@ -2,14 +2,16 @@
 
 A line of JSON on standard input asks for a run: {"words", "folder", "environment", "stdout", "stderr"}. Its output goes to these
 files. A line on standard output gives its exit code. So each run is a process of its own, with its own files, folder and
-environment, and ends as any Python does; but the libraries are there from the start.
+environment; but the libraries are there from the start.
 """
 
+import atexit
 import gc
 import json
 import os
 import signal
 import sys
+import threading
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -31,7 +33,7 @@ def import_all(is_drawing):
 
 
 def main():
-    """Fork for each request. Return the exit code: in the process that was started 0, in a fork that of the command."""
+    """Fork for each request. Return the exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with its input
     answers = os.fdopen(os.dup(1), "w")
     import_all(False)
@@ -42,13 +44,13 @@ def main():
             import_all(True)
         child = os.fork()
         if child == 0:
-            return run(**request)
+            run(**request)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=answers, flush=True)
     return 0
 
 
 def run(words, folder, environment, stdout, stderr):
-    """Run the command, as python -m faction_tools.cli does."""
+    """Run the command, as python -m faction_tools.cli does, and end the process."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.alarm(LIMIT_S)
     for path, flags, fd in ((os.devnull, os.O_RDONLY, 0), (stdout, os.O_WRONLY, 1), (stderr, os.O_WRONLY, 2)):
@@ -59,7 +61,13 @@ def run(words, folder, environment, stdout, stderr):
     os.chdir(folder)
     sys.path[0] = folder
     sys.argv = ["faction", *words]
-    return cli.main()
+    code = cli.main()
+    # Python would also take all libraries down, one by one: nine tenths of the time of most runs.
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
