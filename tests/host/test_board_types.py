@@ -4,7 +4,6 @@ import ast
 import functools
 import os
 import shutil
-import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,16 +130,15 @@ class Desk:
     def check(self, *files, strictness="--strict"):
         """Return what mypy says of the files; what it says of the stubs is their authors' concern."""
         own_types = ["--custom-typeshed-dir", str(self.stubs)] if (self.stubs / "stdlib").exists() else []
-        command = [sys.executable, "-m", "mypy", strictness, "--no-site-packages", "--config-file=", "--follow-imports=silent"]
-        done = subprocess.run(
-            [*command, *own_types, "--cache-dir", "cache", *map(str, files)],
-            env=dict(os.environ, MYPYPATH=f"{self.stubs}:{self.folder}"),
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-        )
-        assert "Found" in done.stdout or "Success" in done.stdout, done.stdout + done.stderr
-        return [line for line in done.stdout.splitlines() if ": error: " in line and not line.startswith("stubs/")]
+        from mypy import api  # takes long, and one worker of pytest needs it
+
+        options = [strictness, "--no-site-packages", "--config-file=", "--follow-imports=silent", *own_types, "--cache-dir", "cache"]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            patch.setenv("MYPYPATH", f"{self.stubs}:{self.folder}")
+            said, complained, _ = api.run([*options, *files])
+        assert "Found" in said or "Success" in said, said + complained
+        return [line for line in said.splitlines() if ": error: " in line and not line.startswith("stubs/")]
 
 
 class Transports(Desk):
