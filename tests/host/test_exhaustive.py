@@ -23,6 +23,7 @@ MACHINE = Path(faction.machine.__file__)
 PEERS = Path(faction.peers.__file__)
 NO_WAY = "a path leads to all bootstrapped"
 RULES = CheckedCluster(2, 2, PAIR, restarts=1, deadlines=True)  # in which a broken machine is caught
+in_full = pytest.mark.skipif(not os.environ.get("FULL"), reason="FULL=1: a minute")
 
 
 def broken(path: Path, *replacements: tuple[str, str]) -> ModuleType:
@@ -90,10 +91,11 @@ def test_the_states_of_two_members_are_those_counted_by_hand() -> None:
 @pytest.mark.parametrize(
     "reduced",
     [
-        RULES,
+        replace(RULES, restarts=0),
+        pytest.param(RULES, marks=in_full),
         CheckedCluster(2, 1, PAIR, restarts=1, coarse=True),
         CheckedCluster(2, 2, PAIR, restarts=1, presence_ms=2, coarse=True),
-        pytest.param(CheckedCluster(3, 3, LINE), marks=pytest.mark.skipif(not os.environ.get("FULL"), reason="FULL=1: a minute")),
+        pytest.param(CheckedCluster(3, 3, LINE), marks=in_full),
     ],
     ids=str,
 )
@@ -369,7 +371,7 @@ def test_members_as_they_are_pass_where_the_broken_ones_are_caught() -> None:
     assert {ROUNDED, STAGGERED, replace(RESTARTED, edges=TRIANGLE)} <= set(exhaustive.USUAL)
 
 
-@pytest.mark.skipif(not os.environ.get("FULL"), reason="FULL=1: a minute")
+@in_full
 def test_frames_that_come_late_displace_nobody_for_ever() -> None:
     """Seven frames of a run that a late one displaced bring it back; if they never did, there would be no way on."""
     late = CheckedCluster(2, 2, PAIR, restarts=1, late_ms=1, coarse=True)

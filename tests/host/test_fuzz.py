@@ -99,25 +99,25 @@ def test_fewer_frames_are_the_first_of_more():
 
 
 def fuzz_consoles(command, environment, *seeds):
-    """Feed half a hundred thousand lines with each seed, side by side; return the sums of what the scripts print."""
+    """Feed 25,000 lines with each seed, side by side. Each kind of trouble must occur."""
     processes = [
         subprocess.Popen(
-            [*command, str(FUZZ_CONSOLE), str(seed), "50000"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*command, str(FUZZ_CONSOLE), str(seed), "25000"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         for seed in seeds
     ]
     said = [process.communicate(timeout=500)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * len(seeds), said
     lines, *counts = [sum(each) for each in zip(*(map(int, text.split()) for text in said))]
-    assert lines == 100_000 and all(count > 1000 for count in counts), counts
+    assert lines == 50_000 and all(count > 500 for count in counts), counts
 
 
-def test_a_hundred_thousand_lines_into_a_console_on_cpython():
+def test_fifty_thousand_lines_into_a_console_on_cpython():
     fuzz_consoles([sys.executable], dict(os.environ, PYTHONPATH=str(PORTABLE)), 1, 2)
 
 
 @needs_micropython
-def test_a_hundred_thousand_lines_into_a_console_on_micropython(tmp_path):
+def test_fifty_thousand_more_into_a_console_on_micropython(tmp_path):
     interpreters.compile_package(interpreters.PACKAGE, tmp_path)
     fuzz_consoles([interpreters.micropython()], dict(os.environ, MICROPYPATH=f"{tmp_path}:{PORTABLE}:.frozen"), 3, 4)
 
