@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 from needs import require
@@ -358,6 +359,20 @@ def test_every_portable_module_is_collected():
     assert modules
     for module in modules:
         assert "tests/portable/%s: " % module in text
+
+
+def test_the_unix_port_is_started_anew_when_it_has_moved(tmp_path, monkeypatch):
+    require(RUNTIMES[1].missing())
+    monkeypatch.setattr(interpreters, "ROOT", tmp_path)
+    path = interpreters._packed_micropython.__wrapped__()
+    if path is None:
+        pytest.skip("micropython is not of the package")
+    text = Path(path).read_text()
+    Path(path).write_text("#!/nonexistent/python\n")
+    assert interpreters._packed_micropython.__wrapped__() == path and Path(path).read_text() == text
+    program = "import sys; print(sys.implementation.name, sys.argv[1:]); sys.exit(3)"
+    done = subprocess.run([path, "-c", program, "a b", "$c"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (3, "micropython ['a b', '$c']\n")
 
 
 @pytest.fixture
