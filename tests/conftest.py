@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import gc
 import re
 import signal
 from collections.abc import Iterator
@@ -70,6 +71,12 @@ class NamedFailures:
             words = [line for line in report.longreprtext.splitlines() if line.startswith("E ")] or report.longreprtext.splitlines()[-3:]
             terminal.write_line("\nFAILED %s" % report.nodeid, red=True)
             terminal.write_line("\n".join(words[:5] + report.capstderr.splitlines()[-5:]))
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage pass over what stays until the end: the modules, and all the tests."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
