@@ -78,7 +78,7 @@ $(COMPARE): tools/dev/compare/requirements.txt tools/dev/compare/fetch.py
 
 stubs: $(STUBS)
 
-$(STUBS): tests/stubs.txt | $(PACKAGES)
+$(STUBS): tests/stubs.txt | $(DEMO)
 	@echo "set-up: types of the boards' firmware, into $(VENV)/stubs"
 	@rm -rf $(VENV)/stubs
 	@grep -v '^#' $< | while read folder packages; do \

