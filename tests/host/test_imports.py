@@ -43,13 +43,14 @@ ROOMS = {
     "errors": set(),
     "files": {"errors"},
     "interrupts": set(),
+    "wording": set(),
     "toml": {"errors", "files"},
-    "serial": {"errors"},
-    "fleet": {"errors", "files", "toml", "serial"},
+    "serial": {"errors", "wording"},
+    "fleet": {"errors", "files", "wording", "toml", "serial"},
     "journals": {"errors", "files"},
     "simulator": {"errors", "interrupts", "toml", "fleet", "journals"},
-    "shown": {"errors", "fleet", "serial", "journals", "simulator"},
-    "commands": {"errors", "files", "interrupts", "toml", "fleet", "serial", "journals", "simulator", "shown"},
+    "shown": {"errors", "wording", "fleet", "serial", "journals", "simulator"},
+    "commands": {"errors", "files", "interrupts", "wording", "toml", "fleet", "serial", "journals", "simulator", "shown"},
     "cli": {"errors", "interrupts", "commands"},
 }
 TYPE_GUARDS = ("_FOR_TYPE_CHECKERS", "TYPE_CHECKING")

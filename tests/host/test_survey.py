@@ -13,11 +13,12 @@ from faction import BOOTSTRAPPED, COLLECTING
 from faction.console import Answers
 from faction_tools.serial.answers import check
 from faction_tools.serial.findings import findings
-from faction_tools.serial.report import FEW, Report
+from faction_tools.serial.report import Report
 from faction_tools.serial.survey import COMMANDS, Survey
 from faction_tools.shown.survey import Picture
 from faction_tools.simulator.scenario import load
 from faction_tools.simulator.simulation import Simulation
+from faction_tools.wording import FEW
 
 
 def found(boards):

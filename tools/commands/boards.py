@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+from ..wording import counted
 from . import NO_ANSWER, ROSTER
 from .probe import NO_PORT
 
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     if not places:
         print(NO_PORT, file=sys.stderr)
         return NO_ANSWER
-    with busy(f"asking {len(places)} board{'s' if len(places) > 1 else ''}"):
+    with busy(f"asking {counted(len(places), 'board')}"):
         found = plugged.look(places, known, Event(), options.interrupt)
     code = NO_ANSWER if any(board.fault for board in found) else 0
     _show(found, known, code, options.json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..wording import counted
 from . import ROSTER
 
 
@@ -19,11 +20,10 @@ def run(options: argparse.Namespace) -> int:
     from ..shown.terminal import terminal
 
     checked = roster.load(options.roster)
-    boards = len(checked.boards)
     fleet = checked.fleet()
     console = terminal()
     console.print(
-        f"{options.roster}: good: {boards} board{'s' if boards > 1 else ''}, quorum {checked.quorum_count()}",
+        f"{options.roster}: good: {counted(len(checked.boards), 'board')}, quorum {checked.quorum_count()}",
         highlight=False,
         soft_wrap=True,
     )

@@ -10,6 +10,7 @@ from threading import Event, Lock
 from typing import TYPE_CHECKING, TextIO
 
 from ..errors import CommandError
+from ..wording import counted
 from . import FAILED
 from .probe import NO_PORT
 
@@ -34,7 +35,7 @@ def run_all(options: argparse.Namespace, seconds: float) -> int:
     places = options.all or plugged.places()
     if not places:
         raise CommandError(NO_PORT)
-    with busy(f"asking {len(places)} board{'s' if len(places) > 1 else ''} who they are"):
+    with busy(f"asking {counted(len(places), 'board')} who they are"):
         found = plugged.look(places, checked, Event(), interrupts=True)
     matched = matching.match(checked, found, _ask())
     for line in matched.refused:

@@ -18,6 +18,7 @@ from faction import BOOTSTRAPPED, INITIAL
 from faction.names import state_name
 
 from ..shown.palette import BARS, STYLES
+from ..wording import counted
 from .cluster import BoardProcess, ProcessCluster, local
 from .interpreters import NO_MICROPYTHON, micropython
 
@@ -144,8 +145,7 @@ def together(members: list[BoardProcess]) -> Iterator[str]:
     if punctual:
         verdicts = [member.changes[-1][0] for member in punctual]
         starts = [member.went_on for member in punctual if member.went_on is not None]
-        who = f"{len(punctual)} node{'s' if len(punctual) > 1 else ''}"
-        yield f"{who}: verdicts {spread(verdicts)} apart, common start {spread(starts)} apart"
+        yield f"{counted(len(punctual), 'node')}: verdicts {spread(verdicts)} apart, common start {spread(starts)} apart"
     for member in members:
         if member.started_late_ms:
             yield f"node {member.peer_id}: {standing(member)}"

@@ -12,8 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ..serial.report import first_few
 from ..toml.faults import as_written
+from ..wording import first_few
 from .entries import AnyTransport, BoardEntry, EspNow, Uart, Udp
 from .fields import ANY_HOST, EVERYBODY, is_loopback
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from faction import BOOTSTRAPPED, TIMED_OUT
 
-from .report import FEW, Report, names, ranges
+from ..wording import FEW, counted, ranges
+from .report import Report, names
 
 CONFLICTS = ("clone", "roster", "cluster", "key", "other_version")  # the kinds of Finding that lead to an exit code of 2
 _ENOUGH = 3  # so many damaged frames are no accident
@@ -150,9 +151,8 @@ def _one_way(boards: Sequence[Report]) -> Iterator[Finding]:
     for one, other in links[: FEW if len(links) > FEW else None]:
         yield Finding("one_way", _link(one, other))
     if len(links) > FEW:
-        yield Finding(
-            "one_way", f"{len(links) - FEW} more links work in one direction only, each is a ✗ above; look for what disturbs the air"
-        )
+        more = counted(len(links) - FEW, "more link")
+        yield Finding("one_way", f"the same is true of {more}, each is a ✗ above; look for what disturbs the air")
 
 
 def _link(one: Report, other: Report) -> str:

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from ..errors import printable
-
-FEW = 8  # a line names so many boards at most, as a rule
+from ..wording import first_few
 
 
 def board_name(peer_id: int, name: str | None) -> str:
     """Return a board's id, and its name if it has one: "0 (north)"."""
     return str(peer_id) if name is None else f"{peer_id} ({printable(name)})"
-
-
-def ranges(ids: Iterable[int]) -> str:
-    """Write ids in short, in ascending order: 0-4, 7."""
-    runs: list[list[int]] = []
-    for each in sorted(ids):
-        if runs and runs[-1][-1] == each - 1:
-            runs[-1].append(each)
-        else:
-            runs.append([each])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
-
-
-def first_few(words: Sequence[object], most: int = FEW) -> str:
-    """Return words for a line of text: the first ones, and how many more there are."""
-    return ", ".join(map(str, words[:most])) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
 def names(boards: Iterable[Report]) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 
 from rich.table import Table
 
-from ..serial.report import first_few
 from ..simulator import bounds
 from ..simulator.campaign import LIMIT_MS, Campaign
+from ..wording import counted, first_few
 
 SURE = f"{bounds.CERTAINTY:.0%}"
 COLUMNS = ("", "median", "95th", "99th", "longest")
@@ -90,7 +90,7 @@ def ways_missing(gaps: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Iterato
         remedy = "nothing that the first say arrives there; widen the reach, or give a board two airs"
         yield f"no way from {first_few(start, MOST_IDS)} to {first_few(end, MOST_IDS)}{back}: {remedy}"
     if len(told) > MOST_GAPS:
-        yield f"and no way from {len(told) - MOST_GAPS} more group{'s' if len(told) - MOST_GAPS > 1 else ''} of boards to all others"
+        yield f"and no way from {counted(len(told) - MOST_GAPS, 'more group')} of boards to all others"
 
 
 def deadline(campaign: Campaign, confidence: float) -> str:

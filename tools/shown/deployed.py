@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..fleet.deploy import Order, Outcome
 from ..fleet.plan import Plan
+from ..wording import counted
 
 
 def told(order: Order, outcome: Outcome) -> str:
@@ -22,5 +23,4 @@ def _how_it_starts(order: Order) -> str:
 
 def summary(name: str, verb: str, made: Plan) -> str:
     """Return how many files a plan changes. verb: what is done with them, such as "copied"."""
-    copied = len(made.copied)
-    return f"{name}: {verb} {copied} file{'s' if copied != 1 else ''}, removed {len(made.removed)}, {len(made.unchanged)} unchanged"
+    return f"{name}: {verb} {counted(len(made.copied), 'file')}, removed {len(made.removed)}, {len(made.unchanged)} unchanged"

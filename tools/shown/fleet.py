@@ -9,7 +9,7 @@ from rich.table import Table
 from ..fleet.entries import AnyTransport, Udp
 from ..fleet.reachability import Fleet
 from ..fleet.roster import Roster
-from ..serial.report import first_few, ranges
+from ..wording import counted, first_few, ranges
 
 LONGEST_HEARD = 60  # characters of the ids that a board hears, in the table
 PRESENCE_INTERVALS = 24  # a board that waits may be silent for 20, and a frame may be lost
@@ -25,8 +25,7 @@ def table(fleet: Fleet) -> Table:
     made.add_column("farthest", justify="right")
     for i in sorted(range(len(fleet.boards)), key=lambda each: fleet.boards[each].id):
         board = fleet.boards[i]
-        hops = fleet.farthest(i)
-        away = f"{hops} hop{'s' if hops != 1 else ''}"
+        away = counted(fleet.farthest(i), "hop")
         made.add_row(str(board.id), board.name, board.kind, "\n".join(fleet.airs[i]), _heard(fleet, i), away)
     return made
 

@@ -10,8 +10,9 @@ from rich.text import Text
 
 from faction import BOOTSTRAPPED
 
-from ..serial.report import Report, ranges
+from ..serial.report import Report
 from ..serial.survey import Survey
+from ..wording import ranges
 from .palette import STYLES
 
 LEGEND = "· silent  ○ heard  ● ready  ◌ ◍ told by others  ✗ one-way"

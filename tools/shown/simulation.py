@@ -10,10 +10,10 @@ from rich.table import Table
 from faction import BOOTSTRAPPED
 from faction.names import state_name
 
-from ..serial.report import ranges
 from ..simulator.board import SimulatedBoard
 from ..simulator.scenario import Scenario
 from ..simulator.simulation import Simulation
+from ..wording import ranges
 from .campaign import ways_missing
 
 MOST_RANGES = 12  # of ids in a line
