@@ -7,7 +7,7 @@ import os
 import select
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import CommandError, named
@@ -30,6 +30,16 @@ def content(path: str | os.PathLike[str], most: int, remedy: str) -> bytes:
                 return bytes(found)
             found += part
     raise CommandError(f"{name}: has more than {most // 1_000_000} MB; {remedy}")
+
+
+class _Stopped(Exception):
+    """Nothing was written."""
+
+
+def check_place(path: str | os.PathLike[str]) -> None:
+    """Raise, before work that takes long, the OSError that replaced would raise after it: for a place that takes no files."""
+    with suppress(_Stopped), replaced(path):
+        raise _Stopped
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CommandError
-from ..files import replaced
+from ..files import check_place, replaced
 
 if TYPE_CHECKING:
     from ..journals.files import RecordedRun
@@ -29,6 +29,7 @@ def run(options: argparse.Namespace) -> int:
     """Show one run as a timeline, or several as one; draw them if that is wanted."""
     if options.diagram:
         _check_suffix(options.diagram)
+        check_place(options.diagram)
     from ..journals.files import load
     from ..shown.terminal import terminal
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import CommandError
+from ..files import check_place
 
 ROSTER_SHARE = 0.99  # of --roster alone: the starts that the deadline is for
 RUNS = 1000  # of --confidence alone; more if the share needs more
@@ -144,3 +145,4 @@ def _check_file(name: str, path: Path, suffixes: Sequence[str]) -> None:
         raise CommandError(f"--{name} {path}: is a folder; name a file")
     if not path.parent.is_dir():
         raise CommandError(f"--{name} {path}: there is no folder {path.parent}; make it first, or choose another")
+    check_place(path)
