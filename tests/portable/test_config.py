@@ -213,13 +213,16 @@ def test_a_wrong_value_is_found_anywhere_in_any_order():
         assert message_of(ValueError, lambda: Config(4, peers, 1)) == "peer_id 4: 0 times in peers, must be once", name
 
 
-def microseconds(call):
-    """Return how long eight calls take: some clocks tick only once in a millisecond."""
+def microseconds(call, least):
+    """Return how long a call takes, by as many as take so long together."""
     now, since = stopwatch()
+    calls = took = 0
     start = now()
-    for _ in range(8):
+    while took < least:
         call()
-    return since(now(), start)
+        calls += 1
+        took = since(now(), start)
+    return took // calls
 
 
 def stopwatch():
@@ -241,11 +244,12 @@ def is_in_proportion(few, many):
     In proportion to n * log(n) it takes five times as long, in proportion to n * n sixteen times. What else the computer does
     only adds to a time. So the shortest one of several counts.
     """
-    shortest = [microseconds(few), microseconds(many)]
+    shortest = [1 << 29, 1 << 29]
     for _ in range(100):
+        of_many = microseconds(many, 2000)  # some clocks tick once in a ms
+        shortest = [min(shortest[0], microseconds(few, max(2000, of_many))), min(shortest[1], of_many)]  # both are interrupted as often
         if shortest[1] < 9 * shortest[0]:
             return True
-        shortest = [min(shortest[0], microseconds(few)), min(shortest[1], microseconds(many))]
     return False
 
 
