@@ -130,6 +130,11 @@ class Board:
         """Wait until a program has greeted since ``said`` was cleared, or the REPL has shown its prompt."""
         wait(lambda: b"faction: node" in self.said or self.said.endswith(b">>> "))
 
+    def let_go(self):
+        """Wait until no process of it is about to begin: until its program runs, that holds what the test has open, such as the port."""
+        with self._starting:
+            pass
+
     def kill(self):
         """Cut the power for a moment."""
         with self._starting, suppress(ProcessLookupError):

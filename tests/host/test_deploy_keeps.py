@@ -79,7 +79,10 @@ class Bench:
         roster = self.roster()
         told = Told()
         order = Order(roster, roster.board(self.name), self.board.port, slice_name, **options)
-        return told.notes, deploy(order, told, Event())
+        try:
+            return told.notes, deploy(order, told, Event())
+        finally:
+            self.board.let_go()
 
     def put(self, name, content):
         (self.flash / name).parent.mkdir(parents=True, exist_ok=True)
@@ -108,6 +111,9 @@ class Stick:
     def __init__(self, folder):
         self.flash = folder
         self.port = str(folder)
+
+    def let_go(self):
+        """Do nothing: no process holds it."""
 
 
 @contextmanager
