@@ -27,15 +27,16 @@ from runtimes import RUNTIMES, ModuleRun, Report, Runtime
 LONG = (
     "test_harness.py",
     "test_board_types.py",
-    "test_exhaustive.py",
-    "test_build.py",
     "test_simulate_command.py",
     "test_simulate_dask.py",
     "test_probe.py",
     "test_simulate.py",
     "test_promela.py",
     "test_survival.py",
+    "test_survival_circuitpython.py",
     "test_deploy_all.py",
+    "test_interrupted.py",
+    "test_simulate_shown.py",
 )
 
 
