@@ -50,12 +50,12 @@ def test_make_verify_feeds_a_million_frames_on_cpython_and_300_000_on_each_micro
 
 
 def test_frames_on_cpython(tmp_path):
-    check("cpython", tmp_path, 20_000, 1)
+    check("cpython", tmp_path, 10_000, 1)
 
 
 @needs_micropython
 def test_frames_on_micropython(tmp_path):
-    check("micropython", tmp_path, 20_000, 1001)
+    check("micropython", tmp_path, 10_000, 1001)
 
 
 @needs_32_bit

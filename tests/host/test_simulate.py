@@ -80,9 +80,10 @@ def test_recording_changes_nothing():
 
 @pytest.mark.parametrize("name", scenario.shipped())
 def test_the_shipped_scenarios_end_as_they_are_told(name):
-    verdicts = {outcome(Simulation(name, seed).run())["verdict"] for seed in range(1, 11)}
-    assert verdicts == ({"all", "some"} if name == "split" else {"all"})
-    assert len(scenario.load(name).about) > 100
+    shipped = scenario.load(name)
+    seeds = range(1, 11) if shipped.cluster.nodes < 20 else range(1, 5)
+    assert {outcome(Simulation(name, seed).run())["verdict"] for seed in seeds} == ({"all", "some"} if name == "split" else {"all"})
+    assert len(shipped.about) > 100
 
 
 def test_loss_duplication_and_corruption_are_as_frequent_as_they_should_be():
