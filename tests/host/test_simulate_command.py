@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pexpect
@@ -193,6 +194,13 @@ def test_json_goes_out_unwrapped_on_a_terminal(words):
     written, _, code = on_terminal("greenhouse", *words, columns=40)
     lines = [line for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written).splitlines() if line.lstrip("\r").startswith("{")]
     assert code == 0 and [json.loads(line)["bootstrapped"] for line in lines] == [12] * (3 if "--runs" in words else 1), written
+
+
+def test_what_still_waits_for_a_worker_is_given_up():
+    with suppress(KeyboardInterrupt), campaign.local_executor(1) as pool:
+        futures = [pool.submit(time.sleep, 0.1) for _ in range(100)]
+        raise KeyboardInterrupt
+    assert sum(future.cancelled() for future in futures) > 90
 
 
 def test_a_worker_that_is_killed_is_one_line():

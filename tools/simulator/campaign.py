@@ -76,6 +76,7 @@ def local_executor(jobs: int | None = None) -> Iterator[Executor]:
             raise CommandError("a worker ended before its work was done; is there enough memory? Fewer --jobs need less") from error
         finally:
             stop.set()
+            pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
