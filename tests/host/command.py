@@ -45,6 +45,12 @@ def is_refused(done, *texts):
     return done.returncode == 2 and done.stdout == "" and len(lines) == 1 and all(text in lines[0] for text in texts)
 
 
+def cpu_s(process):
+    """Return the seconds that a process has computed for. Linux tells them while it runs."""
+    user, system = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 @functools.cache
 def _server():
     """Return the process that runs the commands of this test process. It ends with it."""

@@ -1,14 +1,12 @@
 """faction simulate --dask: runs on a cluster of processes, and what is said when it is not there or ends."""
 
-import os
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
-from command import FACTION, faction, is_refused
+from command import FACTION, cpu_s, faction, is_refused
 from needs import needs_distributed
 
 needs_dask = pytest.mark.skipif(sys.version_info < (3, 10), reason="distributed needs Python 3.10")
@@ -66,12 +64,6 @@ def test_what_a_dask_client_logs_stays_unsaid(cluster):
 def test_a_dask_cluster_that_is_not_there_is_one_line():
     done = faction("simulate", "greenhouse", "--runs", "2", "--dask", "tcp://127.0.0.1:1")
     assert is_refused(done, "--dask tcp://127.0.0.1:1: no scheduler answers there; start one with: dask scheduler"), done.stderr
-
-
-def cpu_s(process):
-    """Return the seconds that a process has computed for."""
-    user, system = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 @needs_dask

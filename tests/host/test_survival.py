@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import serial
+from command import cpu_s
 from emulated import Board, furnish, replace, settings_of, wait
 from needs import NO_MICROPYTHON, require
 
@@ -498,15 +499,10 @@ def test_the_status_led_shows_how_the_board_is(tmp_path):
 
 def awake(boards, seconds=5):
     """Return the share of time that the process of each board takes of a processor."""
-    before, began = list(map(processor_s, boards)), time.monotonic()
+    before, began = [cpu_s(board.process) for board in boards], time.monotonic()
     time.sleep(seconds)
     spent = time.monotonic() - began
-    return [(processor_s(board) - earlier) / spent for board, earlier in zip(boards, before)]
-
-
-def processor_s(board):
-    fields = Path(f"/proc/{board.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return [(cpu_s(board.process) - earlier) / spent for board, earlier in zip(boards, before)]
 
 
 WORKS = """
