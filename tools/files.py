@@ -32,6 +32,12 @@ def content(path: str | os.PathLike[str], most: int, remedy: str) -> bytes:
     raise CommandError(f"{name}: has more than {most // 1_000_000} MB; {remedy}")
 
 
+def check_no_folder(path: str | os.PathLike[str]) -> None:
+    """Raise the OSError of a folder where a file is named: who makes a new file hears only that something is there."""
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+
+
 class _Stopped(Exception):
     """Nothing was written."""
 

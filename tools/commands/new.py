@@ -7,6 +7,7 @@ from pathlib import Path
 from shlex import quote
 
 from ..errors import CommandError, named
+from ..files import check_no_folder
 from . import ROSTER
 
 
@@ -23,8 +24,7 @@ def run(options: argparse.Namespace) -> int:
     from ..fleet.examples import EXAMPLE, EXAMPLES
 
     path = Path(options.roster)
-    if path.is_dir():
-        raise CommandError(f"{path}: is a folder; name a file")
+    check_no_folder(path)
     if path.suffix.lower() == ".json":
         raise CommandError(f"{path}: an example is TOML, as JSON can have no comments; write {path.with_suffix('.toml')}")
     with named(path), path.open("x", encoding="utf-8") as file:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import json
-import os
 import sys
 import time
 from contextlib import nullcontext, suppress
@@ -14,7 +12,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from ..errors import CommandError, named
-from ..files import replaced
+from ..files import check_no_folder, replaced
 from . import NO_ANSWER
 
 if TYPE_CHECKING:
@@ -112,8 +110,7 @@ def _again_and_again(watch: Watch, as_json: bool, pause: float) -> Survey:
 def _reserve(name: str) -> Path:
     """Create an empty file before anything is asked, so that a bad name is known at once. Raises OSError."""
     file = Path(name)
-    if file.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+    check_no_folder(name)
     with named(file):
         file.open("x").close()
     return file
