@@ -129,9 +129,9 @@ class Desk:
 
     def check(self, *files, strictness="--strict"):
         """Return what mypy says of the files; what it says of the stubs is their authors' concern."""
-        own_types = ["--custom-typeshed-dir", str(self.stubs)] if (self.stubs / "stdlib").exists() else []
         from mypy import api  # takes long, and one worker of pytest needs it
 
+        own_types = ["--custom-typeshed-dir", str(self.stubs)] if (self.stubs / "stdlib").exists() else []
         options = [strictness, "--no-site-packages", "--config-file=", "--follow-imports=silent", *own_types, "--cache-dir", "cache"]
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.folder)

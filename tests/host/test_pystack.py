@@ -5,9 +5,9 @@ the programs run on CPython, and each call counts as many bytes as its frame tak
 """
 
 import json
-import time
 
 import mpy_frames
+from emulated import wait
 from needs import require
 from test_survival import BROKEN, QUIET
 from test_survival_circuitpython import FIRMWARE, Process, settings
@@ -67,13 +67,6 @@ class Watched(Process):
         return json.loads((self.flash / "deepest.json").read_text())[kind]
 
 
-def wait_for(condition):
-    limit = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.05)
-
-
 def test_a_frame_grows_by_what_a_function_needs(tmp_path):
     text = """
 def plain(a):
@@ -104,9 +97,9 @@ def test_the_calls_of_a_board_fit_into_its_stack(tmp_path):
     ]
     try:
         for board in boards:
-            wait_for(lambda board=board: "faction: node" in board.said)
+            wait(lambda board=board: "faction: node" in board.said)
             board.switch_on_network()
-        wait_for(lambda: boards[0].ask()["started"] and "ValueError: no sensor" in boards[0].said)
+        wait(lambda: boards[0].ask()["started"] and "ValueError: no sensor" in boards[0].said)
         for command in ("peers", "missing", "admissible", "config", "stats", "journal", "errors", "help"):
             boards[0].ask(command)
         ours, hook = boards[0].deepest("ours"), boards[0].deepest("hook")

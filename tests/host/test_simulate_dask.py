@@ -24,16 +24,16 @@ def cluster():
     """Run a scheduler with two workers; give its address, and the processes, the scheduler first."""
     module = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
     processes = [subprocess.Popen(module, stderr=subprocess.PIPE, text=True)]
-    address = next(line.split()[-1] for line in processes[0].stderr if "Scheduler at:" in line)
-    reader = threading.Thread(target=processes[0].stderr.read)  # nobody else reads what it logs
-    reader.start()
-    worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-nanny", "--nthreads", "1", "--no-dashboard"]
-    processes += [subprocess.Popen(worker, stderr=subprocess.DEVNULL) for _ in range(2)]
-    yield address, processes
-    for process in reversed(processes):
-        process.terminate()
-        process.wait()
-    reader.join()
+    try:
+        address = next(line.split()[-1] for line in processes[0].stderr if "Scheduler at:" in line)
+        threading.Thread(target=processes[0].stderr.read, daemon=True).start()  # nobody else reads what it logs
+        worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-nanny", "--nthreads", "1", "--no-dashboard"]
+        processes += [subprocess.Popen(worker, stderr=subprocess.DEVNULL) for _ in range(2)]
+        yield address, processes
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+            process.wait()
 
 
 @needs_dask
